@@ -1,0 +1,298 @@
+/* libdmft: dynamical mean-field theory of training, and the outliers of trained weights.
+ *
+ * Copyright (C) 2026 the libdmft authors. SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Conventions that bind every function of this header
+ *
+ * Way of data   configuration -> problem (validated, immutable) -> solver or simulator -> trajectory (read-only result) -> file, table.
+ *               Theory and simulation return the same type, so one function compares any two.
+ * Ownership     dmft_x_create(&x, ...) and every function with an `out` argument hand over a new object; dmft_x_free(x) frees it and takes
+ *               NULL. Inputs are copied. A pointer returned by a query belongs to the object it was asked of and lives as long as that.
+ * Failure       A function that can fail returns an int: 0 done; < 0 an error, and then no output was touched; > 0 an outcome with valid
+ *               outputs (DMFT_DIVERGED, DMFT_STOPPED). The last argument, `err`, may be NULL; else it receives one line of text with the numbers.
+ * Threads       `const` is the contract: a const object may be shared by threads, a non-const one belongs to one thread at a time. There
+ *               are no mutable globals. The library never sets the BLAS thread count, GSL's error handler or the locale. The HDF5 library
+ *               is not re-entrant on most systems: call the functions that read or write files from one thread at a time.
+ * Layout        Two-time matrices are row-major with the later time as the row and an explicit stride, so that the history up to t is
+ *               the leading block. Index l of a weight matrix A_l runs from 0; hidden layers run from 1 (doc/theory.md, section 1).
+ * Units         All kernels are per site (averages over neurons, samples or input components) and of order 1; time is the step number.
+ */
+#ifndef DMFT_H
+#define DMFT_H
+
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define DMFT_VERSION "0.1.0"
+
+#if defined(__GNUC__)
+#define DMFT_API __attribute__((visibility("default")))
+#define DMFT_FALLIBLE DMFT_API __attribute__((warn_unused_result))
+#else
+#define DMFT_API
+#define DMFT_FALLIBLE DMFT_API
+#endif
+
+/** The version of the library that is running, such as "0.1.0"; equal to DMFT_VERSION when header and library fit. */
+DMFT_API const char *dmft_version(void);
+
+/* ---- Status ------------------------------------------------------------------------------------------------------------------ */
+
+/** Every status: name, value, text. */
+#define DMFT_STATUS_TABLE(X)                                                  \
+    X(DMFT_DIVERGED, 2, "the run diverged")                                   \
+    X(DMFT_STOPPED, 1, "stopped by the caller")                               \
+    X(DMFT_OK, 0, "done")                                                     \
+    X(DMFT_ERROR_ARGUMENT, -1, "an argument lies outside its domain")         \
+    X(DMFT_ERROR_CONFIG, -2, "the configuration is not valid")                \
+    X(DMFT_ERROR_UNAVAILABLE, -3, "not available")                            \
+    X(DMFT_ERROR_MEMORY, -4, "out of memory")                                 \
+    X(DMFT_ERROR_MEMORY_LIMIT, -5, "the memory limit would be passed")        \
+    X(DMFT_ERROR_READ, -6, "a file cannot be read")                           \
+    X(DMFT_ERROR_FORMAT, -7, "a file is not what it should be")               \
+    X(DMFT_ERROR_WRITE, -8, "a file cannot be written")                       \
+    X(DMFT_ERROR_EXISTS, -9, "the output exists already")                     \
+    X(DMFT_ERROR_NUMERIC, -10, "a numerical method did not converge")         \
+    X(DMFT_ERROR_SYSTEM, -11, "the operating system refused a request")
+
+enum dmft_status {
+#define DMFT_STATUS_ENTRY(name, value, text) name = value,
+    DMFT_STATUS_TABLE(DMFT_STATUS_ENTRY)
+#undef DMFT_STATUS_ENTRY
+};
+
+/** Where a failing function leaves its one line of text. Owned by the caller; no initialisation is needed. */
+typedef struct dmft_error {
+    int status;     /**< the value that was returned */
+    char text[480]; /**< what, where and the allowed range; no newline */
+} dmft_error;
+
+/** The text of a status, for any int (never NULL). */
+DMFT_API const char *dmft_status_text(int status);
+
+/* ---- Configuration and problem ------------------------------------------------------------------------------------------------- */
+
+/** A set of settings under construction (mutable); doc/config.md lists all of them. */
+typedef struct dmft_config dmft_config;
+
+/** A validated, immutable problem: what is to be solved or simulated. */
+typedef struct dmft_problem dmft_problem;
+
+/** A configuration of `model` ("deep_linear") with nothing but the model set.
+ *  Errors: DMFT_ERROR_CONFIG (unknown model), DMFT_ERROR_MEMORY. */
+DMFT_FALLIBLE int dmft_config_create(dmft_config **out, const char *model, dmft_error *err);
+
+/** Reads a YAML file (doc/config.md). Errors name file, line, column and key: DMFT_ERROR_READ, DMFT_ERROR_CONFIG (syntax, unknown or
+ *  duplicate key, wrong type, outside its domain), DMFT_ERROR_UNAVAILABLE, DMFT_ERROR_MEMORY. */
+DMFT_FALLIBLE int dmft_config_read(dmft_config **out, const char *path, dmft_error *err);
+
+/** The same from `length` bytes of YAML text; `name` stands for the file in messages. */
+DMFT_FALLIBLE int dmft_config_parse(dmft_config **out, const char *text, size_t length, const char *name, dmft_error *err);
+
+/** Sets one setting from text: key "network.gamma0", value "2.5" (a YAML scalar or flow sequence, "[0, 1]"); replaces an earlier value.
+ *  Errors: DMFT_ERROR_CONFIG, DMFT_ERROR_UNAVAILABLE, DMFT_ERROR_MEMORY; the configuration is then as it was. */
+DMFT_FALLIBLE int dmft_config_set(dmft_config *config, const char *key, const char *value, dmft_error *err);
+
+/** Frees a configuration; NULL is allowed. */
+DMFT_API void dmft_config_free(dmft_config *config);
+
+/** Checks that all that is required is there and fits together, and makes the problem.
+ *  Errors: DMFT_ERROR_CONFIG (a missing key, a list of the wrong length), DMFT_ERROR_UNAVAILABLE, DMFT_ERROR_MEMORY. */
+DMFT_FALLIBLE int dmft_problem_create(dmft_problem **out, const dmft_config *config, dmft_error *err);
+
+/** The problem as YAML text with every setting that has a value, defaults included, in the order of doc/config.md. */
+DMFT_API const char *dmft_problem_text(const dmft_problem *problem);
+
+/** Number of gradient steps T; the kernels are taken at steps 0 .. T-1. */
+DMFT_API long dmft_problem_steps(const dmft_problem *problem);
+
+/** Number of hidden layers L; the weight matrices are A_0 .. A_{L-1}. */
+DMFT_API int dmft_problem_depth(const dmft_problem *problem);
+
+/** Frees a problem; NULL is allowed. */
+DMFT_API void dmft_problem_free(dmft_problem *problem);
+
+/** A commented YAML configuration of `model` with every setting and its default, as a static string; NULL for an unknown model. */
+DMFT_API const char *dmft_config_template(const char *model);
+
+/* ---- Trajectories ---------------------------------------------------------------------------------------------------------------- */
+
+/** The result of a run: named series over steps, two-time kernels, facts, provenance. Read-only. */
+typedef struct dmft_trajectory dmft_trajectory;
+
+/** Number of rows, one a step; fewer than the problem's steps only when the run diverged. */
+DMFT_API size_t dmft_trajectory_rows(const dmft_trajectory *trajectory);
+
+/** The values of a series, one a row (nan: not recorded there, or not existing), or NULL when there is no such series. Names are those of
+ *  doc/format.md: "step", "C_v", "C_h1", "A0_outlier1", .. */
+DMFT_API const double *dmft_trajectory_series(const dmft_trajectory *trajectory, const char *name);
+
+/** The standard errors of a series; NULL when there is no such series, or it is exact. */
+DMFT_API const double *dmft_trajectory_errors(const dmft_trajectory *trajectory, const char *name);
+
+/** Number of series. */
+DMFT_API size_t dmft_trajectory_series_count(const dmft_trajectory *trajectory);
+
+/** Name of the series with this index, in order; NULL past the end. */
+DMFT_API const char *dmft_trajectory_series_name(const dmft_trajectory *trajectory, size_t index);
+
+/** 1 when the series with this index is one of the default columns of `dmft show`, else 0. */
+DMFT_API int dmft_trajectory_series_shown(const dmft_trajectory *trajectory, size_t index);
+
+/** A two-time kernel K(t,s) = data[t * stride + s], t, s < order; NULL when it was not stored. `order` and `stride` may be NULL. */
+DMFT_API const double *dmft_trajectory_kernel(const dmft_trajectory *trajectory, const char *name, size_t *order, size_t *stride);
+
+/** Number of stored kernels, and the name of the one with this index (NULL past the end). */
+DMFT_API size_t dmft_trajectory_kernel_count(const dmft_trajectory *trajectory);
+
+/** Name of the kernel with this index; NULL past the end. */
+DMFT_API const char *dmft_trajectory_kernel_name(const dmft_trajectory *trajectory, size_t index);
+
+/** The step at which the run diverged (rows stop before it), or -1. */
+DMFT_API long dmft_trajectory_diverged_at(const dmft_trajectory *trajectory);
+
+/** A number that belongs to the run, such as "input_dim", "seeds", "seconds", "A0_escape_time1"; nan when there is none of that name. */
+DMFT_API double dmft_trajectory_number(const dmft_trajectory *trajectory, const char *name);
+
+/** A text that belongs to the run, such as "kind" ("theory" or "simulation"), "model", "config", "version"; NULL when there is none. */
+DMFT_API const char *dmft_trajectory_text(const dmft_trajectory *trajectory, const char *name);
+
+/** Writes an HDF5 file (doc/format.md), aside and then renamed: the old file, or nothing, is there until the new one is whole.
+ *  `overwrite` 0 refuses an existing file (DMFT_ERROR_EXISTS). Other errors: DMFT_ERROR_WRITE, DMFT_ERROR_MEMORY. */
+DMFT_FALLIBLE int dmft_trajectory_write(const dmft_trajectory *trajectory, const char *path, int overwrite, dmft_error *err);
+
+/** Reads such a file. Errors: DMFT_ERROR_READ (absent, truncated), DMFT_ERROR_FORMAT (another program's, a newer version's). */
+DMFT_FALLIBLE int dmft_trajectory_read(dmft_trajectory **out, const char *path, dmft_error *err);
+
+/** Reads a table with a header line, a column `step`, and columns NAME and NAME_se; lines of '#' are skipped. Errors as for HDF5 files. */
+DMFT_FALLIBLE int dmft_trajectory_read_csv(dmft_trajectory **out, const char *path, dmft_error *err);
+
+/** Adds a text of provenance to a result, such as the command line; replaces one of the same name. Error: DMFT_ERROR_MEMORY. */
+DMFT_FALLIBLE int dmft_trajectory_set_text(dmft_trajectory *trajectory, const char *name, const char *text, dmft_error *err);
+
+/** Frees a trajectory; NULL is allowed. */
+DMFT_API void dmft_trajectory_free(dmft_trajectory *trajectory);
+
+/* ---- Runs ------------------------------------------------------------------------------------------------------------------------ */
+
+/** How far a run has come. */
+typedef struct dmft_progress {
+    const char *what; /**< "steps" or "networks" */
+    long done, total;
+    double residual; /**< the largest kernel of the last step over its first value; nan for simulations */
+} dmft_progress;
+
+/** Called now and then during a run, by one thread at a time; a value other than 0 ends the run with DMFT_STOPPED. */
+typedef int (*dmft_progress_function)(void *user, const dmft_progress *progress);
+
+/** How to run. A NULL pointer to it, or zeros, mean: no memory limit, one thread, no calls. */
+typedef struct dmft_run_options {
+    size_t memory_limit; /**< bytes; 0 for none */
+    int threads;         /**< simulated networks at a time; 0 for one. Results do not depend on it with one BLAS thread. */
+    dmft_progress_function progress;
+    void *user;
+} dmft_run_options;
+
+/** What a run needs, before it is made. */
+typedef struct dmft_estimate {
+    double bytes;      /**< memory taken by the run, result included */
+    double operations; /**< multiplications and additions */
+} dmft_estimate;
+
+/** Level 1 and level 2 of one problem, step by step. */
+typedef struct dmft_solver dmft_solver;
+
+/** The memory and operations that dmft_solve will take for this problem. The number of directions k is estimated (doc/design.md). */
+DMFT_API dmft_estimate dmft_solve_estimate(const dmft_problem *problem);
+
+/** The same for dmft_simulate with this number of threads. */
+DMFT_API dmft_estimate dmft_simulate_estimate(const dmft_problem *problem, int threads);
+
+/** Makes a solver at step 0. `options` may be NULL. Errors: DMFT_ERROR_MEMORY, DMFT_ERROR_MEMORY_LIMIT, DMFT_ERROR_UNAVAILABLE. */
+DMFT_FALLIBLE int dmft_solver_create(dmft_solver **out, const dmft_problem *problem, const dmft_run_options *options, dmft_error *err);
+
+/** One step: kernels, then the outliers where they are due (`outliers.every`), then the update of the weights. Past the last step, or
+ *  after a divergence, it does nothing. Returns 0, DMFT_DIVERGED (this step was not recorded), or DMFT_ERROR_MEMORY,
+ *  DMFT_ERROR_MEMORY_LIMIT, DMFT_ERROR_NUMERIC. */
+DMFT_FALLIBLE int dmft_solver_step(dmft_solver *solver, dmft_error *err);
+
+/** Number of steps that are recorded. */
+DMFT_API long dmft_solver_done(const dmft_solver *solver);
+
+/** Assembles the kernels and hands over the result of the steps made so far; the solver can then only be freed.
+ *  Returns 0 or DMFT_DIVERGED (with the result), or DMFT_ERROR_MEMORY. */
+DMFT_FALLIBLE int dmft_solver_finish(dmft_solver *solver, dmft_trajectory **out, dmft_error *err);
+
+/** Frees a solver; NULL is allowed. */
+DMFT_API void dmft_solver_free(dmft_solver *solver);
+
+/** Create, step to the end, finish. Returns 0; DMFT_DIVERGED with the result up to there; DMFT_STOPPED, with no result; or an error. */
+DMFT_FALLIBLE int dmft_solve(const dmft_problem *problem, const dmft_run_options *options, dmft_trajectory **out, dmft_error *err);
+
+/** Trains `simulation.seeds` sampled networks of the same parameters and returns means and standard errors over them.
+ *  Returns as dmft_solve does; diverged_at is the first step at which any network diverged. */
+DMFT_FALLIBLE int dmft_simulate(const dmft_problem *problem, const dmft_run_options *options, dmft_trajectory **out, dmft_error *err);
+
+/* ---- Spectra --------------------------------------------------------------------------------------------------------------------- */
+
+/** Resolvent scalars of an M x N matrix with iid entries of variance sigma2/N, psi = M/N, and their derivatives; (O3) of doc/theory.md. */
+typedef struct dmft_resolvent {
+    double a, b;   /**< a (z - sigma2 b) = 1, b (z - sigma2 psi a) = 1, the branch that decays */
+    double da, db; /**< d/dz; minus infinity at the edge when sigma2 > 0 */
+} dmft_resolvent;
+
+/** The two edges sigma |1 - sqrt(psi)| and sigma (1 + sqrt(psi)) of the bulk of singular values. Error: DMFT_ERROR_ARGUMENT. */
+DMFT_FALLIBLE int dmft_bulk_edges(double sigma2, double psi, double edges[2], dmft_error *err);
+
+/** Evaluates the resolvent scalars at a real z > 0 on or above the upper edge. Error: DMFT_ERROR_ARGUMENT. */
+DMFT_FALLIBLE int dmft_resolvent_at(double z, double sigma2, double psi, dmft_resolvent *out, dmft_error *err);
+
+/* ---- Comparison ------------------------------------------------------------------------------------------------------------------ */
+
+/** One number compared: a series at a step. */
+typedef struct dmft_comparison_row {
+    const char *series;
+    long step;
+    double theory, mean, se; /**< se: both standard errors in quadrature */
+    double z;                /**< (mean - theory)/se, 0 where both are equal */
+    double bound;            /**< what |theory - mean| may be: quantile x se + allowance */
+    int holds;
+} dmft_comparison_row;
+
+/** How to compare. Zeros: the default columns, c = 20. */
+typedef struct dmft_compare_options {
+    const char *series;   /**< names with commas between; NULL for the default columns */
+    int allowance_given;  /**< 1: use `allowance`; 0: c = 20 */
+    double allowance;     /**< c of doc/theory.md (S2) */
+} dmft_compare_options;
+
+/** The outcome of a comparison. */
+typedef struct dmft_comparison dmft_comparison;
+
+/** Compares theory with samples at every step that both have; (S1)-(S3) of doc/theory.md.
+ *  Errors: DMFT_ERROR_ARGUMENT (nothing in common, no size known for the allowance), DMFT_ERROR_MEMORY. */
+DMFT_FALLIBLE int dmft_compare(const dmft_trajectory *theory, const dmft_trajectory *sample, const dmft_compare_options *options,
+                               dmft_comparison **out, dmft_error *err);
+
+/** All rows, ordered by series, then step; `count` receives their number. */
+DMFT_API const dmft_comparison_row *dmft_comparison_rows(const dmft_comparison *comparison, size_t *count);
+
+/** 1 when every row holds, else 0. */
+DMFT_API int dmft_comparison_holds(const dmft_comparison *comparison);
+
+/** Number of places that were skipped because one side is nan. */
+DMFT_API size_t dmft_comparison_skipped(const dmft_comparison *comparison);
+
+/** The multiple of the standard error that is allowed (Student quantile of the probability of 4 normal standard errors). */
+DMFT_API double dmft_comparison_quantile(const dmft_comparison *comparison);
+
+/** Frees a comparison; NULL is allowed. */
+DMFT_API void dmft_comparison_free(dmft_comparison *comparison);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,54 @@
+/* Status texts, error lines, allocation of doubles. */
+#include "base/error.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *dmft_version(void) { return DMFT_VERSION; }
+
+const char *dmft_status_text(int status)
+{
+    switch (status) {
+#define STATUS_CASE(name, value, text) \
+    case value: return text;
+        DMFT_STATUS_TABLE(STATUS_CASE)
+#undef STATUS_CASE
+    default: return "an unknown status";
+    }
+}
+
+int error_set(dmft_error *err, int status, const char *format, ...)
+{
+    if (err == NULL) return status;
+    err->status = status;
+    va_list arguments;
+    va_start(arguments, format);
+    /* clang-tidy 14 takes the list for uninitialised between va_start and va_end. */
+    (void)vsnprintf(err->text, sizeof err->text, format, arguments); /* NOLINT(clang-analyzer-valist.Uninitialized) */
+    va_end(arguments);
+    for (char *c = err->text; *c != '\0'; c++)
+        if (*c == '\n' || *c == '\r') *c = ' ';
+    return status;
+}
+
+int error_memory(dmft_error *err, double bytes)
+{
+    return error_set(err, DMFT_ERROR_MEMORY, "out of memory: %.3g MB could not be had", bytes / 1e6);
+}
+
+double *memory_doubles(size_t n)
+{
+    if (n > SIZE_MAX / sizeof(double) / 2) return NULL;
+    return calloc(n > 0 ? n : 1, sizeof(double));
+}
+
+char *memory_string(const char *text)
+{
+    size_t bytes = strlen(text) + 1;
+    char *copy = malloc(bytes);
+    if (copy != NULL) memcpy(copy, text, bytes);
+    return copy;
+}

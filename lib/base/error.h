@@ -1,0 +1,22 @@
+/* Error text and memory for the rooms of the library. */
+#ifndef DMFT_BASE_ERROR_H
+#define DMFT_BASE_ERROR_H
+
+#include "dmft.h"
+
+/* Writes the formatted line into err (when not NULL) and returns `status`, so that a function can say `return error_set(...)`. */
+#if defined(__GNUC__)
+__attribute__((format(printf, 3, 4)))
+#endif
+int error_set(dmft_error *err, int status, const char *format, ...);
+
+/* The same for a failed allocation of `bytes` bytes. */
+int error_memory(dmft_error *err, double bytes);
+
+/* n zeroed doubles; NULL when n doubles do not fit. n = 0 gives a pointer that can be freed. */
+double *memory_doubles(size_t n);
+
+/* A copy of a string; NULL when out of memory. */
+char *memory_string(const char *text);
+
+#endif

@@ -1,0 +1,35 @@
+/* A validated problem: plain data, immutable once made (lib/io/config.c makes it). */
+#ifndef DMFT_BASE_PROBLEM_H
+#define DMFT_BASE_PROBLEM_H
+
+#include "dmft.h"
+
+enum parameterization { PARAMETERIZATION_MUP, PARAMETERIZATION_NTK };
+enum batch { BATCH_FULL, BATCH_ONLINE };
+
+struct dmft_problem {
+    char *model;            /* "deep_linear" */
+    int depth;              /* L >= 1 */
+    double width_ratio;     /* nu = N/D > 0 */
+    enum parameterization parameterization;
+    double gamma0;          /* > 0 */
+    double *weight_variance; /* sigma_l^2 of A_0 .. A_{L-1} and of the readout, L+1 numbers >= 0 */
+    double sample_ratio;    /* alpha = P/D > 0 */
+    double label_noise;     /* sigma_eps >= 0 */
+    enum batch batch;
+    double learning_rate;   /* eta > 0 */
+    long steps;             /* T >= 1 */
+    double tolerance;       /* of the basis form */
+    int outlier_count;      /* outliers followed per matrix, >= 1 */
+    long outlier_every;     /* at steps 0, every, 2 every, .. */
+    int store_kernels;
+    struct {
+        int given;          /* simulation.input_dim was given by the user */
+        long input_dim;     /* D */
+        long seeds;         /* number of networks */
+        unsigned long seed;
+    } simulation;
+    char *text;             /* canonical YAML */
+};
+
+#endif
