@@ -20,6 +20,10 @@ int spectrum_leading_create(spectrum_leading **out, size_t order, size_t want, d
 int spectrum_leading_solve(spectrum_leading *w, spectrum_apply apply, void *context, size_t n, size_t count, size_t starts,
                            double tolerance, double *values, double *vectors, size_t stride, dmft_error *err);
 
+/* From now on a pair is also taken as found when its value is below `floor` for certain enough (value + residual < floor): the caller
+ * does not need it. The default is -infinity. */
+void spectrum_leading_set_floor(spectrum_leading *w, double floor);
+
 /* Number of products made since creation. */
 long spectrum_leading_products(const spectrum_leading *w);
 

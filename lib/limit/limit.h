@@ -1,0 +1,103 @@
+/* The infinite network: site spaces, and random operators between them that are revealed where they are asked (doc/theory.md, (B1)-(B3)).
+ *
+ * In the limit of infinite width every site variable of a layer (h(t), g(t), v(t), ..) is a vector in a Hilbert space whose inner product
+ * <a,b> is the single-site average. A space keeps its vectors as coordinates on a growing set of orthonormal axes. An operator is an iid
+ * matrix between two spaces that knows of itself only what it was asked, and what was learned since.
+ *
+ * What depends on how sites are represented sits behind struct limit_backend: the weight of the inner product, and how a fresh unit
+ * Gaussian field is made. The exact backend opens a new axis; a backend of sampled sites draws numbers and projects them off.
+ *
+ * Fields and bases belong to their space, which moves them when it grows; hold the struct, never its data, across limit_space_reserve.
+ */
+#ifndef DMFT_LIMIT_LIMIT_H
+#define DMFT_LIMIT_LIMIT_H
+
+#include "dmft.h"
+
+typedef struct limit_space limit_space;
+typedef struct limit_rows limit_rows;
+typedef struct limit_operator limit_operator;
+
+/* `count` vectors of one space, one a row: x[i * stride + axis]. A single field is a limit_rows with one row. */
+struct limit_rows {
+    limit_space *space;
+    size_t count, capacity;
+    double *x;
+    limit_rows *next; /* all rows of a space are linked, so that it can move them */
+};
+
+struct limit_backend {
+    double (*weight)(const limit_space *space); /* <a,b> = weight x (a . b) */
+    /* Writes a unit Gaussian field, independent of all that the space has met, to `out`; `met` are the rows to be projected off. */
+    void (*fresh)(limit_space *space, const limit_rows *met, double *out);
+};
+
+struct limit_space {
+    const struct limit_backend *backend;
+    size_t axes;   /* coordinates in use */
+    size_t stride; /* coordinates that there is room for */
+    limit_rows *first;
+};
+
+extern const struct limit_backend limit_exact; /* Gaussian sites in exact coordinates */
+
+/* ---- spaces and fields ---- */
+
+void limit_space_init(limit_space *space, const struct limit_backend *backend);
+void limit_space_clear(limit_space *space); /* frees the rows' data; the rows structs are their owners' */
+
+/* Room for `more` further axes; the only call of a step that allocates. */
+int limit_space_reserve(limit_space *space, size_t more, dmft_error *err);
+
+/* Forgets all axes: what lives in the space from now on is independent of what lived there (fresh data every step). */
+void limit_space_renew(limit_space *space);
+
+/* Enters empty rows into a space with room for `capacity` of them; limit_rows_reserve makes room for more. */
+int limit_rows_init(limit_rows *rows, limit_space *space, size_t capacity, dmft_error *err);
+int limit_rows_reserve(limit_rows *rows, size_t more, dmft_error *err);
+
+/* A zero field of the space (one row). */
+int limit_field_init(limit_rows *field, limit_space *space, dmft_error *err);
+
+double limit_dot(const limit_rows *a, const limit_rows *b); /* <a,b> of two fields of one space */
+void limit_scale(limit_rows *a, double factor);             /* a <- factor a */
+void limit_add(limit_rows *a, double factor, const limit_rows *b); /* a <- a + factor b */
+void limit_copy(limit_rows *a, const limit_rows *b);        /* a <- b */
+void limit_fresh(limit_rows *a);                            /* a <- a unit Gaussian field independent of everything; needs room for an axis */
+
+/* ---- operators ---- */
+
+/* An M x N matrix with iid entries of variance sigma^2/N plus what is learned, psi = M/N, from `in` (N sites) to `out` (M sites).
+ * A direction counts as met when its residual is below tolerance x the largest norm met. */
+int limit_operator_create(limit_operator **A, limit_space *in, limit_space *out, double variance, double psi, double tolerance,
+                          dmft_error *err);
+void limit_operator_free(limit_operator *A);
+
+/* Room for one more direction on either side (the spaces need room for an axis each). */
+int limit_operator_reserve(limit_operator *A, dmft_error *err);
+
+/* Forgets what was met and learned: from now on another, independent matrix. */
+void limit_operator_renew(limit_operator *A);
+
+void limit_push(limit_operator *A, const limit_rows *phi, limit_rows *out); /* out <- W phi      (B1) (B2) */
+void limit_pull(limit_operator *A, const limit_rows *g, limit_rows *out);   /* out <- W^T g      (B1) (B2) */
+
+/* W <- W + (step/N) g phi^T, for the g of the last pull and the phi of the last push (B3). */
+void limit_learn(limit_operator *A, double step);
+
+/* ---- what an operator knows, for level 2 ---- */
+
+struct limit_view {
+    double variance, psi;
+    const limit_rows *E, *Y, *F, *X; /* orthonormal e_j, y_j = A e_j; orthonormal f_i, x_i = A^T f_i */
+    const double *S;                 /* learned: W = A + sum S_ij f_i e_j^T / N; row i, column j */
+    size_t stride;                   /* of S */
+    const double *c_in, *c_out;      /* coefficients of the last phi on the e_j and of the last g on the f_i */
+};
+struct limit_view limit_operator_view(const limit_operator *A);
+
+/* Number of directions met on the side of the input and of the output. */
+size_t limit_operator_inputs(const limit_operator *A);
+size_t limit_operator_outputs(const limit_operator *A);
+
+#endif

@@ -1,0 +1,123 @@
+/* Site spaces and their fields. A vector operation costs one pass over the axes in use; growing a space by a factor 3/2 moves its rows. */
+#include <cblas.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "limit/limit.h"
+
+enum { FIRST_AXES = 32 };
+
+static double exact_weight(const limit_space *space)
+{
+    (void)space;
+    return 1.0;
+}
+
+static void exact_fresh(limit_space *space, const limit_rows *met, double *out)
+{
+    (void)met; /* a new axis is orthogonal to all that was met */
+    memset(out, 0, space->axes * sizeof *out);
+    out[space->axes++] = 1.0;
+}
+
+const struct limit_backend limit_exact = {.weight = exact_weight, .fresh = exact_fresh};
+
+void limit_space_init(limit_space *space, const struct limit_backend *backend)
+{
+    *space = (limit_space){.backend = backend, .stride = FIRST_AXES};
+}
+
+void limit_space_clear(limit_space *space)
+{
+    for (limit_rows *r = space->first; r != NULL; r = r->next) {
+        free(r->x);
+        r->x = NULL;
+        r->count = r->capacity = 0;
+    }
+    space->first = NULL;
+}
+
+/* Moves the rows into new storage of this capacity and stride. */
+static int move_rows(limit_rows *r, size_t capacity, size_t stride, dmft_error *err)
+{
+    double *x = memory_doubles(capacity * stride);
+    if (x == NULL) return error_memory(err, 8.0 * (double)capacity * (double)stride);
+    for (size_t i = 0; i < r->count; i++) memcpy(x + i * stride, r->x + i * r->space->stride, r->space->axes * sizeof *x);
+    free(r->x);
+    r->x = x;
+    r->capacity = capacity;
+    return DMFT_OK;
+}
+
+/* All rows are laid out anew before the first old one is given up, so that a failure leaves the space as it was. */
+int limit_space_reserve(limit_space *space, size_t more, dmft_error *err)
+{
+    if (space->axes + more <= space->stride) return DMFT_OK;
+    size_t stride = space->stride + space->stride / 2 + more, rows = 0;
+    for (limit_rows *r = space->first; r != NULL; r = r->next) rows++;
+    double **data = calloc(rows > 0 ? rows : 1, sizeof *data);
+    int status = data != NULL ? DMFT_OK : error_memory(err, 8.0 * (double)rows);
+    size_t n = 0;
+    for (limit_rows *r = space->first; r != NULL && status == DMFT_OK; r = r->next, n++) {
+        data[n] = memory_doubles(r->capacity * stride);
+        if (data[n] == NULL) status = error_memory(err, 8.0 * (double)r->capacity * (double)stride);
+    }
+    n = 0;
+    for (limit_rows *r = space->first; r != NULL && data != NULL; r = r->next, n++) {
+        if (status != DMFT_OK) {
+            free(data[n]);
+            continue;
+        }
+        for (size_t i = 0; i < r->count; i++) memcpy(data[n] + i * stride, r->x + i * space->stride, space->axes * sizeof **data);
+        free(r->x);
+        r->x = data[n];
+    }
+    if (status == DMFT_OK) space->stride = stride;
+    free(data);
+    return status;
+}
+
+void limit_space_renew(limit_space *space)
+{
+    for (limit_rows *r = space->first; r != NULL; r = r->next) memset(r->x, 0, r->capacity * space->stride * sizeof *r->x);
+    space->axes = 0;
+}
+
+int limit_rows_init(limit_rows *rows, limit_space *space, size_t capacity, dmft_error *err)
+{
+    *rows = (limit_rows){.space = space};
+    int status = move_rows(rows, capacity, space->stride, err);
+    if (status != DMFT_OK) return status;
+    rows->next = space->first;
+    space->first = rows;
+    return DMFT_OK;
+}
+
+int limit_rows_reserve(limit_rows *rows, size_t more, dmft_error *err)
+{
+    if (rows->count + more <= rows->capacity) return DMFT_OK;
+    return move_rows(rows, rows->capacity + rows->capacity / 2 + more, rows->space->stride, err);
+}
+
+int limit_field_init(limit_rows *field, limit_space *space, dmft_error *err)
+{
+    int status = limit_rows_init(field, space, 1, err);
+    if (status == DMFT_OK) field->count = 1;
+    return status;
+}
+
+static int axes(const limit_rows *a) { return (int)a->space->axes; }
+
+double limit_dot(const limit_rows *a, const limit_rows *b)
+{
+    return a->space->backend->weight(a->space) * cblas_ddot(axes(a), a->x, 1, b->x, 1);
+}
+
+void limit_scale(limit_rows *a, double factor) { cblas_dscal(axes(a), factor, a->x, 1); }
+
+void limit_add(limit_rows *a, double factor, const limit_rows *b) { cblas_daxpy(axes(a), factor, b->x, 1, a->x, 1); }
+
+void limit_copy(limit_rows *a, const limit_rows *b) { memcpy(a->x, b->x, a->space->axes * sizeof *a->x); }
+
+void limit_fresh(limit_rows *a) { a->space->backend->fresh(a->space, NULL, a->x); }

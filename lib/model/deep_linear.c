@@ -1,0 +1,224 @@
+/* Deep linear networks in the proportional limit: section 3 of doc/theory.md, in the basis form (B1)-(B3).
+ *
+ * What stands here is the training loop of a network. That its width is infinite is a property of the operators it calls.
+ * A step costs 2 (L + 1) products of lib/limit/operator.c.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "model/model.h"
+
+struct deep_linear {
+    int depth, online;
+    double gain;        /* 1/(gamma sqrt(nu)): of the network's output */
+    double step;        /* c = eta gamma/sqrt(nu) */
+    double sample_ratio, label_noise;
+
+    limit_space input, samples, *hidden;  /* hidden[1 .. L] */
+    limit_operator *data, **A;            /* data: X/sqrt(D); A[0 .. L-1] */
+    limit_rows target, v, v_hat;          /* input space */
+    limit_rows noise, Delta;              /* sample space */
+    limit_rows *h, *g, readout;           /* h[1 .. L], g[1 .. L]; readout in hidden[L] */
+
+    struct model_observable *observable;
+    size_t observables;
+    struct model_matrix *matrix;
+};
+
+/* ---- the training loop ---- */
+
+static void backward(struct deep_linear *n)
+{
+    int L = n->depth;
+    limit_copy(&n->g[L], &n->readout);
+    for (int l = L - 1; l >= 1; l--) limit_pull(n->A[l], &n->g[l + 1], &n->g[l]);
+    limit_pull(n->A[0], &n->g[1], &n->v);
+    limit_scale(&n->v, -n->gain);
+    limit_add(&n->v, 1.0, &n->target); /* v = w* - A_0^T g^1/(gamma sqrt(nu)) */
+}
+
+static void see_data(struct deep_linear *n)
+{
+    if (n->online) { /* a fresh batch: new inputs, new label noise */
+        limit_operator_renew(n->data);
+        limit_space_renew(&n->samples);
+        if (n->label_noise > 0.0) limit_fresh(&n->noise);
+    }
+    limit_push(n->data, &n->v, &n->Delta);
+    limit_add(&n->Delta, n->label_noise, &n->noise);
+    limit_pull(n->data, &n->Delta, &n->v_hat);
+    limit_scale(&n->v_hat, 1.0 / n->sample_ratio);
+}
+
+static void forward(struct deep_linear *n)
+{
+    limit_push(n->A[0], &n->v_hat, &n->h[1]);
+    for (int l = 1; l < n->depth; l++) limit_push(n->A[l], &n->h[l], &n->h[l + 1]);
+}
+
+static void evaluate(void *state)
+{
+    backward(state);
+    see_data(state);
+    forward(state);
+}
+
+static void update(void *state)
+{
+    struct deep_linear *n = state;
+    for (int l = 0; l < n->depth; l++) limit_learn(n->A[l], n->step);
+    limit_add(&n->readout, n->step, &n->h[n->depth]);
+}
+
+/* ---- making ---- */
+
+static void release(void *state)
+{
+    struct deep_linear *n = state;
+    if (n == NULL) return;
+    limit_space_clear(&n->input);
+    limit_space_clear(&n->samples);
+    for (int l = 1; n->hidden != NULL && l <= n->depth; l++) limit_space_clear(&n->hidden[l]);
+    for (int l = 0; n->A != NULL && l < n->depth; l++) limit_operator_free(n->A[l]);
+    limit_operator_free(n->data);
+    free(n->hidden);
+    free(n->A);
+    free(n->h);
+    free(n->g);
+    free(n->observable);
+    free(n->matrix);
+    free(n);
+}
+
+/* Room for one more step; every space opens at most two axes a step, one for each operator that answers into it, and fresh noise. */
+static int reserve(void *state, dmft_error *err)
+{
+    struct deep_linear *n = state;
+    int status = limit_space_reserve(&n->input, 2, err);
+    if (status == DMFT_OK) status = limit_space_reserve(&n->samples, 2, err);
+    for (int l = 1; l <= n->depth && status == DMFT_OK; l++) status = limit_space_reserve(&n->hidden[l], 2, err);
+    for (int l = 0; l < n->depth && status == DMFT_OK; l++) status = limit_operator_reserve(n->A[l], err);
+    return status == DMFT_OK ? limit_operator_reserve(n->data, err) : status;
+}
+
+static int make_operators(struct deep_linear *n, const struct dmft_problem *p, dmft_error *err)
+{
+    int status = limit_operator_create(&n->data, &n->input, &n->samples, 1.0, p->sample_ratio, p->tolerance, err);
+    for (int l = 0; l < p->depth && status == DMFT_OK; l++) {
+        limit_space *in = l == 0 ? &n->input : &n->hidden[l];
+        status = limit_operator_create(&n->A[l], in, &n->hidden[l + 1], p->weight_variance[l], l == 0 ? p->width_ratio : 1.0,
+                                       p->tolerance, err);
+    }
+    return status;
+}
+
+static int make_fields(struct deep_linear *n, dmft_error *err)
+{
+    limit_rows *input[] = {&n->target, &n->v, &n->v_hat}, *samples[] = {&n->noise, &n->Delta};
+    int status = DMFT_OK;
+    for (size_t i = 0; i < 3 && status == DMFT_OK; i++) status = limit_field_init(input[i], &n->input, err);
+    for (size_t i = 0; i < 2 && status == DMFT_OK; i++) status = limit_field_init(samples[i], &n->samples, err);
+    for (int l = 1; l <= n->depth && status == DMFT_OK; l++) {
+        status = limit_field_init(&n->h[l], &n->hidden[l], err);
+        if (status == DMFT_OK) status = limit_field_init(&n->g[l], &n->hidden[l], err);
+    }
+    return status == DMFT_OK ? limit_field_init(&n->readout, &n->hidden[n->depth], err) : status;
+}
+
+/* The fields that are there before training: the target, the label noise, the readout. */
+static void draw(struct deep_linear *n, const struct dmft_problem *p)
+{
+    limit_fresh(&n->target);
+    if (p->label_noise > 0.0) limit_fresh(&n->noise);
+    if (p->weight_variance[p->depth] > 0.0) {
+        limit_fresh(&n->readout);
+        limit_scale(&n->readout, sqrt(p->weight_variance[p->depth]));
+    }
+}
+
+static void observe(struct deep_linear *n, const char *kind, int index, const limit_rows *field)
+{
+    struct model_observable *o = &n->observable[n->observables++];
+    *o = (struct model_observable){.field = field, .fresh = n->online && field->space == &n->samples};
+    (void)snprintf(o->name, sizeof o->name, index >= 0 ? "C_%s%d" : "C_%s", kind, index);
+}
+
+static void describe(struct deep_linear *n)
+{
+    observe(n, "v", -1, &n->v);
+    observe(n, "Delta", -1, &n->Delta);
+    observe(n, "h", 0, &n->v_hat);
+    for (int l = 1; l <= n->depth; l++) observe(n, "h", l, &n->h[l]);
+    for (int l = 1; l <= n->depth; l++) observe(n, "g", l, &n->g[l]);
+    for (int l = 0; l < n->depth; l++) n->matrix[l] = (struct model_matrix){.A = n->A[l], .target = l == 0 ? &n->target : NULL};
+}
+
+static int create(void **state, const struct dmft_problem *p, dmft_error *err)
+{
+    struct deep_linear *n = calloc(1, sizeof *n);
+    if (n == NULL) return error_memory(err, sizeof *n);
+    *state = n;
+    size_t layers = (size_t)p->depth + 1;
+    double root_nu = sqrt(p->width_ratio), gamma = p->parameterization == PARAMETERIZATION_MUP ? p->gamma0 * root_nu : p->gamma0;
+    n->depth = p->depth;
+    n->online = p->batch == BATCH_ONLINE;
+    n->gain = 1.0 / (gamma * root_nu);
+    n->step = p->learning_rate * gamma / root_nu;
+    n->sample_ratio = p->sample_ratio;
+    n->label_noise = p->label_noise;
+    limit_space_init(&n->input, &limit_exact);
+    limit_space_init(&n->samples, &limit_exact);
+    n->hidden = calloc(layers, sizeof *n->hidden);
+    n->A = calloc(layers, sizeof(limit_operator *));
+    n->h = calloc(layers, sizeof *n->h);
+    n->g = calloc(layers, sizeof *n->g);
+    n->observable = calloc(2 * layers + 1, sizeof *n->observable);
+    n->matrix = calloc(layers, sizeof *n->matrix);
+    if (n->hidden == NULL || n->A == NULL || n->h == NULL || n->g == NULL || n->observable == NULL || n->matrix == NULL)
+        return error_memory(err, 512.0 * (double)layers);
+    for (size_t l = 1; l < layers; l++) limit_space_init(&n->hidden[l], &limit_exact);
+    int status = make_operators(n, p, err);
+    if (status == DMFT_OK) status = make_fields(n, err);
+    if (status != DMFT_OK) return status;
+    draw(n, p);
+    describe(n);
+    return DMFT_OK;
+}
+
+/* ---- queries ---- */
+
+static size_t observables(void *state, const struct model_observable **list)
+{
+    struct deep_linear *n = state;
+    *list = n->observable;
+    return n->observables;
+}
+
+static size_t matrices(void *state, const struct model_matrix **list)
+{
+    struct deep_linear *n = state;
+    *list = n->matrix;
+    return (size_t)n->depth;
+}
+
+static void expect(const struct dmft_problem *p, double *directions, double *axes)
+{
+    double T = (double)p->steps;
+    int online = p->batch == BATCH_ONLINE;
+    /* Measured on full-batch runs: every direction is new at first, then their number grows with the logarithm of the time. */
+    double saturated = 40.0 + 8.0 * log2(T);
+    *directions = online || T < saturated ? T : saturated;
+    *axes = 2.0 * *directions + 1.0;
+}
+
+const struct model model_deep_linear = {.name = "deep_linear",
+                                        .create = create,
+                                        .free = release,
+                                        .reserve = reserve,
+                                        .evaluate = evaluate,
+                                        .update = update,
+                                        .observables = observables,
+                                        .matrices = matrices,
+                                        .expect = expect};

@@ -1,0 +1,38 @@
+/* What every model of level 1 shows to the solver. A new model is a file with one of these and a row in the table of solver.c. */
+#ifndef DMFT_MODEL_MODEL_H
+#define DMFT_MODEL_MODEL_H
+
+#include "base/problem.h"
+#include "limit/limit.h"
+
+enum { MODEL_NAME_BYTES = 16 };
+
+/* A field whose norm over steps is the series, and whose inner products over pairs of steps are the kernel, of that name. */
+struct model_observable {
+    char name[MODEL_NAME_BYTES];
+    const limit_rows *field;
+    int fresh; /* different steps are independent of each other */
+};
+
+/* A trained matrix; `target` is a fixed unit field of its input space for overlaps, or NULL. */
+struct model_matrix {
+    const limit_operator *A;
+    const limit_rows *target;
+};
+
+struct model {
+    const char *name;
+    int (*create)(void **state, const struct dmft_problem *problem, dmft_error *err);
+    void (*free)(void *state);
+    int (*reserve)(void *state, dmft_error *err); /* room for one more step: the only call of a step that allocates */
+    void (*evaluate)(void *state);                /* all fields of this step, with the weights before the update */
+    void (*update)(void *state);                  /* one step of learning */
+    size_t (*observables)(void *state, const struct model_observable **list);
+    size_t (*matrices)(void *state, const struct model_matrix **list); /* A_0, A_1, .. */
+    /* Expected directions of one matrix and sizes after all steps, for dmft_solve_estimate: k a side, axes of the largest space. */
+    void (*expect)(const struct dmft_problem *problem, double *directions, double *axes);
+};
+
+extern const struct model model_deep_linear;
+
+#endif

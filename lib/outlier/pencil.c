@@ -1,0 +1,154 @@
+/* The pencil (B4) of one revealed matrix. A direction that is met costs k d + k^2 multiply-adds, forming B(z) n^2/2 numbers, n = k_F + k_E. */
+#include "outlier/pencil.h"
+
+#include <cblas.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+
+void outlier_pencil_init(struct outlier_pencil *p, const limit_operator *A)
+{
+    struct limit_view view = limit_operator_view(A);
+    *p = (struct outlier_pencil){.A = A, .variance = view.variance, .psi = view.psi};
+    p->edge = sqrt(view.variance) * (1.0 + sqrt(view.psi));
+}
+
+void outlier_pencil_clear(struct outlier_pencil *p)
+{
+    free(p->Xi);
+    free(p->Chi);
+    free(p->M);
+    p->Xi = p->Chi = p->M = NULL;
+}
+
+static void copy_block(double *to, size_t stride, const double *from, size_t old_stride, size_t rows, size_t columns)
+{
+    for (size_t i = 0; i < rows; i++) memcpy(to + i * stride, from + i * old_stride, columns * sizeof *to);
+}
+
+int outlier_pencil_widen(struct outlier_pencil *p, size_t room, dmft_error *err)
+{
+    struct outlier_pencil wide = *p;
+    wide.room = room;
+    wide.Xi = memory_doubles(room * room);
+    wide.Chi = memory_doubles(room * room);
+    wide.M = memory_doubles(room * room);
+    if (wide.Xi == NULL || wide.Chi == NULL || wide.M == NULL) {
+        outlier_pencil_clear(&wide);
+        return error_memory(err, 24.0 * (double)room * (double)room);
+    }
+    copy_block(wide.Xi, room, p->Xi, p->room, p->outputs, p->outputs);
+    copy_block(wide.Chi, room, p->Chi, p->room, p->inputs, p->inputs);
+    copy_block(wide.M, room, p->M, p->room, p->outputs, p->inputs);
+    outlier_pencil_clear(p);
+    *p = wide;
+    return DMFT_OK;
+}
+
+size_t outlier_pencil_order(const struct outlier_pencil *p) { return p->outputs + p->inputs; }
+
+/* ---- scalars ---- */
+
+double outlier_edge_root(const struct outlier_pencil *p) { return p->variance / sqrt(p->psi); }
+
+double outlier_root_of(const struct outlier_pencil *p, double z)
+{
+    dmft_resolvent r;
+    if (!(z > p->edge) || dmft_resolvent_at(z, p->variance, p->psi, &r, NULL) != DMFT_OK) return outlier_edge_root(p);
+    return 1.0 / (p->psi * r.a * r.b);
+}
+
+struct outlier_scalars outlier_scalars_at(const struct outlier_pencil *p, double root)
+{
+    double v = p->variance, psi = p->psi, L = root;
+    if (L == 0.0) return (struct outlier_scalars){.root = 0.0}; /* no bulk: Xi = Chi = 0 */
+    struct outlier_scalars s = {.root = root};
+    s.z = sqrt((psi * L + v) * (L + v) / L);
+    s.dz = (psi - v * v / (L * L)) / (2.0 * s.z);
+    s.a = (psi * L + v) / (psi * L * s.z);
+    s.b = (L + v) / (L * s.z);
+    s.da = -v / (psi * L * L * s.z) - s.a * s.dz / s.z;
+    s.db = -v / (L * L * s.z) - s.b * s.dz / s.z;
+    return s;
+}
+
+/* ---- Gram matrices ---- */
+
+void outlier_inner(const limit_rows *rows, size_t count, const double *x, size_t stride, double *c)
+{
+    if (count == 0) return;
+    cblas_dgemv(CblasRowMajor, CblasNoTrans, (int)count, (int)rows->space->axes, rows->space->backend->weight(rows->space), rows->x,
+                (int)rows->space->stride, x, 1, 0.0, c, (int)stride);
+}
+
+/* A new input direction e: a column of M, a row of Chi = <y_i y_j> - M^T M, and Xi loses its projection on e. */
+static void enter_input(struct outlier_pencil *p, const struct limit_view *view)
+{
+    int room = (int)p->room, outputs = (int)p->outputs, j = (int)p->inputs;
+    const double *y = view->Y->x + p->inputs * view->Y->space->stride;
+    double *column = p->M + j, *row = p->Chi + p->inputs * p->room;
+    outlier_inner(view->F, p->outputs, y, p->room, column);
+    outlier_inner(view->Y, p->inputs + 1, y, 1, row);
+    if (outputs > 0) {
+        cblas_dgemv(CblasRowMajor, CblasTrans, outputs, j + 1, -1.0, p->M, room, column, room, 1.0, row, 1);
+        cblas_dger(CblasRowMajor, outputs, outputs, -p->psi * p->psi, column, room, column, room, p->Xi, room);
+    }
+    cblas_dcopy(j + 1, row, 1, p->Chi + j, room);
+    p->inputs++;
+}
+
+/* A new output direction f: a row of M, a row of Xi = <x_i x_j> - psi^2 M M^T, and Chi loses its projection on f. */
+static void enter_output(struct outlier_pencil *p, const struct limit_view *view)
+{
+    int room = (int)p->room, inputs = (int)p->inputs, i = (int)p->outputs;
+    double *row = p->M + p->outputs * p->room, *gram = p->Xi + p->outputs * p->room;
+    outlier_inner(view->Y, p->inputs, view->F->x + p->outputs * view->F->space->stride, 1, row);
+    outlier_inner(view->X, p->outputs + 1, view->X->x + p->outputs * view->X->space->stride, 1, gram);
+    if (inputs > 0) {
+        cblas_dgemv(CblasRowMajor, CblasNoTrans, i + 1, inputs, -p->psi * p->psi, p->M, room, row, 1, 1.0, gram, 1);
+        cblas_dger(CblasRowMajor, inputs, inputs, -1.0, row, 1, row, 1, p->Chi, room);
+    }
+    cblas_dcopy(i + 1, gram, 1, p->Xi + i, room);
+    p->outputs++;
+}
+
+void outlier_pencil_catch_up(struct outlier_pencil *p, const struct limit_view *view)
+{
+    while (p->inputs < view->E->count) enter_input(p, view);
+    while (p->outputs < view->F->count) enter_output(p, view);
+}
+
+/* ---- B(z) ---- */
+
+void outlier_pencil_form(const struct outlier_pencil *p, const struct limit_view *view, const struct outlier_scalars *s, double *B)
+{
+    size_t stride = 2 * p->room;
+    double xi = s->b / p->psi, chi = s->a * p->psi, learned = sqrt(p->psi);
+    for (size_t i = 0; i < p->outputs; i++) {
+        double *row = B + i * stride, *mixed = row + p->outputs;
+        const double *gram = p->Xi + i * p->room, *met = p->M + i * p->room, *S = view->S + i * view->stride;
+        for (size_t j = i; j < p->outputs; j++) row[j] = xi * gram[j];
+        for (size_t j = 0; j < p->inputs; j++) mixed[j] = learned * (met[j] + S[j]);
+    }
+    for (size_t i = 0; i < p->inputs; i++) {
+        double *row = B + (p->outputs + i) * stride + p->outputs;
+        const double *gram = p->Chi + i * p->room;
+        for (size_t j = i; j < p->inputs; j++) row[j] = chi * gram[j];
+    }
+}
+
+/* x.G x for a Gram matrix of order n. */
+static double form_of(const double *G, size_t room, size_t n, const double *x, double *work)
+{
+    if (n == 0) return 0.0;
+    cblas_dsymv(CblasRowMajor, CblasUpper, (int)n, 1.0, G, (int)room, x, 1, 0.0, work, 1);
+    return cblas_ddot((int)n, x, 1, work, 1);
+}
+
+double outlier_pencil_slope(const struct outlier_pencil *p, const struct outlier_scalars *s, const double *x, double *work)
+{
+    return form_of(p->Xi, p->room, p->outputs, x, work) * s->db / p->psi +
+           form_of(p->Chi, p->room, p->inputs, x + p->outputs, work) * s->da * p->psi;
+}

@@ -1,0 +1,47 @@
+/* The pencil whose eigenvalues give the outliers of one revealed matrix: (B4) of doc/theory.md. */
+#ifndef DMFT_OUTLIER_PENCIL_H
+#define DMFT_OUTLIER_PENCIL_H
+
+#include "limit/limit.h"
+
+/* Gram matrices of W = A + sum S_ij f_i e_j^T/N; they follow the directions that A meets. Vectors of the pencil are (alpha on the f_i,
+ * beta on the e_j), of length outputs + inputs. */
+struct outlier_pencil {
+    const limit_operator *A;
+    double variance, psi, edge;
+    size_t outputs, inputs, room; /* k_F, k_E; room for so many of each */
+    double *Xi, *Chi, *M;         /* <x_i x_j> and <y_i y_j> less their projections; M_ij = <f_i, y_j>; row stride `room` */
+};
+
+/* z, a, b of (O2), (O3) and their derivatives with respect to the lambda^2 of (O2), in which they are smooth down to the edge. */
+struct outlier_scalars {
+    double root; /* lambda^2 */
+    double z, a, b, dz, da, db;
+};
+
+void outlier_pencil_init(struct outlier_pencil *p, const limit_operator *A);
+void outlier_pencil_clear(struct outlier_pencil *p);
+
+/* Room for `room` directions a side. */
+int outlier_pencil_widen(struct outlier_pencil *p, size_t room, dmft_error *err);
+
+/* Takes in the directions that were met since; the room must do. */
+void outlier_pencil_catch_up(struct outlier_pencil *p, const struct limit_view *view);
+
+size_t outlier_pencil_order(const struct outlier_pencil *p);
+
+/* lambda^2 at the edge, and for a singular value z above it. */
+double outlier_edge_root(const struct outlier_pencil *p);
+double outlier_root_of(const struct outlier_pencil *p, double z);
+struct outlier_scalars outlier_scalars_at(const struct outlier_pencil *p, double root);
+
+/* Writes the upper triangle of B(z), row stride 2 room. */
+void outlier_pencil_form(const struct outlier_pencil *p, const struct limit_view *view, const struct outlier_scalars *s, double *B);
+
+/* The derivative of the eigenvalue of the unit eigenvector x with respect to lambda^2; `work` has room for the order. */
+double outlier_pencil_slope(const struct outlier_pencil *p, const struct outlier_scalars *s, const double *x, double *work);
+
+/* c_i <- <row_i, x> for the first `count` rows. */
+void outlier_inner(const limit_rows *rows, size_t count, const double *x, size_t stride, double *c);
+
+#endif
