@@ -71,3 +71,124 @@ $(BIN): $(BIN_OBJ) $(LIBA)
 	$(LINK) -o $@ $(BIN_OBJ) $(LIBA) $(PKG_LIBS) -lm
 
 -include $(LIB_OBJ:.o=.d) $(BIN_OBJ:.o=.d) $(TEST_OBJ:.o=.d) $(BENCH_OBJ:.o=.d)
+
+# ---- packages, demo, tests ----
+
+DEMO := $(BUILD)/demo
+
+.PHONY: deps
+deps:  ## install the Debian packages that are missing
+	@sh tools/deps.sh
+
+# The packages come first, then a second make, which can ask pkg-config.
+.PHONY: demo
+demo: deps  ## theory against sampled networks: table and picture
+	@$(MAKE) --no-print-directory demo-run
+
+.PHONY: demo-run
+demo-run: all
+	@mkdir -p $(DEMO)
+	$(BIN) solve examples/demo.yaml -o $(DEMO)/theory.h5 --force
+	$(BIN) simulate examples/demo.yaml -o $(DEMO)/networks.h5 --force
+	$(BIN) compare $(DEMO)/theory.h5 $(DEMO)/networks.h5
+	$(BIN) plot $(DEMO)/theory.h5 $(DEMO)/networks.h5 -o $(DEMO)/demo.png --force
+	@echo "The picture is $(DEMO)/demo.png"
+
+.PHONY: check
+check: deps  ## build, run all tests, print the totals
+	@$(MAKE) --no-print-directory check-run
+
+TESTS := $(BUILD)/tests/run
+AGREEMENT := $(BUILD)/tests/agreement
+TEST_ENV := DMFT_SRCDIR=$(CURDIR) DMFT_BUILD=$(abspath $(BUILD)) OPENBLAS_NUM_THREADS=1
+
+.PHONY: tests
+tests: all $(TESTS) $(AGREEMENT)  ## build the tests
+
+.PHONY: check-run
+check-run: tests
+	@$(TEST_ENV) MAKE="$(MAKE)" BUILD="$(BUILD)" sh tools/check.sh
+
+$(TESTS): $(filter-out $(BUILD)/tests/agreement.o,$(TEST_OBJ)) $(LIB_OBJ)
+	@mkdir -p $(@D)
+	$(LINK) -o $@ $^ $(PKG_LIBS) $(CHECK_LIBS) -lm
+
+$(AGREEMENT): $(BUILD)/tests/agreement.o $(LIBA)
+	@mkdir -p $(@D)
+	$(LINK) -o $@ $^ $(PKG_LIBS) -lm
+
+.PHONY: agreement
+agreement: tests  ## theory against 64 networks at D = 200 and 800, six configurations
+	$(TEST_ENV) $(AGREEMENT) --sizes 200,800 --seeds 64
+
+.PHONY: asan
+asan:  ## all tests under AddressSanitizer and UBSan
+	$(MAKE) BUILD=$(BUILD)/asan SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer" tests
+	$(TEST_ENV) DMFT_BUILD=$(abspath $(BUILD)/asan) CK_FORK=no $(BUILD)/asan/tests/run
+	sh tests/test_program.sh $(BUILD)/asan/bin/dmft
+
+.PHONY: valgrind
+valgrind: tests  ## all unit tests under valgrind
+	$(TEST_ENV) CK_FORK=no DMFT_TEST_SLOW_MACHINE=1 valgrind --quiet --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite,indirect $(TESTS)
+
+.PHONY: bench
+bench: all $(BUILD)/bench/bench  ## time level 1 and level 2 against dgemm; JSON lines, also in bench/results
+	@mkdir -p bench/results
+	$(BUILD)/bench/bench | tee bench/results/$$(date -u +%Y%m%dT%H%M%SZ).jsonl
+
+$(BUILD)/bench/bench: $(BENCH_OBJ) $(LIBA)
+	@mkdir -p $(@D)
+	$(LINK) -o $@ $^ $(PKG_LIBS) -lm
+
+.PHONY: lint
+lint:  ## which room includes which, equation tags, comments of the public header
+	@sh tools/lint.sh
+
+# ---- documentation ----
+
+$(BUILD)/settings_page: $(BUILD)/tools/settings_page.o $(LIB_OBJ)
+	$(LINK) -o $@ $^ $(PKG_LIBS) -lm
+
+.PHONY: doc
+doc: $(BUILD)/settings_page  ## doc/config.md from the table of settings; the header's reference with Doxygen where it is installed
+	$(BUILD)/settings_page > $(BUILD)/config.md
+	mv $(BUILD)/config.md doc/config.md
+	@if command -v doxygen > /dev/null; then \
+	  (echo 'PROJECT_NAME=libdmft'; echo 'PROJECT_NUMBER=$(VERSION)'; echo 'INPUT=include/dmft.h'; echo 'OUTPUT_DIRECTORY=$(BUILD)/doc'; \
+	   echo 'GENERATE_LATEX=NO'; echo 'OPTIMIZE_OUTPUT_FOR_C=YES'; echo 'QUIET=YES'; echo 'EXTRACT_ALL=YES'; \
+	   echo 'MACRO_EXPANSION=YES'; echo 'EXPAND_ONLY_PREDEF=YES'; echo 'PREDEFINED=DMFT_API= DMFT_FALLIBLE=') | doxygen - && \
+	  echo 'reference: $(BUILD)/doc/html/index.html'; \
+	else echo 'doxygen is not installed: no reference of the header'; fi
+
+# ---- installation ----
+
+.PHONY: install
+install: all  ## install below prefix (/usr/local), DESTDIR is respected
+	$(INSTALL) -d $(DESTDIR)$(bindir) $(DESTDIR)$(libdir) $(DESTDIR)$(includedir) $(DESTDIR)$(pkgconfigdir) $(DESTDIR)$(docdir)
+	$(INSTALL) -m 755 $(BIN) $(DESTDIR)$(bindir)/dmft
+	$(INSTALL) -m 644 include/dmft.h $(DESTDIR)$(includedir)/dmft.h
+	$(INSTALL) -m 644 $(LIBA) $(DESTDIR)$(libdir)/libdmft.a
+	$(INSTALL) -m 755 $(LIBSO) $(DESTDIR)$(libdir)/libdmft.so.$(VERSION)
+	ln -sf libdmft.so.$(VERSION) $(DESTDIR)$(libdir)/libdmft.so.$(SOVERSION)
+	ln -sf libdmft.so.$(SOVERSION) $(DESTDIR)$(libdir)/libdmft.so
+	sed -e 's|@prefix@|$(prefix)|' -e 's|@libdir@|$(libdir)|' -e 's|@includedir@|$(includedir)|' -e 's|@version@|$(VERSION)|' \
+	  -e 's|@packages@|$(PACKAGES)|' lib/dmft.pc.in > $(DESTDIR)$(pkgconfigdir)/dmft.pc
+	$(INSTALL) -m 644 doc/*.md README.md LICENSE $(DESTDIR)$(docdir)
+
+.PHONY: uninstall
+uninstall:  ## remove what install put there
+	rm -f $(DESTDIR)$(bindir)/dmft $(DESTDIR)$(includedir)/dmft.h $(DESTDIR)$(pkgconfigdir)/dmft.pc
+	rm -f $(DESTDIR)$(libdir)/libdmft.a $(DESTDIR)$(libdir)/libdmft.so $(DESTDIR)$(libdir)/libdmft.so.$(SOVERSION) $(DESTDIR)$(libdir)/libdmft.so.$(VERSION)
+	rm -rf $(DESTDIR)$(docdir)
+
+.PHONY: installcheck
+installcheck: all  ## install to a scratch prefix, build and run the example there through pkg-config, in C and C++
+	@sh tools/installcheck.sh "$(MAKE)" $(abspath $(BUILD))
+
+.PHONY: clean
+clean:  ## remove everything that was built
+	rm -rf $(BUILD)
+
+.PHONY: help
+help:  ## this list
+	@sed -n 's/^\([a-z-]*\):.*##/\1	/p' Makefile | awk -F'\t' '{printf "  %-13s%s\n", $$1, $$2}'

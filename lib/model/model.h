@@ -7,11 +7,17 @@
 
 enum { MODEL_NAME_BYTES = 16 };
 
+/* Which coordinates of a field its history keeps: its own, or its coefficients on the directions of the operator that it was put to, which
+ * are half as many. */
+enum model_coordinates { MODEL_OF_FIELD, MODEL_OF_PUSH, MODEL_OF_PULL };
+
 /* A field whose norm over steps is the series, and whose inner products over pairs of steps are the kernel, of that name. */
 struct model_observable {
     char name[MODEL_NAME_BYTES];
     const limit_rows *field;
-    int fresh; /* different steps are independent of each other */
+    enum model_coordinates kept;
+    const limit_operator *asked; /* the operator that it is pushed through or pulled through, unless MODEL_OF_FIELD */
+    int fresh;                   /* different steps are independent of each other */
 };
 
 /* A trained matrix; `target` is a fixed unit field of its input space for overlaps, or NULL. */
@@ -29,7 +35,7 @@ struct model {
     void (*update)(void *state);                  /* one step of learning */
     size_t (*observables)(void *state, const struct model_observable **list);
     size_t (*matrices)(void *state, const struct model_matrix **list); /* A_0, A_1, .. */
-    /* Expected directions of one matrix and sizes after all steps, for dmft_solve_estimate: k a side, axes of the largest space. */
+    /* What dmft_solve_estimate goes by: directions a side of one operator after all steps, and axes of one space. */
     void (*expect)(const struct dmft_problem *problem, double *directions, double *axes);
 };
 

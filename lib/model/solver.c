@@ -28,7 +28,7 @@ struct followed {
 
 struct history {
     double *data; /* steps rows of `stride` coordinates */
-    size_t stride;
+    size_t stride, length; /* of the rows; of the last one in use */
 };
 
 struct dmft_solver {
@@ -73,20 +73,24 @@ static double seconds_since(const struct timespec *begin)
 
 /* ---- what a run will need ---- */
 
+/* Counts numbers as the parts below take them: operators (four bases, S), pencils (Gram matrices, three pencils of twice the order, Krylov
+ * space), series, and with kernels their storage and one history of scratch. */
 dmft_estimate dmft_solve_estimate(const dmft_problem *p)
 {
     const struct model *model = find_model(p->model);
     if (model == NULL) return (dmft_estimate){0};
-    double k, d, T = (double)p->steps, m = p->depth + 1.0, kernels = 2.0 * p->depth + 3.0, recorded = ceil(T / (double)p->outlier_every);
+    double k, d, T = (double)p->steps, L = p->depth, operators = L + 1.0, kernels = 2.0 * L + 3.0;
+    double recorded = ceil(T / (double)p->outlier_every), outliers = p->outlier_count;
     model->expect(p, &k, &d);
-    dmft_estimate e = {.bytes = 8.0 * m * (4.0 * k * d + k * k), .operations = T * m * (12.0 * k * d + 4.0 * k * k)};
-    e.bytes += 8.0 * T * (kernels + 6.0 * m);
-    e.bytes += 8.0 * p->depth * (7.0 * k * k + 2.0 * k * 100.0);
-    e.operations += recorded * p->depth * p->outlier_count * 20.0 * 4.0 * k * k;
+    double numbers = operators * (4.0 * k * d + k * k) + L * (15.0 * k * k + 2.0 * k * (100.0 + 16.0 * outliers));
+    numbers += T * (kernels + 3.0 + L * (outliers + 4.0));
+    dmft_estimate e = {.operations = T * operators * (8.0 * k * d + 3.0 * k * k) + recorded * L * outliers * 25.0 * 4.0 * k * k};
     if (p->store_kernels) {
-        e.bytes += 8.0 * T * (kernels * fmax(T, d) + d);
-        e.operations += kernels * T * T * d / 2.0;
+        double wide = p->batch == BATCH_ONLINE ? d : T; /* the history of v is kept in axes, see lib/model/deep_linear.c */
+        numbers += T * ((kernels - 1.0) * T + wide + (p->batch == BATCH_ONLINE ? d : k));
+        e.operations += kernels * T * T * k / 2.0;
     }
+    e.bytes = sizeof(double) * numbers;
     return e;
 }
 
@@ -143,11 +147,13 @@ static int make_histories(struct dmft_solver *s, const dmft_problem *p, dmft_err
     if (!p->store_kernels) return DMFT_OK;
     s->history = calloc(s->observables, sizeof *s->history);
     if (s->history == NULL) return error_memory(err, 16.0 * (double)s->observables);
+    double directions, axes;
+    s->model->expect(p, &directions, &axes);
     for (size_t i = 0; i < s->observables; i++) {
-        double k, d;
-        s->model->expect(p, &k, &d);
         struct history *h = &s->history[i];
-        h->stride = (size_t)fmax((double)s->steps, d);
+        const struct model_observable *o = &s->observable[i];
+        h->stride = (size_t)s->steps;
+        if (o->kept == MODEL_OF_FIELD && !o->fresh) h->stride = (size_t)fmax((double)s->steps, axes);
         h->data = memory_doubles((size_t)s->steps * h->stride);
         if (h->data == NULL) return error_memory(err, 8.0 * (double)s->steps * (double)h->stride);
     }
@@ -234,27 +240,41 @@ static int diverged(struct dmft_solver *s)
     return beyond;
 }
 
-/* A history that outgrows its rows is moved to longer ones. */
-static int lengthen(struct history *h, long steps, size_t axes, dmft_error *err)
+/* The coordinates that the history of an observable keeps at this step; returns their number. */
+static size_t coordinates(const struct model_observable *o, const double **x)
 {
-    if (axes <= h->stride) return DMFT_OK;
-    size_t stride = axes + axes / 4;
+    if (o->kept == MODEL_OF_FIELD) {
+        *x = o->field->x;
+        return o->field->space->axes;
+    }
+    struct limit_view view = limit_operator_view(o->asked);
+    *x = o->kept == MODEL_OF_PUSH ? view.c_in : view.c_out;
+    return o->kept == MODEL_OF_PUSH ? view.E->count : view.F->count;
+}
+
+/* A history that outgrows its rows is moved to longer ones. */
+static int lengthen(struct history *h, long steps, size_t length, dmft_error *err)
+{
+    if (length <= h->stride) return DMFT_OK;
+    size_t stride = length + length / 4;
     double *data = memory_doubles((size_t)steps * stride);
     if (data == NULL) return error_memory(err, 8.0 * (double)steps * (double)stride);
     for (long t = 0; t < steps; t++) memcpy(data + (size_t)t * stride, h->data + (size_t)t * h->stride, h->stride * sizeof *data);
     free(h->data);
-    *h = (struct history){.data = data, .stride = stride};
+    h->data = data;
+    h->stride = stride;
     return DMFT_OK;
 }
 
 static int store_history(struct dmft_solver *s, dmft_error *err)
 {
     for (size_t i = 0; s->history != NULL && i < s->observables; i++) {
-        const limit_rows *field = s->observable[i].field;
+        const double *x = NULL;
         struct history *h = &s->history[i];
-        int status = lengthen(h, s->steps, field->space->axes, err);
+        h->length = coordinates(&s->observable[i], &x);
+        int status = lengthen(h, s->steps, h->length, err);
         if (status != DMFT_OK) return status;
-        memcpy(h->data + (size_t)s->done * h->stride, field->x, field->space->axes * sizeof *h->data);
+        memcpy(h->data + (size_t)s->done * h->stride, x, h->length * sizeof *h->data);
     }
     return DMFT_OK;
 }
@@ -317,17 +337,17 @@ long dmft_solver_done(const dmft_solver *s) { return s->done; }
 static int assemble_kernels(struct dmft_solver *s, dmft_error *err)
 {
     if (s->history == NULL) return DMFT_OK;
-    size_t axes = 0, steps = (size_t)s->done;
+    size_t length = 0, steps = (size_t)s->done;
     for (size_t i = 0; i < s->observables; i++)
-        if (s->observable[i].field->space->axes > axes) axes = s->observable[i].field->space->axes;
-    double *scratch = memory_doubles(steps * axes);
-    if (scratch == NULL) return error_memory(err, 8.0 * (double)steps * (double)axes);
+        if (s->history[i].length > length) length = s->history[i].length;
+    double *scratch = memory_doubles(steps * length);
+    if (scratch == NULL) return error_memory(err, 8.0 * (double)steps * (double)length);
     int status = DMFT_OK;
     for (size_t i = 0; i < s->observables && status == DMFT_OK; i++) {
         const struct model_observable *o = &s->observable[i];
         struct history *h = &s->history[i];
-        if (o->fresh) kernel_gram_diagonal(h->data, steps, o->field->space->axes, h->stride);
-        else kernel_gram(h->data, steps, o->field->space->axes, h->stride, scratch);
+        if (o->fresh) kernel_gram_diagonal(h->data, steps, h->length, h->stride);
+        else kernel_gram(h->data, steps, h->length, h->stride, scratch);
         status = trajectory_add_kernel(s->result, o->name, steps, h->stride, h->data, err);
         if (status == DMFT_OK) h->data = NULL; /* the result owns it now */
     }

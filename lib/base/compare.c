@@ -1,0 +1,243 @@
+/* Theory against samples: (S1)-(S3) of doc/theory.md.
+ *
+ *   |theory - mean| <= q se + allowance                                                                               (S1)
+ *   allowance = c |theory| / D of kernels and losses, c / N of what is measured on a matrix A_l (outliers, overlaps)   (S2)
+ *   q: Student's quantile, seeds - 1 degrees of freedom, of the two-sided probability of 4 normal standard errors      (S3)
+ *
+ * Every series over the steps that both sides have, in one pass over two rising lists of steps. */
+#include <ctype.h>
+#include <gsl/gsl_cdf.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/trajectory.h"
+
+static const double normal_errors = 4; /* q of (S3), for many seeds */
+static const double default_allowance = 20; /* c of (S2): the coefficients of 1/D that were measured stay below 10 */
+
+struct dmft_comparison {
+    dmft_comparison_row *row;
+    size_t count, room, skipped;
+    char **name; /* of the series, which the rows point to */
+    size_t names;
+    int holds;
+    double quantile;
+    double of_kernels, of_matrices; /* the allowance is of_kernels |theory|, or of_matrices */
+};
+
+/* One series on both sides. */
+struct pair {
+    const struct trajectory_series *theory, *sample;
+};
+
+/* Is it measured on a weight matrix: A0_outlier1, A1_left_overlap, ..? */
+static int of_matrix(const char *name)
+{
+    if (name[0] != 'A' || !isdigit((unsigned char)name[1])) return 0;
+    return name[1 + strspn(name + 1, "0123456789")] == '_';
+}
+
+/* ---- the rule ---- */
+
+static int set_quantile(dmft_comparison *c, const dmft_trajectory *sample, dmft_error *err)
+{
+    double seeds = dmft_trajectory_number(sample, "seeds");
+    c->quantile = normal_errors;
+    if (isnan(seeds)) return DMFT_OK;
+    if (!(seeds >= 2))
+        return error_set(err, DMFT_ERROR_ARGUMENT, "the samples have %g seed: a standard error needs at least two seeds (simulation.seeds)", seeds);
+    c->quantile = gsl_cdf_tdist_Qinv(gsl_cdf_ugaussian_Q(normal_errors), seeds - 1);
+    return DMFT_OK;
+}
+
+/* A size, from the samples or else from the theory; nan when neither has it. */
+static double size_of(const dmft_trajectory *theory, const dmft_trajectory *sample, const char *name)
+{
+    double size = dmft_trajectory_number(sample, name);
+    if (!(size >= 1)) size = dmft_trajectory_number(theory, name);
+    return size >= 1 ? size : NAN;
+}
+
+/* Without any size, c itself is the allowance: relative to the theory for kernels, absolute for what is measured on a matrix. */
+static int set_allowance(dmft_comparison *c, const dmft_trajectory *theory, const dmft_trajectory *sample,
+                         const dmft_compare_options *options, dmft_error *err)
+{
+    int given = options != NULL && options->allowance_given;
+    double factor = given ? options->allowance : default_allowance;
+    if (!(factor >= 0) || isinf(factor)) return error_set(err, DMFT_ERROR_ARGUMENT, "allowance must be in [0, inf), got %g", factor);
+    double width = size_of(theory, sample, "width"), input_dim = size_of(theory, sample, "input_dim");
+    const char *model = dmft_trajectory_text(theory, "model");
+    if (isnan(input_dim) || (model != NULL && strcmp(model, "mlp") == 0)) input_dim = width; /* the inputs of an mlp stay finite in number */
+    if (!isnan(width) && !isnan(input_dim)) {
+        c->of_kernels = factor / input_dim;
+        c->of_matrices = factor / width;
+        return DMFT_OK;
+    }
+    c->of_kernels = c->of_matrices = factor;
+    return given ? DMFT_OK
+                 : error_set(err, DMFT_ERROR_ARGUMENT,
+                             "the size of the samples is not known: give an allowance, or simulation.input_dim in the theory's configuration");
+}
+
+/* ---- which series ---- */
+
+static int add_pair(struct pair *pair, size_t *count, const struct trajectory_series *theory, const struct trajectory_series *sample)
+{
+    if (theory == NULL || sample == NULL) return 0;
+    pair[(*count)++] = (struct pair){theory, sample};
+    return 1;
+}
+
+static int choose_named(struct pair *pair, size_t *count, const dmft_trajectory *theory, const dmft_trajectory *sample, const char *names,
+                        dmft_error *err)
+{
+    for (const char *at = names;; at++) {
+        char name[64];
+        size_t length = strcspn(at, ",");
+        size_t kept = length < sizeof name ? length : sizeof name - 1;
+        memcpy(name, at, kept);
+        name[kept] = '\0';
+        if (!add_pair(pair, count, trajectory_find(theory, name), trajectory_find(sample, name)))
+            return error_set(err, DMFT_ERROR_ARGUMENT, "the %s no series '%s'",
+                             trajectory_find(theory, name) == NULL ? "theory has" : "samples have", name);
+        at += length;
+        if (*at == '\0') return DMFT_OK;
+    }
+}
+
+/* Not where, but what was measured. */
+static int is_measured(const char *name) { return strcmp(name, "step") != 0 && strcmp(name, "time") != 0; }
+
+static void choose_default(struct pair *pair, size_t *count, const dmft_trajectory *theory, const dmft_trajectory *sample)
+{
+    for (size_t i = 0; i < theory->series_count; i++) {
+        const struct trajectory_series *s = &theory->series[i];
+        if (s->shown && is_measured(s->name)) (void)add_pair(pair, count, s, trajectory_find(sample, s->name));
+    }
+}
+
+/* ---- the comparison ---- */
+
+static double squared_error(const struct trajectory_series *s, size_t i)
+{
+    return s->error != NULL ? s->error[i] * s->error[i] : 0.0;
+}
+
+static int compare_at(dmft_comparison *c, const struct pair *pair, size_t i, size_t j, long step, const char *name, dmft_error *err)
+{
+    double theory = pair->theory->value[i], mean = pair->sample->value[j];
+    if (isnan(theory) || isnan(mean)) {
+        c->skipped++;
+        return DMFT_OK;
+    }
+    double se = sqrt(squared_error(pair->theory, i) + squared_error(pair->sample, j));
+    if (!isfinite(se))
+        return error_set(err, DMFT_ERROR_ARGUMENT, "the standard error of %s at step %ld is %s: it needs at least two seeds", name, step,
+                         isnan(se) ? "nan" : "infinite");
+    dmft_comparison_row *row = &c->row[c->count++];
+    *row = (dmft_comparison_row){.series = name, .step = step, .theory = theory, .mean = mean, .se = se};
+    row->z = theory == mean ? 0.0 : (mean - theory) / se;
+    row->bound = c->quantile * se + (of_matrix(name) ? c->of_matrices : c->of_kernels * fabs(theory));
+    row->holds = fabs(theory - mean) <= row->bound;
+    c->holds = c->holds && row->holds;
+    return DMFT_OK;
+}
+
+static int compare_pair(dmft_comparison *c, const struct pair *pair, const dmft_trajectory *theory, const dmft_trajectory *sample,
+                        dmft_error *err)
+{
+    const double *left = dmft_trajectory_series(theory, "step"), *right = dmft_trajectory_series(sample, "step");
+    char *name = c->name[c->names] = memory_string(pair->theory->name);
+    if (name == NULL) return error_memory(err, 64);
+    c->names++;
+    int status = DMFT_OK;
+    for (size_t i = 0, j = 0; i < theory->rows && j < sample->rows && status == DMFT_OK;) {
+        if (left[i] < right[j])
+            i++;
+        else if (left[i] > right[j])
+            j++;
+        else {
+            status = compare_at(c, pair, i, j, (long)left[i], name, err);
+            i++;
+            j++;
+        }
+    }
+    return status;
+}
+
+/* Room for all rows and names that there can be. */
+static int make_room(dmft_comparison *c, size_t pairs, const dmft_trajectory *theory, const dmft_trajectory *sample, dmft_error *err)
+{
+    c->room = pairs * (theory->rows < sample->rows ? theory->rows : sample->rows);
+    c->row = calloc(c->room + 1, sizeof *c->row);
+    c->name = calloc(pairs + 1, sizeof *c->name);
+    return c->row != NULL && c->name != NULL ? DMFT_OK : error_memory(err, (double)(c->room * sizeof *c->row));
+}
+
+static int compare_all(dmft_comparison *c, struct pair *pair, const dmft_trajectory *theory, const dmft_trajectory *sample,
+                       const dmft_compare_options *options, dmft_error *err)
+{
+    size_t count = 0;
+    int status = DMFT_OK;
+    if (dmft_trajectory_series(theory, "step") == NULL || dmft_trajectory_series(sample, "step") == NULL)
+        return error_set(err, DMFT_ERROR_ARGUMENT, "the %s no series 'step'", dmft_trajectory_series(theory, "step") == NULL ? "theory has" : "samples have");
+    if (options != NULL && options->series != NULL)
+        status = choose_named(pair, &count, theory, sample, options->series, err);
+    else
+        choose_default(pair, &count, theory, sample);
+    if (status == DMFT_OK && count == 0) status = error_set(err, DMFT_ERROR_ARGUMENT, "theory and samples have no series in common");
+    if (status == DMFT_OK) status = set_quantile(c, sample, err);
+    if (status == DMFT_OK) status = set_allowance(c, theory, sample, options, err);
+    if (status == DMFT_OK) status = make_room(c, count, theory, sample, err);
+    for (size_t i = 0; i < count && status == DMFT_OK; i++) status = compare_pair(c, &pair[i], theory, sample, err);
+    if (status == DMFT_OK && c->count == 0)
+        status = error_set(err, DMFT_ERROR_ARGUMENT, "nothing to compare: no step at which both have a number (%zu skipped)", c->skipped);
+    return status;
+}
+
+int dmft_compare(const dmft_trajectory *theory, const dmft_trajectory *sample, const dmft_compare_options *options, dmft_comparison **out,
+                 dmft_error *err)
+{
+    size_t most = theory->series_count + 1;
+    for (const char *c = options != NULL && options->series != NULL ? options->series : ""; *c != '\0'; c++) most += *c == ',';
+    dmft_comparison *c = calloc(1, sizeof *c);
+    struct pair *pair = calloc(most, sizeof *pair);
+    int status = DMFT_ERROR_MEMORY;
+    if (c == NULL || pair == NULL)
+        (void)error_memory(err, (double)(most * sizeof *pair));
+    else {
+        c->holds = 1;
+        status = compare_all(c, pair, theory, sample, options, err);
+    }
+    free(pair);
+    if (status == DMFT_OK)
+        *out = c;
+    else
+        dmft_comparison_free(c);
+    return status;
+}
+
+/* ---- queries ---- */
+
+const dmft_comparison_row *dmft_comparison_rows(const dmft_comparison *c, size_t *count)
+{
+    *count = c->count;
+    return c->row;
+}
+
+int dmft_comparison_holds(const dmft_comparison *c) { return c->holds; }
+
+size_t dmft_comparison_skipped(const dmft_comparison *c) { return c->skipped; }
+
+double dmft_comparison_quantile(const dmft_comparison *c) { return c->quantile; }
+
+void dmft_comparison_free(dmft_comparison *c)
+{
+    if (c == NULL) return;
+    for (size_t i = 0; i < c->names; i++) free(c->name[i]);
+    free(c->name);
+    free(c->row);
+    free(c);
+}

@@ -1,0 +1,65 @@
+/* The inside of a configuration: values by row of the table of settings, and how they are read, shown and refused. */
+#ifndef DMFT_IO_CONFIG_H
+#define DMFT_IO_CONFIG_H
+
+#include <stddef.h>
+#include <stdio.h>
+#include <yaml.h>
+
+#include "dmft.h"
+#include "io/settings.h"
+
+/* Where something stands: the file (NULL: nowhere), and the line and column, from 1 (line 0: the file as a whole). */
+struct config_place {
+    const char *file;
+    long line, column;
+};
+
+/* A value of any type is numbers: 0 or 1 for a boolean, the index of the word for a choice. */
+struct config_value {
+    double *number; /* NULL: there is no value */
+    size_t count;
+    int list;          /* written as a list */
+    int given;         /* by the user, not by default */
+    struct config_place place; /* .file is not owned */
+};
+
+struct dmft_config {
+    char *file; /* as it is shown in messages, or NULL */
+    struct config_value value[SETTING_COUNT];
+};
+
+/* One line "FILE:LINE:COLUMN: key: text"; parts that are not there are left out. Returns the status. */
+int config_error(dmft_error *err, int status, const struct config_place *place, const char *key, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+
+/* A short printable form of any bytes: anything but printable ASCII becomes '?', what is too long ends in "...". */
+enum { CONFIG_SHOWN = 64 };
+void config_show(char out[CONFIG_SHOWN], const char *bytes, size_t length);
+
+/* Makes a value of a node, checked against the row's type and domain. */
+int config_value_read(struct config_value *out, const struct setting *row, yaml_document_t *document, yaml_node_t *node, const char *file,
+                      dmft_error *err);
+void config_value_print(FILE *out, const struct setting *row, const struct config_value *value);
+
+/* What a node is, as in "got ..". */
+void config_show_node(char out[CONFIG_SHOWN], const yaml_node_t *node);
+struct config_place config_place(const char *file, const yaml_node_t *node);
+
+/* The one document of a text; the caller deletes it. */
+int config_load(yaml_document_t *document, const char *text, size_t length, const char *file, const char *key, dmft_error *err);
+
+/* Fills a configuration with what a document holds. */
+int config_fill(dmft_config *config, yaml_document_t *document, dmft_error *err);
+
+/* Sets one row from a node. `key` is the key as it was given, `place` its place. */
+int config_take(dmft_config *config, const struct setting *row, yaml_document_t *document, yaml_node_t *node, const char *key,
+                const struct config_place *place, dmft_error *err);
+
+/* Refuses a row that is not available, or does not belong to the configuration's model. */
+int config_admit(const dmft_config *config, const struct setting *row, const char *key, const struct config_place *place, dmft_error *err);
+
+/* The word of a choice that has a value. */
+const char *config_word(const dmft_config *config, enum setting_id id, char word[SETTINGS_WORD]);
+
+#endif

@@ -1,0 +1,336 @@
+/* Trajectories as tables. Numbers have 12 significant digits, the steps too, so that they are integers; no number is "-nan". The decimal
+ * point is that of the caller's locale: the program keeps to the C locale, which has one. */
+#include "io/print.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "base/trajectory.h"
+#include "io/config.h"
+#include "io/outline.h"
+
+/* ---- columns ---- */
+
+static int no_such_series(const dmft_trajectory *t, const char *name, size_t length, dmft_error *err)
+{
+    char shown[CONFIG_SHOWN];
+    const char *nearest = NULL;
+    size_t least = SIZE_MAX;
+    for (size_t i = 0; i < t->series_count; i++) {
+        size_t d = text_distance(name, length, t->series[i].name);
+        if (d < least) {
+            least = d;
+            nearest = t->series[i].name;
+        }
+    }
+    config_show(shown, name, length);
+    if (nearest == NULL) return error_set(err, DMFT_ERROR_ARGUMENT, "no series '%s': the file has none", shown);
+    return error_set(err, DMFT_ERROR_ARGUMENT, "no series '%s'; the nearest of the %zu there are is '%s'", shown, t->series_count, nearest);
+}
+
+static void choose_default(print_columns *out, const dmft_trajectory *t)
+{
+    for (size_t i = 0; i < t->series_count; i++)
+        if (t->series[i].shown) out->series[out->count++] = &t->series[i];
+}
+
+static int choose_named(print_columns *out, const dmft_trajectory *t, const char *names, dmft_error *err)
+{
+    for (const char *at = names;; at++) {
+        size_t length = strcspn(at, ",");
+        const struct trajectory_series *found = NULL;
+        for (size_t i = 0; i < t->series_count && found == NULL; i++)
+            if (strlen(t->series[i].name) == length && strncmp(t->series[i].name, at, length) == 0) found = &t->series[i];
+        if (found == NULL) return no_such_series(t, at, length, err);
+        out->series[out->count++] = found;
+        at += length;
+        if (*at == '\0') return DMFT_OK;
+    }
+}
+
+int print_columns_choose(print_columns *out, const dmft_trajectory *t, const char *names, int errors, dmft_error *err)
+{
+    size_t most = t->series_count + 1;
+    for (const char *c = names != NULL ? names : ""; *c != '\0'; c++) most += *c == ',';
+    *out = (print_columns){.errors = errors, .series = calloc(most, sizeof *out->series)};
+    if (out->series == NULL) return error_memory(err, (double)(most * sizeof *out->series));
+    int status = DMFT_OK;
+    if (names != NULL)
+        status = choose_named(out, t, names, err);
+    else
+        choose_default(out, t);
+    if (status != DMFT_OK) print_columns_free(out);
+    return status;
+}
+
+void print_columns_free(print_columns *columns)
+{
+    free(columns->series);
+    *columns = (print_columns){0};
+}
+
+static int has_errors(const print_columns *columns, size_t i)
+{
+    const char *name = columns->series[i]->name;
+    return columns->errors && strcmp(name, "step") != 0 && strcmp(name, "time") != 0;
+}
+
+/* What has no value has no error either. */
+static double error_at(const struct trajectory_series *s, size_t row)
+{
+    if (isnan(s->value[row])) return NAN;
+    return s->error != NULL ? s->error[row] : 0.0;
+}
+
+/* ---- text ---- */
+
+enum { CELL = 32 };
+
+static void format_cell(char out[CELL], double value)
+{
+    if (isnan(value))
+        (void)snprintf(out, CELL, "nan");
+    else
+        (void)snprintf(out, CELL, "%.12g", value);
+}
+
+/* How one cell is printed; column 0 begins a line. */
+typedef void (*cell_printer)(FILE *out, int column, const char *text);
+
+static void print_text(FILE *out, const dmft_trajectory *t, const print_columns *columns, cell_printer print)
+{
+    char text[96];
+    for (size_t row = 0; row <= t->rows; row++) {
+        int column = 0;
+        for (size_t i = 0; i < columns->count; i++) {
+            const struct trajectory_series *s = columns->series[i];
+            if (row == 0)
+                (void)snprintf(text, sizeof text, "%s", s->name);
+            else
+                format_cell(text, s->value[row - 1]);
+            print(out, column++, text);
+            if (!has_errors(columns, i)) continue;
+            if (row == 0)
+                (void)snprintf(text, sizeof text, "%s_se", s->name);
+            else
+                format_cell(text, error_at(s, row - 1));
+            print(out, column++, text);
+        }
+        (void)fputc('\n', out);
+    }
+}
+
+static void print_csv_cell(FILE *out, int column, const char *text)
+{
+    if (column > 0) (void)fputc(',', out);
+    (void)fputs(text, out);
+}
+
+/* Wide enough for -1.23456789012e-308; the first column is most often the step. */
+static void print_aligned_cell(FILE *out, int column, const char *text) { (void)fprintf(out, column == 0 ? "%8s" : " %19s", text); }
+
+void print_csv(FILE *out, const dmft_trajectory *t, const print_columns *columns) { print_text(out, t, columns, print_csv_cell); }
+
+void print_aligned(FILE *out, const dmft_trajectory *t, const print_columns *columns) { print_text(out, t, columns, print_aligned_cell); }
+
+void print_numbers(FILE *out, const dmft_trajectory *t, const char *prefix)
+{
+    int count = 0;
+    for (size_t i = 0; i < t->number_count; i++)
+        if (strncmp(t->number[i].name, prefix, strlen(prefix)) == 0)
+            (void)fprintf(out, "%s%s %.12g", count++ > 0 ? ", " : "", t->number[i].name + strlen(prefix), t->number[i].value);
+}
+
+/* ---- JSON ---- */
+
+static void json_string(FILE *out, const char *text, size_t length)
+{
+    (void)fputc('"', out);
+    for (size_t i = 0; i < length; i++) {
+        unsigned char c = (unsigned char)text[i];
+        if (c == '"' || c == '\\')
+            (void)fprintf(out, "\\%c", c);
+        else if (c == '\n')
+            (void)fputs("\\n", out);
+        else if (c < 0x20 || c == 0x7f)
+            (void)fprintf(out, "\\u%04x", c);
+        else
+            (void)fputc(c, out);
+    }
+    (void)fputc('"', out);
+}
+
+static void json_text(FILE *out, const char *text)
+{
+    if (text == NULL)
+        (void)fputs("null", out);
+    else
+        json_string(out, text, strlen(text));
+}
+
+static void json_number(FILE *out, double value, int digits)
+{
+    if (isfinite(value))
+        (void)fprintf(out, "%.*g", digits, value);
+    else
+        (void)fputs("null", out);
+}
+
+/* The comma between members, and the name of the next. */
+static void json_key(FILE *out, int *count, const char *name, const char *indent)
+{
+    (void)fprintf(out, "%s\n%s", (*count)++ > 0 ? "," : "", indent);
+    json_text(out, name);
+    (void)fputs(": ", out);
+}
+
+/* A value of a setting: a number, true, false or a list of them is the same in JSON; all else is a string. */
+static void json_setting(FILE *out, const char *value, size_t length)
+{
+    char text[64];
+    (void)snprintf(text, sizeof text, "%.*s", (int)length, value);
+    int plain = length < sizeof text && (strcmp(text, "true") == 0 || strcmp(text, "false") == 0 ||
+                                         (text[0] != '\0' && strspn(text, "0123456789-.e+") == length && text[0] != '+' && text[0] != '.'));
+    if (!plain && length > 1 && value[0] == '[' && value[length - 1] == ']' && strspn(value, "[]0123456789-.e+, ") >= length) plain = 1;
+    if (plain)
+        (void)fwrite(value, 1, length, out);
+    else
+        json_string(out, value, length);
+}
+
+static void json_parameters(FILE *out, const char *config)
+{
+    char key[OUTLINE_KEY] = "";
+    const char *value;
+    size_t length;
+    int count = 0;
+    (void)fputc('{', out);
+    for (const char *at = config; at != NULL && (at = outline_next(at, key, &value, &length)) != NULL;) {
+        json_key(out, &count, key, "    ");
+        json_setting(out, value, length);
+    }
+    (void)fputs("\n  }", out);
+}
+
+static void json_columns(FILE *out, const print_columns *columns)
+{
+    (void)fputc('[', out);
+    for (size_t i = 0; i < columns->count; i++) {
+        const char *name = columns->series[i]->name;
+        if (i > 0) (void)fputs(", ", out);
+        json_text(out, name);
+        if (has_errors(columns, i)) (void)fprintf(out, ", \"%s_se\"", name);
+    }
+    (void)fputc(']', out);
+}
+
+static void json_rows(FILE *out, const dmft_trajectory *t, const print_columns *columns)
+{
+    (void)fputc('[', out);
+    for (size_t row = 0; row < t->rows; row++) {
+        (void)fputs(row > 0 ? ",\n    [" : "\n    [", out);
+        for (size_t i = 0; i < columns->count; i++) {
+            if (i > 0) (void)fputs(", ", out);
+            json_number(out, columns->series[i]->value[row], 12);
+            if (!has_errors(columns, i)) continue;
+            (void)fputs(", ", out);
+            json_number(out, error_at(columns->series[i], row), 12);
+        }
+        (void)fputc(']', out);
+    }
+    (void)fputs("\n  ]", out);
+}
+
+static void json_facts(FILE *out, const dmft_trajectory *t, int *count)
+{
+    int inner = 0;
+    json_key(out, count, "numbers", "  ");
+    (void)fputc('{', out);
+    for (size_t i = 0; i < t->number_count; i++) {
+        json_key(out, &inner, t->number[i].name, "    ");
+        json_number(out, t->number[i].value, 17);
+    }
+    (void)fputs("\n  }", out);
+    json_key(out, count, "texts", "  ");
+    (void)fputc('{', out);
+    inner = 0;
+    for (size_t i = 0; i < t->text_count; i++) {
+        json_key(out, &inner, t->text[i].name, "    ");
+        json_text(out, t->text[i].text);
+    }
+    (void)fputs("\n  }", out);
+}
+
+void print_json(FILE *out, const dmft_trajectory *t, const print_columns *columns)
+{
+    int count = 0;
+    (void)fputc('{', out);
+    json_key(out, &count, "kind", "  ");
+    json_text(out, dmft_trajectory_text(t, "kind"));
+    json_key(out, &count, "model", "  ");
+    json_text(out, dmft_trajectory_text(t, "model"));
+    json_key(out, &count, "diverged_at", "  ");
+    json_number(out, t->diverged_at >= 0 ? (double)t->diverged_at : NAN, 17);
+    json_key(out, &count, "columns", "  ");
+    json_columns(out, columns);
+    json_key(out, &count, "rows", "  ");
+    json_rows(out, t, columns);
+    json_key(out, &count, "parameters", "  ");
+    json_parameters(out, dmft_trajectory_text(t, "config"));
+    json_facts(out, t, &count);
+    (void)fputs("\n}\n", out);
+}
+
+/* ---- .npy ---- */
+
+/* The header of version 1.0 (numpy's format.py): magic, length, a dictionary, blanks up to a multiple of 64 bytes, a newline. */
+enum { NPY_HEADER = 128 };
+
+static void npy_header(char out[NPY_HEADER], size_t order)
+{
+    char text[NPY_HEADER];
+    int length = snprintf(text, sizeof text, "{'descr': '<f8', 'fortran_order': False, 'shape': (%zu, %zu), }", order, order);
+    memset(out, ' ', NPY_HEADER);
+    memcpy(out, "\x93NUMPY\x01\x00", 8);
+    out[8] = NPY_HEADER - 10;
+    out[9] = 0;
+    memcpy(out + 10, text, (size_t)length);
+    out[NPY_HEADER - 1] = '\n';
+}
+
+/* A row as bytes, the lowest first. */
+static void little_endian(unsigned char *out, const double *row, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        uint64_t bits;
+        memcpy(&bits, &row[i], sizeof bits);
+        for (size_t j = 0; j < 8; j++) out[8 * i + j] = (unsigned char)(bits >> (8 * j));
+    }
+}
+
+int print_npy(const char *path, const double *data, size_t order, size_t stride, int overwrite, dmft_error *err)
+{
+    char header[NPY_HEADER];
+    file_aside aside;
+    unsigned char *row = malloc(8 * order + 1);
+    if (row == NULL) return error_memory(err, 8.0 * (double)order);
+    int status = file_aside_open(&aside, path, overwrite, err);
+    if (status == DMFT_OK) {
+        npy_header(header, order);
+        int code = file_write_all(aside.fd, header, sizeof header);
+        for (size_t t = 0; t < order && code == 0; t++) {
+            little_endian(row, data + t * stride, order);
+            code = file_write_all(aside.fd, row, 8 * order);
+        }
+        status = code == 0 ? file_aside_commit(&aside, err) : file_aside_failed(&aside, code, err);
+    }
+    free(row);
+    return status;
+}

@@ -1,0 +1,537 @@
+/* Result files (doc/format.md): a trajectory as HDF5.
+ *
+ *   /                attributes format, format_version, rows, kind, model, diverged_at (when it did)
+ *   /numbers         one attribute a number, f64
+ *   /texts           one attribute a text, UTF-8 of fixed length
+ *   /series/NAME     rows f64; attribute shown
+ *   /errors/NAME     standard errors of those series that have them
+ *   /kernels/NAME    order x order f64; attributes row and column
+ *
+ * Damage is found and never read as a number. The file ends in a seal (io/seal.h) that is looked at before HDF5 sees the file, as HDF5 1.10
+ * loses memory over damaged ones. Inside, for other readers and after changes by other programs: the format of HDF5 1.10, whose metadata
+ * (texts and numbers among them) carry checksums, and datasets in chunks with Fletcher32. Text of variable length would lie outside of both.
+ * Every size is held against what the file can hold before memory is taken for it.
+ * Cost: two passes over the data; no memory beside it, kernels are written from where they lie. */
+#include <errno.h>
+#include <fcntl.h>
+#include <hdf5.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/trajectory.h"
+#include "io/seal.h"
+#include "io/stream.h"
+
+static const char format_name[] = "libdmft result";
+enum { FORMAT_VERSION = 1 };
+enum { NAME_BYTES = 64 };              /* of a series, kernel or number, its end included, as in base/trajectory.c */
+enum { CHUNK_NUMBERS = 1 << 17 };      /* 1 MB: large enough for the disk, small enough to read one step of a long run */
+static const double packing = 1032;    /* deflate makes at most 1032 bytes out of one (zlib's manual): a file may have been repacked */
+
+/* ---- writing: 0 done, -1 failed ---- */
+
+static int write_attribute(hid_t place, const char *name, hid_t file_type, hid_t memory_type, const void *value)
+{
+    hid_t space = H5Screate(H5S_SCALAR);
+    hid_t attribute = H5Acreate2(place, name, file_type, space, H5P_DEFAULT, H5P_DEFAULT);
+    herr_t status = attribute < 0 ? -1 : H5Awrite(attribute, memory_type, value);
+    if (attribute >= 0) (void)H5Aclose(attribute);
+    if (space >= 0) (void)H5Sclose(space);
+    return status < 0 ? -1 : 0;
+}
+
+static int write_integer(hid_t place, const char *name, long value)
+{
+    return write_attribute(place, name, H5T_STD_I64LE, H5T_NATIVE_LONG, &value);
+}
+
+static int write_number(hid_t place, const char *name, double value)
+{
+    return write_attribute(place, name, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, &value);
+}
+
+static int write_text(hid_t place, const char *name, const char *text)
+{
+    hid_t type = H5Tcopy(H5T_C_S1);
+    size_t bytes = strlen(text) > 0 ? strlen(text) : 1; /* HDF5 has no string of length 0 */
+    int status = -1;
+    if (H5Tset_size(type, bytes) >= 0 && H5Tset_strpad(type, H5T_STR_NULLPAD) >= 0 && H5Tset_cset(type, H5T_CSET_UTF8) >= 0)
+        status = write_attribute(place, name, type, type, text);
+    if (type >= 0) (void)H5Tclose(type);
+    return status;
+}
+
+/* A group that keeps the order in which things are put into it. */
+static hid_t make_group(hid_t file, const char *name)
+{
+    unsigned order = H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED;
+    hid_t list = H5Pcreate(H5P_GROUP_CREATE), group = H5I_INVALID_HID;
+    if (H5Pset_link_creation_order(list, order) >= 0 && H5Pset_attr_creation_order(list, order) >= 0)
+        group = H5Gcreate2(file, name, H5P_DEFAULT, list, H5P_DEFAULT);
+    if (list >= 0) (void)H5Pclose(list);
+    return group;
+}
+
+/* Chunks of whole rows with checksums. A dataset without a number in it cannot be chunked and needs no checksum. */
+static hid_t checked_layout(int rank, const hsize_t size[2])
+{
+    hid_t list = H5Pcreate(H5P_DATASET_CREATE);
+    hsize_t across = rank == 2 ? size[1] : 1, down = across < CHUNK_NUMBERS ? CHUNK_NUMBERS / (across > 0 ? across : 1) : 1;
+    hsize_t chunk[2] = {down < size[0] ? down : size[0], across};
+    int empty = size[0] == 0 || across == 0;
+    if (list >= 0 && (empty || (H5Pset_chunk(list, rank, chunk) >= 0 && H5Pset_fletcher32(list) >= 0))) return list;
+    if (list >= 0) (void)H5Pclose(list);
+    return H5I_INVALID_HID;
+}
+
+/* Writes numbers that lie `stride` apart from row to row (rank 2), and hands out the open dataset; negative when it failed. */
+static hid_t write_numbers(hid_t group, const char *name, int rank, const hsize_t size[2], size_t stride, const double *data)
+{
+    hsize_t lying[2] = {size[0], stride}, start[2] = {0, 0};
+    hid_t list = checked_layout(rank, size);
+    hid_t space = H5Screate_simple(rank, size, NULL), memory = H5Screate_simple(rank, lying, NULL);
+    hid_t set = H5I_INVALID_HID;
+    if (list >= 0 && space >= 0 && memory >= 0 && H5Sselect_hyperslab(memory, H5S_SELECT_SET, start, NULL, size, NULL) >= 0)
+        set = H5Dcreate2(group, name, H5T_IEEE_F64LE, space, H5P_DEFAULT, list, H5P_DEFAULT);
+    if (set >= 0 && H5Dwrite(set, H5T_NATIVE_DOUBLE, memory, space, H5P_DEFAULT, data) < 0) {
+        (void)H5Dclose(set);
+        set = H5I_INVALID_HID;
+    }
+    if (list >= 0) (void)H5Pclose(list);
+    if (space >= 0) (void)H5Sclose(space);
+    if (memory >= 0) (void)H5Sclose(memory);
+    return set;
+}
+
+static int write_root(hid_t file, const dmft_trajectory *t)
+{
+    const char *kind = dmft_trajectory_text(t, "kind"), *model = dmft_trajectory_text(t, "model");
+    if (write_text(file, "format", format_name) != 0 || write_integer(file, "format_version", FORMAT_VERSION) != 0) return -1;
+    if (write_integer(file, "rows", (long)t->rows) != 0) return -1;
+    if (kind != NULL && write_text(file, "kind", kind) != 0) return -1;
+    if (model != NULL && write_text(file, "model", model) != 0) return -1;
+    return t->diverged_at < 0 ? 0 : write_integer(file, "diverged_at", t->diverged_at);
+}
+
+static int write_facts(hid_t file, const dmft_trajectory *t)
+{
+    hid_t numbers = make_group(file, "numbers"), texts = make_group(file, "texts");
+    if (numbers < 0 || texts < 0) return -1;
+    for (size_t i = 0; i < t->number_count; i++)
+        if (write_number(numbers, t->number[i].name, t->number[i].value) != 0) return -1;
+    for (size_t i = 0; i < t->text_count; i++)
+        if (write_text(texts, t->text[i].name, t->text[i].text) != 0) return -1;
+    return 0;
+}
+
+static int write_series(hid_t file, const dmft_trajectory *t, const io_stream *stream)
+{
+    hid_t values = make_group(file, "series"), errors = make_group(file, "errors");
+    hsize_t size[2] = {t->rows, 1};
+    if (values < 0 || errors < 0) return -1;
+    for (size_t i = 0; i < t->series_count && stream->failure == 0; i++) {
+        const struct trajectory_series *s = &t->series[i];
+        hid_t set = write_numbers(values, s->name, 1, size, 1, s->value);
+        if (set < 0 || write_integer(set, "shown", s->shown) != 0 || H5Dclose(set) < 0) return -1;
+        if (s->error == NULL) continue;
+        set = write_numbers(errors, s->name, 1, size, 1, s->error);
+        if (set < 0 || H5Dclose(set) < 0) return -1;
+    }
+    return 0;
+}
+
+static int write_kernels(hid_t file, const dmft_trajectory *t, const io_stream *stream)
+{
+    hid_t group = make_group(file, "kernels");
+    if (group < 0) return -1;
+    for (size_t i = 0; i < t->kernel_count && stream->failure == 0; i++) {
+        const struct trajectory_kernel *k = &t->kernel[i];
+        hsize_t size[2] = {k->order, k->order};
+        hid_t set = write_numbers(group, k->name, 2, size, k->stride, k->data);
+        if (set < 0 || write_text(set, "row", "later time t") != 0 || write_text(set, "column", "earlier time s") != 0) return -1;
+        if (H5Dclose(set) < 0) return -1;
+    }
+    return 0;
+}
+
+/* H5F_CLOSE_STRONG of the access list closes the groups and datasets that are still open. */
+static int write_file(const dmft_trajectory *t, const char *name, const io_stream *stream, hid_t access)
+{
+    unsigned order = H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED;
+    hid_t creation = H5Pcreate(H5P_FILE_CREATE), file = H5I_INVALID_HID;
+    if (H5Pset_link_creation_order(creation, order) >= 0 && H5Pset_attr_creation_order(creation, order) >= 0)
+        file = H5Fcreate(name, H5F_ACC_TRUNC, creation, access);
+    if (creation >= 0) (void)H5Pclose(creation);
+    if (file < 0) return -1;
+    int status = write_root(file, t);
+    if (status == 0) status = write_facts(file, t);
+    if (status == 0) status = write_series(file, t, stream);
+    if (status == 0) status = write_kernels(file, t, stream);
+    if (H5Fclose(file) < 0) status = -1;
+    return status;
+}
+
+int dmft_trajectory_write(const dmft_trajectory *t, const char *path, int overwrite, dmft_error *err)
+{
+    file_aside aside;
+    int status = file_aside_open(&aside, path, overwrite, err), written = -1;
+    if (status != DMFT_OK) return status;
+    io_stream stream = {.fd = aside.fd};
+    H5E_BEGIN_TRY
+    {
+        hid_t driver, access = stream_access(&stream, &driver);
+        if (access >= 0) written = write_file(t, aside.temporary, &stream, access);
+        stream_close(access, driver);
+    }
+    H5E_END_TRY
+    if (written == 0 && stream.failure == 0) stream.failure = seal_write(aside.fd);
+    if (stream.failure != 0) return file_aside_failed(&aside, stream.failure, err);
+    if (written == 0) return file_aside_commit(&aside, err);
+    file_aside_abandon(&aside);
+    return error_set(err, DMFT_ERROR_WRITE, "cannot write %s: the HDF5 library failed", path);
+}
+
+/* ---- reading ---- */
+
+typedef struct reader {
+    const char *path;
+    double bytes; /* of the file */
+    dmft_trajectory *t;
+    dmft_error *err;
+} reader;
+
+static int damaged(const reader *r, const char *where)
+{
+    return error_set(r->err, DMFT_ERROR_READ, "%s: truncated or damaged (at %s)", r->path, where);
+}
+
+static int unexpected(const reader *r, const char *where, const char *what)
+{
+    return error_set(r->err, DMFT_ERROR_FORMAT, "%s: %s is not %s", r->path, where, what);
+}
+
+/* Opens a scalar attribute of this class and size (0: any); negative when it is something else. */
+static hid_t open_attribute(hid_t place, const char *name, H5T_class_t class, size_t *bytes)
+{
+    hid_t attribute = H5Aopen(place, name, H5P_DEFAULT);
+    if (attribute < 0) return attribute;
+    hid_t type = H5Aget_type(attribute), space = H5Aget_space(attribute);
+    int fits = H5Tget_class(type) == class && H5Sget_simple_extent_npoints(space) == 1;
+    if (fits && class == H5T_STRING) fits = H5Tis_variable_str(type) == 0;
+    *bytes = H5Tget_size(type);
+    (void)H5Tclose(type);
+    (void)H5Sclose(space);
+    if (fits) return attribute;
+    (void)H5Aclose(attribute);
+    return H5I_INVALID_HID;
+}
+
+static int read_integer(hid_t place, const char *name, long *value)
+{
+    size_t bytes;
+    hid_t attribute = open_attribute(place, name, H5T_INTEGER, &bytes);
+    if (attribute < 0) return -1;
+    herr_t status = H5Aread(attribute, H5T_NATIVE_LONG, value);
+    (void)H5Aclose(attribute);
+    return status < 0 ? -1 : 0;
+}
+
+static int read_number(hid_t place, const char *name, double *value)
+{
+    size_t bytes;
+    hid_t attribute = open_attribute(place, name, H5T_FLOAT, &bytes);
+    if (attribute < 0) return -1;
+    herr_t status = H5Aread(attribute, H5T_NATIVE_DOUBLE, value);
+    (void)H5Aclose(attribute);
+    return status < 0 ? -1 : 0;
+}
+
+/* A new string, or NULL; no longer than `limit` bytes, those of the file. */
+static char *read_text(hid_t place, const char *name, double limit)
+{
+    size_t bytes;
+    hid_t attribute = open_attribute(place, name, H5T_STRING, &bytes);
+    if (attribute < 0) return NULL;
+    hid_t type = H5Aget_type(attribute);
+    char *text = (double)bytes <= limit ? calloc(bytes + 1, 1) : NULL;
+    if (text != NULL && H5Aread(attribute, type, text) < 0) {
+        free(text);
+        text = NULL;
+    }
+    (void)H5Tclose(type);
+    (void)H5Aclose(attribute);
+    return text;
+}
+
+/* Is this the file of a result, of a version that can be read? */
+static int read_root(const reader *r, hid_t file, long *rows)
+{
+    long version = 0;
+    if (H5Aexists(file, "format") < 0) return damaged(r, "its beginning");
+    char *format = read_text(file, "format", r->bytes);
+    int ours = format != NULL && strcmp(format, format_name) == 0;
+    free(format);
+    if (!ours) return error_set(r->err, DMFT_ERROR_FORMAT, "%s: an HDF5 file of another program, not a result of libdmft", r->path);
+    if (read_integer(file, "format_version", &version) != 0) return damaged(r, "format_version");
+    if (version != FORMAT_VERSION)
+        return error_set(r->err, DMFT_ERROR_FORMAT, "%s: format version %ld; this program reads version %d", r->path, version, FORMAT_VERSION);
+    if (read_integer(file, "rows", rows) != 0) return damaged(r, "rows");
+    if (*rows < 0 || 8.0 * (double)*rows > packing * r->bytes) return unexpected(r, "rows", "a number of rows that the file can hold");
+    return DMFT_OK;
+}
+
+static int read_divergence(const reader *r, hid_t file)
+{
+    htri_t there = H5Aexists(file, "diverged_at");
+    if (there < 0 || (there > 0 && read_integer(file, "diverged_at", &r->t->diverged_at) != 0)) return damaged(r, "diverged_at");
+    if (there > 0 && r->t->diverged_at < 0) return unexpected(r, "diverged_at", "a step");
+    return DMFT_OK;
+}
+
+/* How to go through a group of things: in the order in which they were put in, where the file has it. */
+static H5_index_t index_of(hid_t group, herr_t (*ask)(hid_t, unsigned *))
+{
+    unsigned order = 0;
+    hid_t list = H5Gget_create_plist(group);
+    herr_t status = ask(list, &order);
+    if (list >= 0) (void)H5Pclose(list);
+    return status >= 0 && (order & H5P_CRT_ORDER_INDEXED) != 0 ? H5_INDEX_CRT_ORDER : H5_INDEX_NAME;
+}
+
+/* The name of attribute i of a group. */
+static int read_attribute_name(const reader *r, hid_t group, hsize_t i, char name[NAME_BYTES])
+{
+    hid_t a = H5Aopen_by_idx(group, ".", index_of(group, H5Pget_attr_creation_order), H5_ITER_INC, i, H5P_DEFAULT, H5P_DEFAULT);
+    ssize_t length = a < 0 ? -1 : H5Aget_name(a, NAME_BYTES, name);
+    if (a >= 0) (void)H5Aclose(a);
+    if (length < 0) return damaged(r, "a name");
+    return length < NAME_BYTES ? DMFT_OK : unexpected(r, "a name", "shorter than 64 bytes");
+}
+
+static int read_numbers(const reader *r, hid_t group)
+{
+    int count = H5Aget_num_attrs(group);
+    if (count < 0) return damaged(r, "numbers");
+    for (hsize_t i = 0; i < (hsize_t)count; i++) {
+        char name[NAME_BYTES];
+        double value = 0;
+        int status = read_attribute_name(r, group, i, name);
+        if (status != DMFT_OK) return status;
+        if (read_number(group, name, &value) != 0) return unexpected(r, name, "a readable number");
+        status = trajectory_set_number(r->t, value, r->err, "%s", name);
+        if (status != DMFT_OK) return status;
+    }
+    return DMFT_OK;
+}
+
+static int read_texts(const reader *r, hid_t group)
+{
+    int count = H5Aget_num_attrs(group);
+    if (count < 0) return damaged(r, "texts");
+    for (hsize_t i = 0; i < (hsize_t)count; i++) {
+        char name[NAME_BYTES];
+        int status = read_attribute_name(r, group, i, name);
+        if (status != DMFT_OK) return status;
+        char *text = read_text(group, name, r->bytes);
+        if (text == NULL) return unexpected(r, name, "a readable text of fixed length");
+        status = dmft_trajectory_set_text(r->t, name, text, r->err);
+        free(text);
+        if (status != DMFT_OK) return status;
+    }
+    return DMFT_OK;
+}
+
+/* Is the dataset of doubles, of this rank, its numbers in this file? `size` receives its extent. */
+static int check_dataset(const reader *r, hid_t set, const char *name, int rank, hsize_t size[2])
+{
+    hid_t type = H5Dget_type(set), space = H5Dget_space(set), list = H5Dget_create_plist(set);
+    int floats = H5Tget_class(type) == H5T_FLOAT && H5Tget_size(type) == sizeof(double);
+    int ranked = H5Sget_simple_extent_ndims(space) == rank && H5Sget_simple_extent_dims(space, size, NULL) == rank;
+    int inside = H5Pget_external_count(list) == 0 && H5Pget_layout(list) != H5D_VIRTUAL;
+    double stored = (double)H5Dget_storage_size(set), wanted = 8.0 * (double)size[0] * (double)size[1];
+    (void)H5Tclose(type);
+    (void)H5Sclose(space);
+    (void)H5Pclose(list);
+    if (!floats) return unexpected(r, name, "of type f64");
+    if (!ranked) return unexpected(r, name, rank == 1 ? "of rank 1" : "of rank 2");
+    if (!inside) return unexpected(r, name, "stored in the file itself");
+    return wanted <= packing * stored && stored <= r->bytes ? DMFT_OK : damaged(r, name);
+}
+
+/* What is done with one open dataset of a group. */
+typedef int (*dataset_reader)(const reader *r, hid_t set, const char *name);
+
+static int read_series(const reader *r, hid_t set, const char *name)
+{
+    hsize_t size[2] = {0, 1};
+    long shown = 0;
+    double *value;
+    int status = check_dataset(r, set, name, 1, size);
+    if (status != DMFT_OK) return status;
+    if (size[0] != r->t->rows) return unexpected(r, name, "as long as the file has rows");
+    if (read_integer(set, "shown", &shown) != 0) return damaged(r, name);
+    status = trajectory_add(r->t, &value, shown != 0 ? TRAJECTORY_SHOWN : TRAJECTORY_HIDDEN, r->err, "%s", name);
+    if (status != DMFT_OK) return status;
+    return H5Dread(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, value) < 0 ? damaged(r, name) : DMFT_OK;
+}
+
+static int read_errors(const reader *r, hid_t set, const char *name)
+{
+    hsize_t size[2] = {0, 1};
+    struct trajectory_series *s = trajectory_find(r->t, name);
+    int status = check_dataset(r, set, name, 1, size);
+    if (status != DMFT_OK) return status;
+    if (s == NULL) return unexpected(r, name, "a series, but has standard errors");
+    if (size[0] != r->t->rows) return unexpected(r, name, "as long as the file has rows");
+    s->error = memory_doubles(r->t->rows);
+    if (s->error == NULL) return error_memory(r->err, 8.0 * (double)r->t->rows);
+    return H5Dread(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, s->error) < 0 ? damaged(r, name) : DMFT_OK;
+}
+
+static int read_kernel(const reader *r, hid_t set, const char *name)
+{
+    hsize_t size[2] = {0, 0};
+    int status = check_dataset(r, set, name, 2, size);
+    if (status != DMFT_OK) return status;
+    if (size[0] != size[1] || size[0] > r->t->rows) return unexpected(r, name, "a square no larger than the file has rows");
+    double *data = memory_doubles((size_t)(size[0] * size[1]));
+    if (data == NULL) return error_memory(r->err, 8.0 * (double)size[0] * (double)size[1]);
+    status = H5Dread(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0 ? damaged(r, name) : DMFT_OK;
+    if (status == DMFT_OK) status = trajectory_add_kernel(r->t, name, (size_t)size[0], (size_t)size[0], data, r->err);
+    if (status != DMFT_OK) free(data);
+    return status;
+}
+
+/* One dataset by its place in the group; links that lead elsewhere are not followed. */
+static int read_linked(const reader *r, hid_t group, H5_index_t order, hsize_t i, dataset_reader use)
+{
+    char name[NAME_BYTES];
+    H5L_info_t link;
+    ssize_t length = H5Lget_name_by_idx(group, ".", order, H5_ITER_INC, i, name, sizeof name, H5P_DEFAULT);
+    if (length < 0 || H5Lget_info_by_idx(group, ".", order, H5_ITER_INC, i, &link, H5P_DEFAULT) < 0) return damaged(r, "a name");
+    if (length >= NAME_BYTES) return unexpected(r, "a name", "shorter than 64 bytes");
+    if (link.type != H5L_TYPE_HARD) return unexpected(r, name, "in the file itself");
+    hid_t object = H5Oopen(group, name, H5P_DEFAULT);
+    if (object < 0) return damaged(r, name);
+    int status = H5Iget_type(object) == H5I_DATASET ? use(r, object, name) : unexpected(r, name, "a dataset");
+    (void)H5Oclose(object);
+    return status;
+}
+
+static int read_datasets(const reader *r, hid_t group, dataset_reader use)
+{
+    H5G_info_t info;
+    if (H5Gget_info(group, &info) < 0) return damaged(r, "a group");
+    H5_index_t order = index_of(group, H5Pget_link_creation_order);
+    int status = DMFT_OK;
+    for (hsize_t i = 0; i < info.nlinks && status == DMFT_OK; i++) status = read_linked(r, group, order, i, use);
+    return status;
+}
+
+static int read_series_group(const reader *r, hid_t group) { return read_datasets(r, group, read_series); }
+static int read_errors_group(const reader *r, hid_t group) { return read_datasets(r, group, read_errors); }
+static int read_kernels_group(const reader *r, hid_t group) { return read_datasets(r, group, read_kernel); }
+
+static int read_group(const reader *r, hid_t file, const char *name, int (*use)(const reader *, hid_t))
+{
+    H5L_info_t link;
+    if (H5Lget_info(file, name, &link, H5P_DEFAULT) < 0) return damaged(r, name);
+    hid_t group = link.type == H5L_TYPE_HARD ? H5Gopen2(file, name, H5P_DEFAULT) : H5I_INVALID_HID;
+    if (group < 0) return damaged(r, name);
+    int status = use(r, group);
+    (void)H5Gclose(group);
+    return status;
+}
+
+static int read_contents(reader *r, hid_t file)
+{
+    long rows = 0;
+    int status = read_root(r, file, &rows);
+    if (status != DMFT_OK) return status;
+    status = trajectory_create(&r->t, (size_t)rows, r->err);
+    if (status == DMFT_OK) status = read_divergence(r, file);
+    if (status == DMFT_OK) status = read_group(r, file, "numbers", read_numbers);
+    if (status == DMFT_OK) status = read_group(r, file, "texts", read_texts);
+    if (status == DMFT_OK) status = read_group(r, file, "series", read_series_group);
+    if (status == DMFT_OK) status = read_group(r, file, "errors", read_errors_group);
+    if (status == DMFT_OK) status = read_group(r, file, "kernels", read_kernels_group);
+    return status;
+}
+
+static int read_open(reader *r, int fd)
+{
+    io_stream stream = {.fd = fd};
+    int status;
+    H5E_BEGIN_TRY
+    {
+        hid_t driver, access = stream_access(&stream, &driver);
+        hid_t file = access < 0 ? access : H5Fopen(r->path, H5F_ACC_RDONLY, access);
+        status = file < 0 ? damaged(r, "its beginning or end") : read_contents(r, file);
+        if (file >= 0) (void)H5Fclose(file);
+        stream_close(access, driver);
+    }
+    H5E_END_TRY
+    return status;
+}
+
+/* A regular file that begins as HDF5 does. */
+static int check_beginning(reader *r, int fd)
+{
+    static const unsigned char signature[8] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n'};
+    unsigned char start[8];
+    struct stat there;
+    if (fstat(fd, &there) != 0) return error_set(r->err, DMFT_ERROR_READ, "cannot read %s: %s", r->path, strerror(errno));
+    if (S_ISDIR(there.st_mode)) return error_set(r->err, DMFT_ERROR_READ, "cannot read %s: %s", r->path, strerror(EISDIR));
+    if (!S_ISREG(there.st_mode)) return error_set(r->err, DMFT_ERROR_READ, "cannot read %s: not a regular file", r->path);
+    if (there.st_size == 0) return error_set(r->err, DMFT_ERROR_READ, "%s: truncated: the file is empty", r->path);
+    r->bytes = (double)there.st_size;
+    ssize_t got = pread(fd, start, sizeof start, 0);
+    if (got < 0) return error_set(r->err, DMFT_ERROR_READ, "cannot read %s: %s", r->path, strerror(errno));
+    if (memcmp(start, signature, (size_t)got) != 0) return error_set(r->err, DMFT_ERROR_FORMAT, "%s: not an HDF5 file", r->path);
+    return got < (ssize_t)sizeof start ? damaged(r, "its beginning") : DMFT_OK;
+}
+
+/* The length that the file says it has: bytes 28 to 35 of superblocks of version 2 and 3 (HDF5 file format, II.A), little-endian; 0 for
+ * the older ones, which this library does not write. */
+static double stated_length(int fd)
+{
+    unsigned char start[48] = {0};
+    double length = 0;
+    if (pread(fd, start, sizeof start, 0) != (ssize_t)sizeof start) return -1;
+    if (start[8] != 2 && start[8] != 3) return 0;
+    for (int i = 35; i >= 28; i--) length = 256 * length + start[i];
+    return length;
+}
+
+/* Is the file whole? One that another program has changed has no seal, but it ends where it says it does. */
+static int check_whole(const reader *r, int fd)
+{
+    enum seal seal = seal_check(fd, (size_t)r->bytes);
+    if (seal == SEAL_HOLDS) return DMFT_OK;
+    double stated = stated_length(fd);
+    if (seal == SEAL_BROKEN) return error_set(r->err, DMFT_ERROR_READ, "%s: damaged: its bytes do not add up to its checksum", r->path);
+    if (stated < 0) return damaged(r, "its beginning");
+    if (stated == 0 || stated == r->bytes) return DMFT_OK;
+    return error_set(r->err, DMFT_ERROR_READ, "%s: truncated or damaged: it has %.0f bytes and should have %.0f", r->path, r->bytes,
+                     stated + SEAL_BYTES);
+}
+
+int dmft_trajectory_read(dmft_trajectory **out, const char *path, dmft_error *err)
+{
+    reader r = {.path = path, .err = err};
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* not to wait for the writer of a pipe */
+    if (fd < 0) return error_set(err, DMFT_ERROR_READ, "cannot read %s: %s", path, strerror(errno));
+    int status = check_beginning(&r, fd);
+    if (status == DMFT_OK) status = check_whole(&r, fd);
+    if (status == DMFT_OK) status = read_open(&r, fd);
+    (void)close(fd);
+    if (status == DMFT_OK)
+        *out = r.t;
+    else
+        dmft_trajectory_free(r.t);
+    return status;
+}

@@ -1,0 +1,16 @@
+/* A line at the end of a file that carries a sum over all that stands before it. */
+#ifndef DMFT_IO_SEAL_H
+#define DMFT_IO_SEAL_H
+
+#include <stddef.h>
+
+enum { SEAL_BYTES = 32 };
+enum seal { SEAL_HOLDS, SEAL_BROKEN, SEAL_ABSENT };
+
+/* Appends the line to the file; returns 0 or an errno. */
+int seal_write(int fd);
+
+/* Holds the line at the end of a file of `size` bytes, if there is one, against the bytes; a file that cannot be read is broken. */
+enum seal seal_check(int fd, size_t size);
+
+#endif

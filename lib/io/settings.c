@@ -1,0 +1,206 @@
+/* The table of settings, what is made from it by the compiler (rows, shapes, templates), and look-ups.
+ *
+ * A look-up walks the table: some eighty rows, and a configuration has a few dozen keys. */
+#include "io/settings.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "dmft.h"
+#include "io/number.h"
+
+#define AVAILABLE 1
+#define LATER 0
+
+#define SHAPE_INTEGER(domain) "an integer in " domain
+#define SHAPE_REAL(domain) "a number in " domain
+#define SHAPE_BOOLEAN(domain) "one of " domain
+#define SHAPE_CHOICE(domain) "one of " domain
+#define SHAPE_NUMBERS(domain) "a number in " domain ", or a list of L+1 of them"
+#define SHAPE_REAL_LIST(domain) "a list of numbers in " domain
+#define SHAPE_MATRIX(domain) "a list of lists of numbers in " domain
+#define SHAPE_TEXT(domain) domain
+#define SHAPE_VALUES(domain) domain
+
+const struct setting settings_table[SETTING_COUNT] = {
+#define ROOT(id, name, type, need, value, domain, unit, models, availability, text) \
+    {#name, "", #name, TYPE_##type, NEED_##need, value, domain, unit, models, availability, text, SHAPE_##type(domain)},
+#define SETTING(id, section, name, type, need, value, domain, unit, models, availability, text)                                     \
+    {#section "." #name, #section, #name, TYPE_##type, NEED_##need, value, domain, unit, models, availability, text, SHAPE_##type(domain)},
+#include "io/settings.def"
+};
+
+const struct settings_section settings_sections[] = {
+#define SECTION(name, availability, text) {#name, availability, text},
+#include "io/settings.def"
+};
+const size_t settings_section_count = sizeof settings_sections / sizeof *settings_sections;
+
+/* ---- The template: every available row. (While deep_linear is the one available model, these are its rows.) ---- */
+
+#define UNIT_INTEGER(unit) ", unit " unit
+#define UNIT_REAL(unit) ", unit " unit
+#define UNIT_NUMBERS(unit) ", unit " unit
+#define UNIT_BOOLEAN(unit) ""
+#define UNIT_CHOICE(unit) ""
+#define NOTE_REQUIRED "required; the value is an example"
+#define NOTE_DEFAULT "the value is the default"
+#define LINES_LATER(indent, name, value, shape, note, text) ""
+#define LINES_AVAILABLE(indent, name, value, shape, note, text) \
+    indent "# " text "\n" indent "#   " shape "; " note "\n" indent name ": " value "\n"
+#define HEAD_LATER(name, text) ""
+#define HEAD_AVAILABLE(name, text) "\n# " text "\n" name ":\n"
+
+/* ISO C promises 4095 characters of a string; the compilers know no such limit. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Woverlength-strings"
+static const char template_deep_linear[] =
+#define SECTION(name, availability, text) HEAD_##availability(#name, text)
+#define ROOT(id, name, type, need, value, domain, unit, models, availability, text) \
+    LINES_##availability("", #name, value, SHAPE_##type(domain) UNIT_##type(unit), NOTE_##need, text)
+#define SETTING(id, section, name, type, need, value, domain, unit, models, availability, text) \
+    LINES_##availability("  ", #name, value, SHAPE_##type(domain) UNIT_##type(unit), NOTE_##need, text)
+#include "io/settings.def"
+    ;
+#pragma GCC diagnostic pop
+
+const char *dmft_config_template(const char *model)
+{
+    return model != NULL && strcmp(model, "deep_linear") == 0 ? template_deep_linear : NULL;
+}
+
+/* ---- Keys ---- */
+
+static int starts_section(const char *key, const char *path)
+{
+    size_t n = strlen(path);
+    return strncmp(key, path, n) == 0 && key[n] == '.';
+}
+
+const struct setting *settings_find(const char *key)
+{
+    for (size_t i = 0; i < SETTING_COUNT; i++) {
+        const struct setting *row = &settings_table[i];
+        int any = row->name[0] == '*' && starts_section(key, row->section);
+        if (any || strcmp(row->key, key) == 0) return row;
+    }
+    return NULL;
+}
+
+enum settings_path settings_path(const char *path)
+{
+    enum settings_path found = PATH_NO_SECTION;
+    for (size_t i = 0; i < SETTING_COUNT; i++) {
+        if (!starts_section(settings_table[i].key, path)) continue;
+        if (settings_table[i].available) return PATH_SECTION;
+        found = PATH_SECTION_LATER;
+    }
+    return found;
+}
+
+/* Fewest insertions, deletions and changes that turn a into b; characters past LONGEST are left out. */
+enum { LONGEST = 64 };
+static size_t edit_distance(const char *a, const char *b)
+{
+    size_t n = strnlen(a, LONGEST), m = strnlen(b, LONGEST), best[LONGEST + 1];
+    for (size_t j = 0; j <= m; j++) best[j] = j;
+    for (size_t i = 1; i <= n; i++) {
+        size_t diagonal = best[0];
+        best[0] = i;
+        for (size_t j = 1; j <= m; j++) {
+            size_t change = diagonal + (a[i - 1] != b[j - 1]);
+            size_t gap = 1 + (best[j] < best[j - 1] ? best[j] : best[j - 1]);
+            diagonal = best[j];
+            best[j] = change < gap ? change : gap;
+        }
+    }
+    return best[m];
+}
+
+static const char *last_name(const char *key)
+{
+    const char *dot = strrchr(key, '.');
+    return dot != NULL ? dot + 1 : key;
+}
+
+/* Of two keys, or of their last names in different sections. */
+static size_t key_distance(const char *key, const char *known)
+{
+    size_t whole = edit_distance(key, known), last = 1 + edit_distance(last_name(key), last_name(known));
+    return whole < last ? whole : last;
+}
+
+const char *settings_nearest(const char *key)
+{
+    const char *nearest = "";
+    size_t least = SIZE_MAX;
+    for (size_t i = 0; i < 2 * (size_t)SETTING_COUNT; i++) {
+        const struct setting *row = &settings_table[i / 2];
+        const char *known = i % 2 == 0 ? row->key : row->section;
+        size_t distance = 2 * key_distance(key, known) + !row->available; /* of two as near, one that can be used */
+        int sensible = *known != '\0' && *last_name(known) != '*' && !starts_section(key, known);
+        if (distance >= least || !sensible) continue;
+        least = distance;
+        nearest = known;
+    }
+    return nearest;
+}
+
+int settings_belongs(const struct setting *row, const char *model)
+{
+    if (strcmp(row->models, "any") == 0) return 1;
+    size_t n = strlen(model);
+    for (const char *m = row->models; *m != '\0'; m += strspn(m, ", ")) {
+        size_t length = strcspn(m, ",");
+        if (length == n && strncmp(m, model, n) == 0) return 1;
+        m += length;
+    }
+    return 0;
+}
+
+/* ---- Domains ---- */
+
+static double bound(const char *text, size_t length)
+{
+    double number = 0;
+    if (length >= 3 && strncmp(text + length - 3, "inf", 3) == 0) return *text == '-' ? -INFINITY : INFINITY;
+    return number_parse(text, length, &number) ? number : NAN;
+}
+
+int settings_holds(const struct setting *row, double number)
+{
+    const char *low = row->domain + 1, *comma = strchr(low, ','), *high = comma + 2;
+    size_t n = strlen(high) - 1;
+    double from = bound(low, (size_t)(comma - low)), to = bound(high, n);
+    return (row->domain[0] == '(' ? number > from : number >= from) && (high[n] == ')' ? number < to : number <= to);
+}
+
+enum settings_word settings_word(const struct setting *row, size_t index, char word[SETTINGS_WORD])
+{
+    const char *start = row->domain;
+    for (; index > 0; index--) {
+        start = strstr(start, " | ");
+        if (start == NULL) return WORD_NONE;
+        start += 3;
+    }
+    size_t n = strcspn(start, " ");
+    if (n >= SETTINGS_WORD) return WORD_NONE;
+    memcpy(word, start, n);
+    word[n] = '\0';
+    return strncmp(start + n, " (not yet)", 10) == 0 ? WORD_LATER : WORD_AVAILABLE;
+}
+
+int settings_word_index(const struct setting *row, const char *word, int nearest)
+{
+    char known[SETTINGS_WORD];
+    size_t least = nearest ? SIZE_MAX : 1;
+    int found = -1;
+    for (size_t i = 0; settings_word(row, i, known) != WORD_NONE; i++) {
+        size_t distance = edit_distance(word, known);
+        if (distance >= least) continue;
+        least = distance;
+        found = (int)i;
+    }
+    return found;
+}

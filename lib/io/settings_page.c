@@ -1,0 +1,74 @@
+/* doc/config.md, the reference of all settings, from the table. */
+#include <string.h>
+
+#include "io/settings.h"
+
+static const char *type_word(enum setting_type type)
+{
+    switch (type) {
+    case TYPE_INTEGER: return "integer";
+    case TYPE_REAL: return "number";
+    case TYPE_BOOLEAN: return "boolean";
+    case TYPE_CHOICE: return "choice";
+    case TYPE_NUMBERS: return "number or list";
+    case TYPE_REAL_LIST: return "list";
+    case TYPE_MATRIX: return "list of lists";
+    case TYPE_TEXT: return "text";
+    case TYPE_VALUES: return "values";
+    }
+    return "";
+}
+
+/* A cell of a table: a bar would end it, a star begin emphasis. */
+static void cell(FILE *out, const char *text)
+{
+    fputc(' ', out);
+    for (const char *c = *text != '\0' ? text : "-"; *c != '\0'; c++) {
+        if (strchr("|*<[", *c) != NULL) fputc('\\', out);
+        fputc(*c, out);
+    }
+    fputs(" |", out);
+}
+
+static void page_row(FILE *out, const struct setting *row)
+{
+    fprintf(out, "| `%s` |", row->key);
+    cell(out, type_word(row->type));
+    if (row->need == NEED_REQUIRED)
+        fprintf(out, " required (`%s`) |", row->value);
+    else
+        cell(out, row->value);
+    cell(out, row->domain);
+    cell(out, row->unit);
+    cell(out, row->models);
+    cell(out, row->text);
+    fprintf(out, " %s |\n", row->available ? "yes" : "not yet");
+}
+
+/* The rows of the section of that name, with those of the sections inside it. */
+static void page_section(FILE *out, const char *name, const char *title)
+{
+    size_t n = strlen(name);
+    fprintf(out, "\n## %s\n\n| key | type | default | domain | unit | models | meaning | available |\n", title);
+    fputs("|---|---|---|---|---|---|---|---|\n", out);
+    for (size_t i = 0; i < SETTING_COUNT; i++) {
+        const char *section = settings_table[i].section;
+        if (strcspn(section, ".") == n && strncmp(section, name, n) == 0) page_row(out, &settings_table[i]);
+    }
+}
+
+void settings_page(FILE *out)
+{
+    fputs("# Settings\n\n"
+          "This page is made from `lib/io/settings.def` by `tools/settings_page.c`; edit the table, not the page.\n\n"
+          "A configuration is one YAML mapping. A key `network.gamma0` is the entry `gamma0` of the section `network`. `dmft init MODEL`\n"
+          "prints a commented configuration; `--set network.gamma0=2` replaces one value. A required setting has an example in brackets\n"
+          "in place of a default. A setting, or a word of a choice, that is \"not yet\" available is known and refused. Intervals are\n"
+          "written [closed, open).\n\n"
+          "Integers are written `0` or with digits that begin with 1 to 9; numbers in decimal notation with an optional exponent;\n"
+          "booleans `true` or `false`. None of them is quoted. Keys that are unknown or given twice, values outside their domain, empty\n"
+          "files, files of several documents, YAML tags and files larger than 1 MB are errors that name file, line, column and key.\n",
+          out);
+    page_section(out, "", "Top level");
+    for (size_t i = 0; i < settings_section_count; i++) page_section(out, settings_sections[i].name, settings_sections[i].text);
+}

@@ -1,0 +1,62 @@
+/*
+ * Memory and operations of a simulation, from the sizes alone. Bytes are those of the arrays that ensemble.c, dense.c, singular.c and summary.c
+ * take, in the same words. Operations count multiplications and additions one by one; a Gaussian number counts as GAUSSIAN of them, and the
+ * products of an eigensolver by their usual number, so that the time of a run is known to a factor of about two.
+ */
+#include <math.h>
+
+#include "network/network.h"
+
+/* A Gaussian number takes as long as this many operations of a matrix-vector product (7 ns at 4 a nanosecond). */
+static const double GAUSSIAN = 30;
+
+/* Products that the eigensolver makes for a matrix at a recorded step, over N^{1/3}: 35, 52, 65 of them were counted for N = 100, 400, 800. */
+static const double PRODUCTS = 7;
+
+/* Vectors that the eigensolver holds, three for each of its space, and how long that is on average. */
+static double space_of(const dmft_problem *problem) { return 32 + 4 * (problem->outlier_count + 1.0); }
+
+static int online(const dmft_problem *problem) { return problem->batch == BATCH_ONLINE; }
+
+/* Entries of all weight matrices. */
+static double entries(const dmft_problem *problem)
+{
+    struct network_size n = network_size_of(problem);
+    return n.width * n.input_dim + (problem->depth - 1) * n.width * n.width;
+}
+
+double network_step_operations(const dmft_problem *problem)
+{
+    struct network_size n = network_size_of(problem);
+    double draws = online(problem) ? n.samples * (n.input_dim + (problem->label_noise > 0)) : 0;
+    return 4 * n.samples * n.input_dim + 6 * entries(problem) + GAUSSIAN * draws;
+}
+
+double network_spectrum_operations(const dmft_problem *problem)
+{
+    struct network_size n = network_size_of(problem);
+    double products = PRODUCTS * cbrt(n.width), orthogonalising = 8 * space_of(problem) * n.width * problem->depth;
+    return products * (4 * entries(problem) + orthogonalising);
+}
+
+/* Doubles that ensemble.c holds of one network. */
+static double slot_of(const dmft_problem *problem)
+{
+    return (double)problem->steps * (double)network_kernel_columns(problem) +
+           ((double)(problem->steps - 1) / (double)problem->outlier_every + 1) * problem->depth *
+               (problem->outlier_count + 1.0 + NETWORK_OVERLAPS);
+}
+
+dmft_estimate dmft_simulate_estimate(const dmft_problem *problem, int threads)
+{
+    struct network_size n = network_size_of(problem);
+    double seeds = (double)problem->simulation.seeds, workers = fmin(fmax(1, threads), seeds);
+    double solver = 3 * space_of(problem) * n.width;
+    double network = network_doubles(problem) + network_singular_doubles(problem) + solver;
+    double start = entries(problem) + n.width + n.input_dim + (online(problem) ? 0 : n.samples * n.input_dim);
+    double recorded = floor((double)(problem->steps - 1) / (double)problem->outlier_every) + 1;
+    return (dmft_estimate){
+        .bytes = 8 * (workers * network + seeds * (slot_of(problem) + 1)) + network_summary_bytes(problem),
+        .operations = seeds * (GAUSSIAN * start + (double)problem->steps * network_step_operations(problem) +
+                               recorded * network_spectrum_operations(problem))};
+}

@@ -1,0 +1,118 @@
+/* Dense deep linear networks of finite width: one network, what is measured on it, an ensemble of them. Equations: dense.c, singular.c. */
+#ifndef DMFT_NETWORK_NETWORK_H
+#define DMFT_NETWORK_NETWORK_H
+
+#include <stddef.h>
+
+#include "base/problem.h"
+#include "base/random.h"
+#include "spectrum/leading.h"
+
+/* ---- Sizes --------------------------------------------------------------------------------------------------------------------- */
+
+/* D, N and P of the sampled networks, as doubles so that sizes beyond any memory can be spoken of. */
+struct network_size {
+    double input_dim, width, samples;
+};
+
+struct network_size network_size_of(const dmft_problem *problem);
+
+/* Rows of X that are worked on together, and doubles that one network holds (dense.c); doubles of its singular values (singular.c). */
+double network_block_rows(const dmft_problem *problem);
+double network_doubles(const dmft_problem *problem);
+double network_singular_doubles(const dmft_problem *problem);
+
+/* ---- One network --------------------------------------------------------------------------------------------------------------- */
+
+/* Streams of one network, by purpose. */
+enum network_purpose { NETWORK_TARGET, NETWORK_INPUTS, NETWORK_NOISE, NETWORK_WEIGHTS /* + l for A_l, + L for the readout */ };
+
+/* Room for the leading singular pairs of one matrix at a time, and for each A_l the vectors that its next recorded step starts from. */
+struct network_singular {
+    size_t wanted;              /* outlier_count + 1, or fewer where every matrix is smaller */
+    spectrum_leading *solver;
+    double **vectors;           /* of A_l on its shorter side: wanted + 1 rows */
+    size_t *known;              /* rows of vectors[l] that hold a result */
+    double *values;             /* wanted */
+    double *partner;            /* a vector of the longer side */
+};
+
+/* One network and its room; everything is owned. Matrices are row-major. The vectors belong to the step evaluated last. */
+struct network {
+    const dmft_problem *problem;
+    int depth;                  /* L */
+    size_t input_dim, width, samples, block; /* D, N, P, rows of X in a block */
+    double gamma, coupling;     /* gamma; c = eta gamma / sqrt(N/D) */
+    double **weight;            /* A_l, l = 0 .. L-1 */
+    double *readout;            /* w */
+    double *target;             /* w*, |w*|^2 = D */
+    double *inputs;             /* X, P x D (online: one block of it) */
+    double *noise;              /* sigma_eps eps, P (full batch with label noise only, else NULL) */
+    double *v, *Delta;          /* D; P */
+    double **h;                 /* h^0 = vhat (D), h^1 .. h^L (N) */
+    double **g;                 /* g^1 .. g^L (N); g[0] is NULL */
+    struct random_stream input_stream, noise_stream;
+    struct network_singular singular;
+};
+
+/* Room for networks of this problem. Errors: DMFT_ERROR_ARGUMENT (a size BLAS cannot count), DMFT_ERROR_MEMORY. */
+int network_create(struct network **out, const dmft_problem *problem, dmft_error *err);
+void network_free(struct network *network);
+
+/* Columns of A_l, its fan-in (it has `width` rows). */
+size_t network_columns(const struct network *network, int l);
+
+/* Draws network number `index`: weights, target, data. It depends on the problem's seed and the index alone. */
+void network_start(struct network *network, long index);
+
+/* All vectors of the step from the present weights; online, on a fresh batch. */
+void network_evaluate(struct network *network);
+
+/* The update of all weights from the vectors of network_evaluate. */
+void network_learn(struct network *network);
+
+/* ---- What is measured ---------------------------------------------------------------------------------------------------------- */
+
+/* Kernels on the diagonal, one row a step: C_v, C_Delta, C_h0 .. C_hL, C_g1 .. C_gL. */
+size_t network_kernel_columns(const dmft_problem *problem);
+void network_kernels(const struct network *network, double *out);
+
+/* Spectra, one row a recorded step: for each A_l its singular values 1 .. count + 1 (nan: the matrix has fewer), then three overlaps of the
+ * first pair of unit singular vectors A (left), B (right). nan where the singular value is 0. */
+enum network_overlap {
+    NETWORK_LEFT,   /* (g^{l+1} . A)^2 / N */
+    NETWORK_RIGHT,  /* (h^l . B)^2 / fan-in */
+    NETWORK_TO_TARGET, /* (w* . B)^2 / D for A_0, nan for the others */
+    NETWORK_OVERLAPS
+};
+size_t network_layer_columns(const dmft_problem *problem);
+size_t network_spectrum_columns(const dmft_problem *problem);
+size_t network_spectrum_rows(const dmft_problem *problem);
+
+/* Creates, frees, forgets the vectors of the network before, measures. */
+int network_singular_create(struct network *network, dmft_error *err);
+void network_singular_free(struct network *network);
+void network_singular_start(struct network *network);
+int network_spectrum(struct network *network, double *out, dmft_error *err);
+
+/* ---- The ensemble -------------------------------------------------------------------------------------------------------------- */
+
+/* What all networks gave: for each its kernels (T rows) and spectra, one after the other, and the step at which it diverged (or -1). */
+struct network_results {
+    size_t slot;      /* doubles of one network */
+    double *values;   /* seeds x slot */
+    long *diverged_at;
+    double seconds;   /* wall time */
+};
+
+/* Means, standard errors, outliers and escapes as a trajectory (summary.c); rows from the earliest divergence on are left out. */
+int network_summary(dmft_trajectory **out, const dmft_problem *problem, const struct network_results *results, dmft_error *err);
+
+/* Bytes of that trajectory. */
+double network_summary_bytes(const dmft_problem *problem);
+
+/* Multiplications and additions of one step without singular values, and of the singular values of one recorded step (estimate.c). */
+double network_step_operations(const dmft_problem *problem);
+double network_spectrum_operations(const dmft_problem *problem);
+
+#endif

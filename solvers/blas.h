@@ -1,0 +1,18 @@
+/* What the BLAS does on this machine. */
+#ifndef DMFT_BLAS_H
+#define DMFT_BLAS_H
+
+#include <stddef.h>
+
+/* Multiplications and additions a second: of a product of two matrices of order n, and of a matrix with a vector (best of three). 0 when
+ * there is no memory for it. */
+double blas_gemm_rate(size_t n);
+double blas_gemv_rate(size_t n);
+
+/* Largest difference between dgemm and dgemv and plain loops on small matrices, over the largest number; about 1e-15 when all is well. */
+double blas_self_test(void);
+
+/* The value of OPENBLAS_CORETYPE that this processor deserves when the core in use does without its vector units; else NULL. */
+const char *blas_better_core(const char *core);
+
+#endif

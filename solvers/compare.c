@@ -1,0 +1,162 @@
+/* dmft compare: samples against theory, as a table and a verdict; the rule is (S1)-(S3) of doc/theory.md. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "io/outline.h"
+#include "program.h"
+
+enum { SHOWN_ROWS = 10, SHOWN_FAILURES = 5 }; /* of each series */
+static const double default_allowance = 20;
+
+/* ---- do the files speak of the same problem? ---- */
+
+/* Settings that say how a problem is solved, sampled or stored, and not what it is. */
+static int is_physical(const char *key)
+{
+    static const char *const other[] = {"simulation.", "outliers.", "output.", "probes.",        "sampling.",
+                                        "solver",      "method",    "tolerance", "training.steps"};
+    for (size_t i = 0; i < sizeof other / sizeof *other; i++)
+        if (strncmp(key, other[i], strlen(other[i])) == 0) return 0;
+    return 1;
+}
+
+static void warn(const char *key, const char *theory, const char *sample)
+{
+    (void)fprintf(stderr, "dmft: warning: the problems differ: %s is %s in the theory and %s in the samples\n", key, theory, sample);
+}
+
+/* Every physical setting of one text that the other has not, or has with another value; `swapped`: only what the other has not. */
+static void warn_of_differences(const char *text, const char *other, int swapped)
+{
+    enum { VALUE = 256 };
+    char key[OUTLINE_KEY] = "", here[VALUE], there[VALUE];
+    const char *value;
+    size_t length;
+    for (const char *at = text; (at = outline_next(at, key, &value, &length)) != NULL;) {
+        if (!is_physical(key)) continue;
+        (void)snprintf(here, sizeof here, "%.*s", (int)length, value);
+        if (!outline_find(other, key, there, sizeof there))
+            warn(key, swapped ? "not set" : here, swapped ? here : "not set");
+        else if (!swapped && strcmp(here, there) != 0)
+            warn(key, here, there);
+    }
+}
+
+static void check_problems(const dmft_trajectory *theory, const dmft_trajectory *sample)
+{
+    const char *left = dmft_trajectory_text(theory, "config"), *right = dmft_trajectory_text(sample, "config");
+    if (left == NULL || right == NULL) return;
+    warn_of_differences(left, right, 0);
+    warn_of_differences(right, left, 1);
+}
+
+/* ---- the table ---- */
+
+/* Is row i of n one of about ten, the first and the last among them? */
+static int is_sampled(size_t i, size_t n)
+{
+    for (size_t k = 0; k < SHOWN_ROWS; k++)
+        if (i == (k * (n - 1) + (SHOWN_ROWS - 1) / 2) / (SHOWN_ROWS - 1)) return 1;
+    return 0;
+}
+
+static void print_row(const dmft_comparison_row *row)
+{
+    (void)printf("%-18s %8ld %15.8g %15.8g %15.4g %8.2f%s\n", row->series, row->step, row->theory, row->mean, row->se, row->z,
+                 row->holds ? "" : "  outside");
+}
+
+/* One series: n rows. */
+static void print_series(const dmft_comparison_row *row, size_t n)
+{
+    int failures = 0;
+    for (size_t i = 0; i < n; i++) {
+        int failed = !row[i].holds && failures++ < SHOWN_FAILURES;
+        if (failed || is_sampled(i, n)) print_row(&row[i]);
+    }
+}
+
+static void print_rows(const dmft_comparison_row *row, size_t count)
+{
+    (void)printf("%-18s %8s %15s %15s %15s %8s\n", "series", "step", "theory", "mean", "standard error", "z");
+    for (size_t begin = 0, end; begin < count; begin = end) {
+        for (end = begin; end < count && row[end].series == row[begin].series;) end++;
+        print_series(row + begin, end - begin);
+    }
+}
+
+/* ---- the rule and the outcome ---- */
+
+static double size_of(const dmft_trajectory *theory, const dmft_trajectory *sample, const char *name)
+{
+    double size = dmft_trajectory_number(sample, name);
+    return isnan(size) ? dmft_trajectory_number(theory, name) : size;
+}
+
+static void print_rule(const dmft_comparison *c, const dmft_trajectory *theory, const dmft_trajectory *sample, double allowance)
+{
+    double seeds = dmft_trajectory_number(sample, "seeds"), width = size_of(theory, sample, "width");
+    double input_dim = size_of(theory, sample, "input_dim");
+    (void)printf("\nallowed: |theory - mean| <= %.4g standard errors + allowance\n", dmft_comparison_quantile(c));
+    if (!isnan(seeds)) (void)printf("quantile: %.4g, of Student's law with %.0f degrees of freedom\n", dmft_comparison_quantile(c), seeds - 1);
+    if (isnan(width))
+        (void)printf("allowance: %g |theory| for kernels, %g for outliers\n", allowance, allowance);
+    else
+        (void)printf("allowance: %g |theory|/%.0f for kernels, %g/%.0f for outliers\n", allowance, isnan(input_dim) ? width : input_dim,
+                     allowance, width);
+}
+
+static void print_outcome(const dmft_comparison *c)
+{
+    size_t count, outside = 0, most_z = 0, most_part = 0;
+    const dmft_comparison_row *row = dmft_comparison_rows(c, &count);
+    double part = -1;
+    for (size_t i = 0; i < count; i++) {
+        double difference = fabs(row[i].theory - row[i].mean), share = difference > 0 ? difference / row[i].bound : 0;
+        if (fabs(row[i].z) > fabs(row[most_z].z)) most_z = i;
+        if (!(share <= part)) {
+            part = share;
+            most_part = i;
+        }
+        outside += !row[i].holds;
+    }
+    (void)printf("compared: %zu numbers, %zu outside; skipped: %zu (nan)\n", count, outside, dmft_comparison_skipped(c));
+    (void)printf("largest |z|: %.2f, %s at step %ld\n", fabs(row[most_z].z), row[most_z].series, row[most_z].step);
+    (void)printf("worst: %.2f of what is allowed, %s at step %ld\n", part, row[most_part].series, row[most_part].step);
+}
+
+static int compare(const options *o, const dmft_trajectory *theory, const dmft_trajectory *sample)
+{
+    dmft_error err;
+    dmft_comparison *c;
+    size_t count;
+    dmft_compare_options how = {
+        .series = o->value[OPTION_series], .allowance_given = options_given(o, OPTION_allowance), .allowance = default_allowance};
+    if (how.allowance_given && options_number(o, OPTION_allowance, 0, 1e300, 0, &how.allowance) != 0) return STATUS_USAGE;
+    int status = dmft_compare(theory, sample, &how, &c, &err);
+    if (status != DMFT_OK) return program_failed(status, &err);
+
+    check_problems(theory, sample);
+    const dmft_comparison_row *row = dmft_comparison_rows(c, &count);
+    if (!options_given(o, OPTION_quiet)) {
+        print_rows(row, count);
+        print_rule(c, theory, sample, how.allowance);
+        print_outcome(c);
+    }
+    int holds = dmft_comparison_holds(c);
+    (void)printf("verdict: %s\n", holds ? "holds" : "does not hold");
+    dmft_comparison_free(c);
+    return holds ? STATUS_DONE : STATUS_FAILED;
+}
+
+int command_compare(const options *o)
+{
+    dmft_trajectory *theory = NULL, *sample = NULL;
+    int status = program_read(&theory, o->argument[0]);
+    if (status == STATUS_DONE) status = program_read(&sample, o->argument[1]);
+    if (status == STATUS_DONE) status = compare(o, theory, sample);
+    dmft_trajectory_free(theory);
+    dmft_trajectory_free(sample);
+    return status;
+}

@@ -1,0 +1,50 @@
+/* dmft escape: when the outliers of each matrix leave the bulk. */
+#include <math.h>
+#include <stdio.h>
+
+#include "program.h"
+
+static void print_number(double value, const char *format)
+{
+    if (isnan(value) || value < 0)
+        (void)printf(" %14s", "none");
+    else
+        (void)printf(format, value);
+}
+
+/* Prints a line for each outlier of the matrix; returns how many there are. */
+static int print_matrix(const dmft_trajectory *t, int l)
+{
+    int j = 0;
+    for (;; j++) {
+        char name[64];
+        (void)snprintf(name, sizeof name, "A%d_outlier%d", l, j + 1);
+        if (dmft_trajectory_series(t, name) == NULL) return j;
+        (void)printf("A_%-5d %8d", l, j + 1);
+        (void)snprintf(name, sizeof name, "A%d_escape_step%d", l, j + 1);
+        print_number(dmft_trajectory_number(t, name), " %14.0f");
+        (void)snprintf(name, sizeof name, "A%d_escape_time%d", l, j + 1);
+        print_number(dmft_trajectory_number(t, name), " %14.6f");
+        (void)putchar('\n');
+    }
+}
+
+/* The matrices are numbered from 0, or from 1 where the first layer is not followed. */
+static int has_outliers(const dmft_trajectory *t)
+{
+    return dmft_trajectory_series(t, "A0_outlier1") != NULL || dmft_trajectory_series(t, "A1_outlier1") != NULL;
+}
+
+int command_escape(const options *o)
+{
+    dmft_trajectory *t;
+    int status = program_read(&t, o->argument[0]);
+    if (status != STATUS_DONE) return status;
+    if (has_outliers(t)) {
+        (void)printf("%-7s %8s %14s %14s\n", "matrix", "outlier", "escape step", "escape time");
+        for (int l = 0; print_matrix(t, l) > 0 || l == 0; l++) continue;
+    } else
+        status = program_error(STATUS_USAGE, "escape: %s has no series of outliers", o->argument[0]);
+    dmft_trajectory_free(t);
+    return status;
+}

@@ -1,0 +1,81 @@
+/* The command line: one table of subcommands and one of options, from which parsing and --help are made. */
+#ifndef DMFT_OPTIONS_H
+#define DMFT_OPTIONS_H
+
+#include <stddef.h>
+
+/* name, function, usage, smallest and largest number of arguments (0: any), what is asked for, what it does */
+#define COMMAND_TABLE(X)                                                                                                                  \
+    X(solve, command_solve, "CONFIG -o OUT.h5", 1, 1, "CONFIG", "solves the theory: losses, kernels, outliers")                          \
+    X(simulate, command_simulate, "CONFIG -o OUT.h5", 1, 1, "CONFIG", "trains sampled networks with the same parameters")                 \
+    X(compare, command_compare, "THEORY.h5 SIM.h5|DATA.csv", 2, 2, "THEORY.h5 and SIM.h5 or DATA.csv",                                    \
+      "holds samples against theory: a table and a verdict")                                                                             \
+    X(show, command_show, "FILE.h5", 1, 1, "FILE.h5", "prints a result as a table, CSV or JSON; a kernel as .npy")                        \
+    X(plot, command_plot, "FILE... -o FIG.png|svg|pdf", 1, 0, "FILE", "draws losses and outliers of results over each other")             \
+    X(escape, command_escape, "FILE.h5", 1, 1, "FILE.h5", "prints the steps and times at which outliers leave the bulk")                  \
+    X(init, command_init, "MODEL", 1, 1, "MODEL (deep_linear)", "prints a commented configuration with every default")                    \
+    X(info, command_info, "", 0, 0, "", "prints versions, the BLAS core and its rate")
+
+/* Names that are kept for what is to come. */
+#define COMMAND_LATER(X) X("converge") X("sweep") X("spectrum") X("outliers") X("report")
+
+enum command_id {
+#define COMMAND_ID(name, function, usage, least, most, asked, text) COMMAND_##name,
+    COMMAND_TABLE(COMMAND_ID)
+#undef COMMAND_ID
+    COMMAND_COUNT
+};
+
+#define IN(name) (1u << COMMAND_##name)
+#define IN_RUNS (IN(solve) | IN(simulate))
+#define IN_ALL ((1u << COMMAND_COUNT) - 1u)
+
+/* name, letter, argument (NULL: a flag), subcommands, text with the default */
+#define OPTION_TABLE(X)                                                                                                                   \
+    X(output, 'o', "FILE", IN_RUNS | IN(plot), "the file to write; it appears whole or not at all")                                       \
+    X(force, 0, NULL, IN_RUNS | IN(plot) | IN(show), "overwrite an existing file (default: refuse)")                                      \
+    X(set, 0, "KEY.SUB=VALUE", IN_RUNS, "set one setting of the configuration; may be given many times")                                  \
+    X(dry_run, 0, NULL, IN_RUNS, "print memory and time that the run would take, and run nothing")                                        \
+    X(memory_limit, 0, "BYTES", IN_RUNS, "refuse to take more; K, M, G for powers of 1000 (default: 3/4 of the memory)")                   \
+    X(threads, 0, "N", IN_RUNS | IN(info), "threads, of BLAS or of networks at a time (default: all cores)")                              \
+    X(quiet, 0, NULL, IN_RUNS | IN(compare) | IN(plot), "print errors only (default: progress on a terminal, a summary); the verdict stays") \
+    X(csv, 0, NULL, IN(show), "print CSV, 12 digits (default: an aligned table)")                                                         \
+    X(json, 0, NULL, IN(show), "print JSON, with settings, numbers and texts of the run")                                                 \
+    X(series, 0, "A,B,C", IN(show) | IN(compare), "these series (default: the default columns)")                                          \
+    X(errors, 0, NULL, IN(show), "a column NAME_se with the standard error behind each NAME (default: none)")                             \
+    X(kernel, 0, "NAME", IN(show), "the two-time kernel to write; needs --npy")                                                           \
+    X(npy, 0, "FILE", IN(show), "where the kernel goes, as an array of numpy")                                                            \
+    X(allowance, 0, "C", IN(compare), "allow C |theory|/D for kernels and C/N for outliers (default: 20)")                                \
+    X(help, 'h', NULL, IN_ALL, "print this help")                                                                                         \
+    X(version, 0, NULL, IN_ALL, "print the version")
+
+#define OPTION_LATER(X) X("checkpoint") X("every") X("resume")
+
+enum option_id {
+#define OPTION_ID(name, letter, argument, commands, text) OPTION_##name,
+    OPTION_TABLE(OPTION_ID)
+#undef OPTION_ID
+    OPTION_COUNT
+};
+
+typedef struct options {
+    enum command_id command;
+    const char *value[OPTION_COUNT]; /* NULL: not given; "" of a flag */
+    const char **argument, **set;    /* arguments; the KEY=VALUEs of --set in order */
+    size_t arguments, sets;
+    char *line;                      /* the command line, as it was given */
+} options;
+
+/* Reads the command line. Returns -1 when the subcommand is to be run, else the exit status (help was printed, or an error line). */
+int options_read(options *out, int argc, char **argv);
+void options_free(options *o);
+
+int options_given(const options *o, enum option_id id);
+
+/* Reads a number of an option that was given: its domain is [least, most], `what` says it. Returns 0, or the exit status. */
+int options_number(const options *o, enum option_id id, double least, double most, int integer, double *out);
+
+/* The same with an ending K, M, G or T. */
+int options_bytes(const options *o, enum option_id id, double *out);
+
+#endif

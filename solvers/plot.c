@@ -1,0 +1,385 @@
+/* dmft plot: losses (above) and outlier trajectories with the bulk edges (below) of one or more results. Theory is drawn as lines,
+ * samples as points with error bars. A script with the data in it is made and given to gnuplot. */
+#include <errno.h>
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "io/outline.h"
+#include "program.h"
+
+enum { MOST_POINTS = 30, MOST_ON_LINE = 4000, MOST_CURVES = 400, NAME = 64, LABEL = 160 };
+
+/* The colours of Okabe and Ito, which the colour-blind can tell apart; yellow, which white paper swallows, left out. */
+static const char *const palette[] = {"#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"};
+enum { COLOURS = sizeof palette / sizeof *palette };
+
+struct source {
+    const char *path;
+    dmft_trajectory *t;
+    int sampled;
+    size_t index; /* among the files of its kind */
+};
+
+enum panel { LOSSES, OUTLIERS, PANELS };
+
+struct curve {
+    enum panel panel;
+    int sampled, edge;
+    size_t colour, pattern; /* pattern: dashes of a line, shape of points */
+    char label[LABEL];
+};
+
+struct figure {
+    struct source *source;
+    size_t sources, theories;
+    int many; /* more than one file of a kind: then the colour tells the file, and the pattern what is drawn */
+    FILE *script;
+    struct curve curve[MOST_CURVES];
+    size_t curves;
+};
+
+/* ---- data ---- */
+
+static const double *abscissa(const dmft_trajectory *t)
+{
+    const double *time = dmft_trajectory_series(t, "time");
+    return time != NULL ? time : dmft_trajectory_series(t, "step");
+}
+
+static int can_be_drawn(double value, enum panel panel) { return isfinite(value) && (panel == OUTLIERS || value > 0); }
+
+/* Writes a block of data, thinned evenly; returns the number of points. */
+static size_t write_block(const struct figure *f, const struct source *s, const char *name, enum panel panel)
+{
+    const double *x = abscissa(s->t), *y = dmft_trajectory_series(s->t, name), *e = dmft_trajectory_errors(s->t, name);
+    size_t rows = dmft_trajectory_rows(s->t), count = 0, most = s->sampled ? MOST_POINTS : MOST_ON_LINE, seen = 0, written = 0;
+    if (x == NULL || y == NULL) return 0;
+    for (size_t i = 0; i < rows; i++) count += (size_t)can_be_drawn(y[i], panel);
+    if (count == 0) return 0;
+    (void)fprintf(f->script, "$d%zu << EOD\n", f->curves);
+    for (size_t i = 0, last = SIZE_MAX; i < rows; i++) {
+        if (!can_be_drawn(y[i], panel)) continue;
+        size_t slot = count <= most ? seen : seen * (most - 1) / (count - 1);
+        seen++;
+        if (slot == last) continue;
+        last = slot;
+        double error = e != NULL && isfinite(e[i]) ? e[i] : 0, low = y[i] - error;
+        if (panel == LOSSES && low <= 0) low = 1e-3 * y[i]; /* the axis has no zero */
+        (void)fprintf(f->script, "%.9g %.9g %.9g %.9g\n", x[i], y[i], low, y[i] + error);
+        written++;
+    }
+    (void)fputs("EOD\n", f->script);
+    return written;
+}
+
+/* Draws a series of a file if it has one; `quantity` gives colour (or pattern, when the colour tells the file). */
+static void add_curve(struct figure *f, const struct source *s, const char *name, enum panel panel, size_t quantity, size_t pattern, int edge,
+                      const char *label)
+{
+    if (f->curves == MOST_CURVES || write_block(f, s, name, panel) == 0) return;
+    struct curve *c = &f->curve[f->curves++];
+    *c = (struct curve){.panel = panel, .sampled = s->sampled, .edge = edge, .colour = quantity, .pattern = pattern};
+    if (f->many) {
+        c->colour = s->index;
+        c->pattern = quantity + pattern;
+    }
+    const char *file = f->many ? s->path : s->sampled ? "sampled" : "theory";
+    (void)snprintf(c->label, sizeof c->label, "%s, %s", label, file);
+}
+
+static void add_outliers(struct figure *f, const struct source *s, int l)
+{
+    char name[NAME], label[NAME];
+    for (int j = 1;; j++) {
+        (void)snprintf(name, sizeof name, "A%d_outlier%d", l, j);
+        if (dmft_trajectory_series(s->t, name) == NULL) break;
+        (void)snprintf(label, sizeof label, "A%d outlier %d", l, j);
+        add_curve(f, s, name, OUTLIERS, (size_t)l, (size_t)j - 1, 0, label);
+    }
+    if (s->sampled && f->theories > 0) return; /* one edge is enough */
+    (void)snprintf(name, sizeof name, "A%d_edge", l);
+    (void)snprintf(label, sizeof label, "A%d bulk edge", l);
+    add_curve(f, s, name, OUTLIERS, (size_t)l, 0, 1, label);
+}
+
+static int has_matrix(const dmft_trajectory *t, int l)
+{
+    char name[NAME];
+    (void)snprintf(name, sizeof name, "A%d_outlier1", l);
+    return dmft_trajectory_series(t, name) != NULL;
+}
+
+static void add_source(struct figure *f, const struct source *s)
+{
+    add_curve(f, s, "train_loss", LOSSES, 0, 0, 0, "training loss");
+    add_curve(f, s, "test_loss", LOSSES, 1, 0, 0, "test loss");
+    for (int l = 0; l == 0 || has_matrix(s->t, l); l++) add_outliers(f, s, l);
+}
+
+/* ---- the script ---- */
+
+/* A string of gnuplot between single quotes. */
+static void write_string(FILE *out, const char *text)
+{
+    (void)fputc('\'', out);
+    for (const char *c = text; *c != '\0'; c++) {
+        if (*c == '\'') (void)fputc('\'', out);
+        (void)fputc((unsigned char)*c < ' ' ? ' ' : *c, out);
+    }
+    (void)fputc('\'', out);
+}
+
+/* The value of a setting that all files with settings share. */
+static int find_common(const struct figure *f, const char *key, char *out, size_t bytes)
+{
+    int found = 0;
+    char other[64];
+    for (size_t i = 0; i < f->sources; i++) {
+        const char *config = dmft_trajectory_text(f->source[i].t, "config");
+        if (config == NULL) continue;
+        if (!outline_find(config, key, found ? other : out, found ? sizeof other : bytes)) return 0;
+        if (found && strcmp(out, other) != 0) return 0;
+        found = 1;
+    }
+    return found;
+}
+
+/* The main settings. */
+static void write_title(const struct figure *f)
+{
+    static const char *const shown[][2] = {{"model", ""},
+                                           {"network.depth", "L = "},
+                                           {"network.width_ratio", "ν = "},
+                                           {"data.sample_ratio", "α = "},
+                                           {"network.gamma0", "γ₀ = "},
+                                           {"network.weight_variance", "σ² = "},
+                                           {"training.learning_rate", "η = "}};
+    char title[512] = "", value[64];
+    for (size_t i = 0; i < sizeof shown / sizeof *shown; i++) {
+        if (!find_common(f, shown[i][0], value, sizeof value)) continue;
+        char *end = value;
+        double number = strtod(value, &end);
+        if (end != value && *end == '\0') (void)snprintf(value, sizeof value, "%.4g", number);
+        size_t have = strlen(title);
+        (void)snprintf(title + have, sizeof title - have, "%s%s%s", have > 0 ? ", " : "", shown[i][1], value);
+    }
+    write_string(f->script, title);
+}
+
+static void write_curve(FILE *out, const struct curve *c, size_t i)
+{
+    static const int shape[] = {7, 5, 9, 13, 6, 4, 8, 12};
+    static const char *const dash[] = {"1", "'_-'", "'.'", "'-.'", "'-..'"};
+    if (c->sampled && !c->edge)
+        (void)fprintf(out, "$d%zu using 1:2:3:4 with yerrorbars lc rgb '%s' pt %d ps 0.9 lw 1.3 title ", i, palette[c->colour % COLOURS],
+                      shape[c->pattern % (sizeof shape / sizeof *shape)]);
+    else
+        (void)fprintf(out, "$d%zu using 1:2 with lines lc rgb '%s' lw %s dt %s title ", i, palette[c->colour % COLOURS],
+                      c->edge ? "1.2" : "2.2", c->edge ? "'- '" : dash[c->pattern % (sizeof dash / sizeof *dash)]);
+    write_string(out, c->label);
+}
+
+/* Draws one panel; nothing when it has no curve. */
+static void write_panel(const struct figure *f, enum panel panel)
+{
+    const char *separator = "plot ";
+    for (size_t i = 0; i < f->curves; i++) {
+        if (f->curve[i].panel != panel) continue;
+        (void)fputs(separator, f->script);
+        write_curve(f->script, &f->curve[i], i);
+        separator = ", \\\n  ";
+    }
+    (void)fputc('\n', f->script);
+}
+
+static size_t count_curves(const struct figure *f, enum panel panel)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < f->curves; i++) count += f->curve[i].panel == panel;
+    return count;
+}
+
+/* Room at the right for the longest label, in characters. */
+static int legend_width(const struct figure *f)
+{
+    size_t longest = 12;
+    for (size_t i = 0; i < f->curves; i++)
+        if (strlen(f->curve[i].label) > longest) longest = strlen(f->curve[i].label);
+    return (int)(longest < 40 ? longest : 40) + 5;
+}
+
+static void write_plots(const struct figure *f, const char *terminal, const char *file)
+{
+    static const char *const axis[PANELS] = {"set logscale y; set format y '10^{%L}'; set ylabel 'loss'\n",
+                                             "unset logscale y; set format y '%g'; set ylabel 'singular value'\n"};
+    int panels = (count_curves(f, LOSSES) > 0) + (count_curves(f, OUTLIERS) > 0);
+    int time = dmft_trajectory_series(f->source[0].t, "time") != NULL;
+    (void)fprintf(f->script, "set encoding utf8\nset terminal %s\nset output ", terminal);
+    write_string(f->script, file);
+    (void)fprintf(f->script,
+                  "\nset grid lt 1 lw 0.5 lc rgb '#dddddd'\nset xlabel '%s'\nset key outside right top noenhanced samplen 2.5 spacing 1.2 Left reverse\n"
+                  "set lmargin 12\nset rmargin %d\nset bars 0.6\nset tics nomirror\nset border 3\nset multiplot layout %d,1 title ",
+                  time ? "time" : "step", legend_width(f), panels);
+    write_title(f);
+    (void)fputs(" noenhanced\n", f->script);
+    for (int panel = 0; panel < PANELS; panel++) {
+        if (count_curves(f, (enum panel)panel) == 0) continue;
+        (void)fputs(axis[panel], f->script);
+        write_panel(f, (enum panel)panel);
+    }
+    (void)fputs("unset multiplot\nset output\n", f->script);
+}
+
+/* ---- gnuplot ---- */
+
+/* How the picture is made, by the ending of its name, and what stands at the end of a whole one. */
+struct format {
+    const char *ending, *terminal, *last;
+};
+
+static const struct format *find_format(const char *path)
+{
+    static const struct format format[] = {{".png", "pngcairo size 1100,1000 font 'Sans,14' background '#ffffff'", "IEND"},
+                                           {".svg", "svg size 1100,1000 font 'Sans,14' background '#ffffff'", "</svg>"},
+                                           {".pdf", "pdfcairo size 22cm,20cm font 'Sans,12'", "%%EOF"}};
+    size_t length = strlen(path);
+    for (size_t i = 0; i < sizeof format / sizeof *format; i++)
+        if (length > 4 && strcmp(path + length - 4, format[i].ending) == 0) return &format[i];
+    return NULL;
+}
+
+/* In the child: gnuplot reads the script, its messages go to `messages`. */
+static void become_gnuplot(FILE *script, FILE *messages)
+{
+    if (dup2(fileno(script), 0) == 0 && dup2(fileno(messages), 1) == 1 && dup2(fileno(messages), 2) == 2)
+        (void)execlp("gnuplot", "gnuplot", "-d", (char *)NULL);
+    _exit(errno == ENOENT ? 127 : 126);
+}
+
+/* The first line that gnuplot said, of those that are about an error. */
+static void first_message(FILE *messages, char *out, size_t bytes)
+{
+    char line[256];
+    (void)snprintf(out, bytes, "no message");
+    rewind(messages);
+    while (fgets(line, sizeof line, messages) != NULL) {
+        const char *text = line + strspn(line, " \t\n^");
+        if (*text != '\0') (void)snprintf(out, bytes, "%.*s", (int)strcspn(text, "\n"), text); /* the last one tells */
+    }
+}
+
+static int run_gnuplot(FILE *script, FILE *messages)
+{
+    int status = 0;
+    char said[256];
+    if (fflush(script) != 0 || fseek(script, 0, SEEK_SET) != 0 || ferror(script))
+        return program_error(STATUS_FAILED, "plot: cannot write the script for gnuplot: %s", strerror(errno));
+    (void)fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) become_gnuplot(script, messages);
+    if (child < 0) return program_error(STATUS_FAILED, "plot: cannot start gnuplot: %s", strerror(errno));
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return STATUS_DONE;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
+        return program_error(STATUS_FAILED, "plot: gnuplot is not installed (package gnuplot-nox): it draws the figures");
+    first_message(messages, said, sizeof said);
+    return program_error(STATUS_FAILED, "plot: gnuplot failed: %s", said);
+}
+
+/* gnuplot does not tell of a full disk: does the picture end as a whole one? */
+static int is_whole(const char *path, const char *last)
+{
+    char tail[65] = "";
+    FILE *file = fopen(path, "rb");
+    if (file == NULL) return 0;
+    size_t got = fseek(file, -64, SEEK_END) == 0 ? fread(tail, 1, 64, file) : 0;
+    (void)fclose(file);
+    for (size_t i = 0; i + strlen(last) <= got; i++)
+        if (memcmp(tail + i, last, strlen(last)) == 0) return 1;
+    return 0;
+}
+
+/* Draws into a file aside, which gets its name when it is whole. */
+static int draw(struct figure *f, const options *o, const struct format *format)
+{
+    dmft_error err;
+    file_aside aside;
+    const char *path = o->value[OPTION_output];
+    int status = file_aside_open(&aside, path, options_given(o, OPTION_force), &err);
+    if (status != DMFT_OK) return program_error(STATUS_USAGE, "%s%s", err.text, status == DMFT_ERROR_EXISTS ? " (--force overwrites it)" : "");
+    FILE *messages = tmpfile();
+    write_plots(f, format->terminal, aside.temporary);
+    status = messages != NULL ? run_gnuplot(f->script, messages) : program_error(STATUS_FAILED, "plot: no temporary file: %s", strerror(errno));
+    if (status == STATUS_DONE && !is_whole(aside.temporary, format->last))
+        status = program_error(STATUS_FAILED, "cannot write %s: gnuplot left it unfinished (is the disk full?)", path);
+    if (messages != NULL) (void)fclose(messages);
+    if (status != STATUS_DONE) {
+        file_aside_abandon(&aside);
+        return status;
+    }
+    status = file_aside_commit(&aside, &err);
+    if (status != DMFT_OK) return program_failed(status, &err);
+    if (!options_given(o, OPTION_quiet)) (void)fprintf(stderr, "wrote %s\n", path);
+    return STATUS_DONE;
+}
+
+/* ---- the command ---- */
+
+static int read_sources(struct figure *f, const options *o)
+{
+    size_t sampled = 0;
+    for (size_t i = 0; i < o->arguments; i++) {
+        struct source *s = &f->source[i];
+        s->path = o->argument[i];
+        int status = program_read(&s->t, s->path);
+        if (status != STATUS_DONE) return status;
+        f->sources++;
+        const char *kind = dmft_trajectory_text(s->t, "kind");
+        s->sampled = kind == NULL || strcmp(kind, "theory") != 0;
+        s->index = s->sampled ? sampled++ : f->theories++;
+    }
+    f->many = f->theories > 1 || sampled > 1;
+    return STATUS_DONE;
+}
+
+static int plot(struct figure *f, const options *o, const struct format *format)
+{
+    int status = read_sources(f, o);
+    if (status != STATUS_DONE) return status;
+    for (size_t i = 0; i < f->sources; i++)
+        if (!f->source[i].sampled) add_source(f, &f->source[i]);
+    for (size_t i = 0; i < f->sources; i++)
+        if (f->source[i].sampled) add_source(f, &f->source[i]);
+    if (f->curves == 0)
+        return program_error(STATUS_USAGE, "plot: nothing to draw: no losses above 0 and no finite outliers or edges in %s", f->source[0].path);
+    return draw(f, o, format);
+}
+
+int command_plot(const options *o)
+{
+    if (!options_given(o, OPTION_output)) return program_error(STATUS_USAGE, "plot: -o FIG.png, .svg or .pdf is missing");
+    const struct format *format = find_format(o->value[OPTION_output]);
+    if (format == NULL) return program_error(STATUS_USAGE, "plot: the figure's name must end in .png, .svg or .pdf, got '%s'", o->value[OPTION_output]);
+    struct figure *f = calloc(1, sizeof *f);
+    struct source *source = calloc(o->arguments, sizeof *source);
+    FILE *script = tmpfile();
+    int status = STATUS_FAILED;
+    if (f == NULL || source == NULL || script == NULL)
+        (void)program_error(STATUS_FAILED, "plot: no memory or no temporary file: %s", strerror(errno));
+    else {
+        f->source = source;
+        f->script = script;
+        status = plot(f, o, format);
+        for (size_t i = 0; i < f->sources; i++) dmft_trajectory_free(source[i].t);
+    }
+    if (script != NULL) (void)fclose(script);
+    free(source);
+    free(f);
+    return status;
+}

@@ -1,0 +1,57 @@
+/* The progress line, redrawn at most ten times a second, and the flag that signals set. */
+#include "progress.h"
+
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "program.h"
+
+static const double interval = 0.1; /* seconds between two drawings */
+
+static volatile sig_atomic_t caught;
+
+static void catch(int number) { caught = number; }
+
+int progress_signal(void) { return caught; }
+
+void progress_begin(progress *p, const char *name, int quiet)
+{
+    struct sigaction action = {.sa_handler = catch, .sa_flags = SA_RESTART};
+    (void)sigemptyset(&action.sa_mask);
+    (void)sigaction(SIGINT, &action, NULL);
+    (void)sigaction(SIGTERM, &action, NULL);
+    *p = (progress){.name = name, .shown = !quiet && isatty(STDERR_FILENO), .begin = clock_now(), .last = {.what = "steps"}};
+}
+
+static void draw(const progress *p, const dmft_progress *now, double elapsed)
+{
+    char left[SECONDS_TEXT];
+    double part = now->total > 0 ? (double)now->done / (double)now->total : 0;
+    (void)fprintf(stderr, "\r\033[K%s: %s %ld of %ld (%.0f %%)", p->name, now->what, now->done, now->total, 100 * part);
+    if (!isnan(now->residual)) (void)fprintf(stderr, ", residual %.2e", now->residual);
+    if (part > 0) {
+        format_seconds(left, elapsed * (1 - part) / part);
+        (void)fprintf(stderr, ", %s left", left);
+    }
+    (void)fflush(stderr);
+}
+
+int progress_report(void *user, const dmft_progress *now)
+{
+    progress *p = user;
+    double time = clock_now();
+    p->last = *now;
+    if (p->shown && time - p->drawn >= interval) {
+        draw(p, now, time - p->begin);
+        p->drawn = time;
+    }
+    return caught != 0;
+}
+
+void progress_end(progress *p)
+{
+    if (p->shown && p->drawn > 0) (void)fputs("\r\033[K", stderr);
+    p->shown = 0;
+}

@@ -1,0 +1,26 @@
+/* The progress line of a run on a terminal, and the signals that stop one. */
+#ifndef DMFT_PROGRESS_H
+#define DMFT_PROGRESS_H
+
+#include "dmft.h"
+
+typedef struct progress {
+    const char *name; /* "solve" */
+    int shown;        /* a line is drawn: stderr is a terminal and nobody asked for quiet */
+    double begin, drawn;
+    dmft_progress last; /* what was reported last */
+} progress;
+
+/* Begins: from here on SIGINT and SIGTERM do not end the program, but the run. */
+void progress_begin(progress *p, const char *name, int quiet);
+
+/* A dmft_progress_function; `user` is the progress. */
+int progress_report(void *user, const dmft_progress *now);
+
+/* Clears the line. */
+void progress_end(progress *p);
+
+/* The signal that came, or 0. */
+int progress_signal(void);
+
+#endif

@@ -1,0 +1,212 @@
+/* A run from configuration to result file: all that can be refused is refused before it begins. */
+#include "run.h"
+
+#include <cblas.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "blas.h"
+#include "io/outline.h"
+#include "io/print.h"
+#include "program.h"
+#include "progress.h"
+
+/* `git describe` of the sources, when the build knows it. */
+#ifndef DMFT_GIT
+#define DMFT_GIT ""
+#endif
+
+enum { MOST_THREADS = 1024 };
+
+struct run {
+    const options *o;
+    const struct run_kind *kind;
+    dmft_problem *problem;
+    const char *output;
+    int threads;
+    double memory_limit;
+    progress progress;
+};
+
+/* ---- before the run ---- */
+
+static int read_problem(struct run *r)
+{
+    dmft_config *config = NULL;
+    dmft_error err;
+    int status = dmft_config_read(&config, r->o->argument[0], &err);
+    for (size_t i = 0; i < r->o->sets && status == DMFT_OK; i++) {
+        char key[256];
+        size_t length = strcspn(r->o->set[i], "=");
+        if (r->o->set[i][length] == '\0' || length == 0 || length >= sizeof key) {
+            dmft_config_free(config);
+            return program_error(STATUS_USAGE, "%s: --set takes KEY.SUB=VALUE, got '%s'", r->kind->name, r->o->set[i]);
+        }
+        memcpy(key, r->o->set[i], length);
+        key[length] = '\0';
+        status = dmft_config_set(config, key, r->o->set[i] + length + 1, &err);
+    }
+    if (status == DMFT_OK) status = dmft_problem_create(&r->problem, config, &err);
+    dmft_config_free(config);
+    return status == DMFT_OK ? STATUS_DONE : program_failed(status, &err);
+}
+
+static int read_limits(struct run *r)
+{
+    double threads = openblas_get_num_procs();
+    if (threads > MOST_THREADS) threads = MOST_THREADS;
+    r->memory_limit = 0.75 * (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    if (options_given(r->o, OPTION_threads) && options_number(r->o, OPTION_threads, 1, MOST_THREADS, 1, &threads) != 0) return STATUS_USAGE;
+    if (options_given(r->o, OPTION_memory_limit) && options_bytes(r->o, OPTION_memory_limit, &r->memory_limit) != 0) return STATUS_USAGE;
+    r->threads = (int)threads;
+    openblas_set_num_threads(r->kind->blas_threads ? r->threads : 1);
+    return STATUS_DONE;
+}
+
+/* The surest test of a place to write is to write there. */
+static int check_output(struct run *r)
+{
+    file_aside aside;
+    dmft_error err;
+    r->output = r->o->value[OPTION_output];
+    if (options_given(r->o, OPTION_dry_run)) return STATUS_DONE;
+    if (r->output == NULL) return program_error(STATUS_USAGE, "%s: -o OUT.h5 is missing", r->kind->name);
+    int status = file_aside_open(&aside, r->output, options_given(r->o, OPTION_force), &err);
+    if (status == DMFT_OK) {
+        file_aside_abandon(&aside);
+        return STATUS_DONE;
+    }
+    return program_error(STATUS_USAGE, "%s%s", err.text, status == DMFT_ERROR_EXISTS ? " (--force overwrites it)" : "");
+}
+
+static void print_memory(FILE *out, const struct run *r, const dmft_estimate *e)
+{
+    char needed[BYTES_TEXT], allowed[BYTES_TEXT], kernels[8] = "";
+    format_bytes(needed, e->bytes);
+    format_bytes(allowed, r->memory_limit);
+    (void)outline_find(dmft_problem_text(r->problem), "output.kernels", kernels, sizeof kernels);
+    (void)fprintf(out, "memory: %s for T = %ld%s; %s allowed\n", needed, dmft_problem_steps(r->problem),
+                  strcmp(kernels, "true") == 0 ? " with all kernels" : "", allowed);
+}
+
+/* Most of a run are products of matrices with vectors, which the memory bounds: the measured rate of those is taken. */
+static void print_time(FILE *out, const dmft_estimate *e)
+{
+    char text[SECONDS_TEXT];
+    double rate = blas_gemv_rate(1500);
+    if (rate > 0) {
+        format_seconds(text, e->operations / rate);
+        (void)fprintf(out, "time: about %s (%.2g operations; matrix times vector at %.2g a second)\n", text, e->operations, rate);
+    }
+}
+
+/* States what the run takes; -1 when it may begin, else the exit status. */
+static int state_needs(const struct run *r)
+{
+    char needed[BYTES_TEXT], allowed[BYTES_TEXT];
+    dmft_estimate e = r->kind->estimate(r->problem, r->threads);
+    if (options_given(r->o, OPTION_dry_run)) {
+        print_memory(stdout, r, &e);
+        print_time(stdout, &e);
+        return STATUS_DONE;
+    }
+    format_bytes(needed, e.bytes);
+    format_bytes(allowed, r->memory_limit);
+    if (e.bytes > r->memory_limit)
+        return program_error(STATUS_USAGE, "%s: the run takes %s of memory, %s are allowed: fewer steps, output.kernels false, or --memory-limit",
+                             r->kind->name, needed, allowed);
+    if (!options_given(r->o, OPTION_quiet)) print_memory(stderr, r, &e);
+    return -1;
+}
+
+/* ---- after the run ---- */
+
+/* Where and how the result was made. */
+static int add_provenance(const struct run *r, dmft_trajectory *result, double seconds, dmft_error *err)
+{
+    char date[32] = "", blas[256], threads[16], elapsed[32];
+    struct utsname host = {0};
+    struct tm broken;
+    time_t now = time(NULL);
+    (void)uname(&host);
+    if (gmtime_r(&now, &broken) != NULL) (void)strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", &broken);
+    (void)snprintf(blas, sizeof blas, "%s, core %s", openblas_get_config(), openblas_get_corename());
+    (void)snprintf(threads, sizeof threads, "%d", r->threads);
+    (void)snprintf(elapsed, sizeof elapsed, "%.3f", seconds);
+    const char *const fact[][2] = {{"version", dmft_version()}, {"git", DMFT_GIT},   {"command_line", r->o->line}, {"date", date},
+                                   {"host", host.nodename},     {"blas", blas},      {"compiler", COMPILER},    {"threads", threads},
+                                   {"elapsed_seconds", elapsed}};
+    int status = DMFT_OK;
+    for (size_t i = 0; i < sizeof fact / sizeof *fact && status == DMFT_OK; i++)
+        if (fact[i][1][0] != '\0') status = dmft_trajectory_set_text(result, fact[i][0], fact[i][1], err);
+    return status;
+}
+
+static void print_summary(const struct run *r, const dmft_trajectory *result, double seconds)
+{
+    char text[SECONDS_TEXT];
+    format_seconds(text, seconds);
+    (void)fprintf(stderr, "wrote %s: %zu steps in %s", r->output, dmft_trajectory_rows(result), text);
+    if (!isnan(dmft_trajectory_number(result, "seeds"))) (void)fprintf(stderr, ", %.0f networks", dmft_trajectory_number(result, "seeds"));
+    (void)fputc('\n', stderr);
+    if (!isnan(dmft_trajectory_number(result, "directions_A0_in"))) {
+        (void)fputs("directions: ", stderr);
+        print_numbers(stderr, result, "directions_");
+        (void)fputc('\n', stderr);
+    }
+}
+
+static int finish(const struct run *r, dmft_trajectory *result, double seconds)
+{
+    dmft_error err;
+    int status = add_provenance(r, result, seconds, &err);
+    if (status == DMFT_OK) status = dmft_trajectory_write(result, r->output, options_given(r->o, OPTION_force), &err);
+    if (status != DMFT_OK) return program_failed(status, &err);
+    if (!options_given(r->o, OPTION_quiet)) print_summary(r, result, seconds);
+    if (dmft_trajectory_diverged_at(result) < 0) return STATUS_DONE;
+    return program_error(STATUS_DIVERGED, "diverged at step %ld; %s holds the steps before", dmft_trajectory_diverged_at(result), r->output);
+}
+
+static int stopped(const struct run *r)
+{
+    int number = progress_signal();
+    return program_error(STATUS_SIGNAL + number, "%s: stopped by signal %d (%s) at %s %ld of %ld; nothing was written", r->kind->name, number,
+                         number == SIGINT ? "SIGINT" : "SIGTERM", strcmp(r->progress.last.what, "steps") == 0 ? "step" : r->progress.last.what,
+                         r->progress.last.done, r->progress.last.total);
+}
+
+static int run_and_write(struct run *r)
+{
+    dmft_error err;
+    dmft_trajectory *result = NULL;
+    progress_begin(&r->progress, r->kind->name, options_given(r->o, OPTION_quiet));
+    dmft_run_options how = {
+        .memory_limit = (size_t)r->memory_limit, .threads = r->threads, .progress = progress_report, .user = &r->progress};
+    int status = r->kind->run(r->problem, &how, &result, &err);
+    double seconds = clock_now() - r->progress.begin;
+    progress_end(&r->progress);
+    if (status == DMFT_STOPPED) return stopped(r);
+    if (status < 0) return program_failed(status, &err);
+    status = finish(r, result, seconds);
+    dmft_trajectory_free(result);
+    return status;
+}
+
+int run_problem(const options *o, const struct run_kind *kind)
+{
+    struct run r = {.o = o, .kind = kind};
+    int status = read_limits(&r);
+    if (status == STATUS_DONE) status = check_output(&r);
+    if (status == STATUS_DONE) status = read_problem(&r);
+    if (status == STATUS_DONE) status = state_needs(&r);
+    if (status < 0) status = run_and_write(&r);
+    dmft_problem_free(r.problem);
+    return status;
+}

@@ -1,0 +1,49 @@
+/* dmft show: a result as a table, CSV or JSON, or one of its kernels as .npy. */
+#include <stdio.h>
+
+#include "io/print.h"
+#include "program.h"
+
+static int write_kernel(const options *o, const dmft_trajectory *t)
+{
+    dmft_error err;
+    size_t order, stride;
+    const char *name = o->value[OPTION_kernel];
+    const double *data = dmft_trajectory_kernel(t, name, &order, &stride);
+    if (data == NULL && dmft_trajectory_kernel_count(t) == 0)
+        return program_error(STATUS_USAGE, "show: %s holds no kernels (output.kernels: true stores them)", o->argument[0]);
+    if (data == NULL)
+        return program_error(STATUS_USAGE, "show: no kernel '%s'; the first of the %zu there are is '%s'", name, dmft_trajectory_kernel_count(t),
+                             dmft_trajectory_kernel_name(t, 0));
+    int status = print_npy(o->value[OPTION_npy], data, order, stride, options_given(o, OPTION_force), &err);
+    return status == DMFT_OK ? STATUS_DONE : program_failed(status, &err);
+}
+
+static int print_table(const options *o, const dmft_trajectory *t)
+{
+    dmft_error err;
+    print_columns columns;
+    int status = print_columns_choose(&columns, t, o->value[OPTION_series], options_given(o, OPTION_errors), &err);
+    if (status != DMFT_OK) return program_failed(status, &err);
+    if (options_given(o, OPTION_json))
+        print_json(stdout, t, &columns);
+    else if (options_given(o, OPTION_csv))
+        print_csv(stdout, t, &columns);
+    else
+        print_aligned(stdout, t, &columns);
+    print_columns_free(&columns);
+    return STATUS_DONE;
+}
+
+int command_show(const options *o)
+{
+    dmft_trajectory *t;
+    int kernel = options_given(o, OPTION_kernel), npy = options_given(o, OPTION_npy);
+    if (options_given(o, OPTION_csv) && options_given(o, OPTION_json)) return program_error(STATUS_USAGE, "show: --csv and --json exclude each other");
+    if (kernel != npy) return program_error(STATUS_USAGE, "show: --kernel NAME and --npy FILE go together: --%s is missing", kernel ? "npy" : "kernel");
+    int status = program_read(&t, o->argument[0]);
+    if (status != STATUS_DONE) return status;
+    status = kernel ? write_kernel(o, t) : print_table(o, t);
+    dmft_trajectory_free(t);
+    return status;
+}

@@ -1,0 +1,9 @@
+/* dmft simulate: sampled networks of a configuration. */
+#include "program.h"
+#include "run.h"
+
+int command_simulate(const options *o)
+{
+    static const struct run_kind kind = {.name = "simulate", .estimate = dmft_simulate_estimate, .run = dmft_simulate, .blas_threads = 0};
+    return run_problem(o, &kind);
+}

@@ -1,0 +1,57 @@
+#!/bin/sh
+# Installs to a scratch prefix and uses it as a stranger would: the example through pkg-config, shared and static, the header in C and C++,
+# the exported names, uninstall. Arguments: make, the absolute build directory. Last line: "N passed, N failed".
+set -u
+make=$1
+build=$2
+prefix=$build/stage
+passed=0
+failed=0
+ok()
+{
+    if [ "$1" -eq 0 ]; then passed=$((passed + 1)); else
+        failed=$((failed + 1))
+        echo "not ok: $2"
+    fi
+}
+
+rm -rf "$prefix"
+$make --no-print-directory install prefix="$prefix" BUILD="$build" > "$build/install.log" 2>&1
+ok $? "make install (see $build/install.log)"
+export PKG_CONFIG_PATH="$prefix/lib/pkgconfig${PKG_CONFIG_PATH:+:$PKG_CONFIG_PATH}"
+
+# shellcheck disable=SC2046 # words are meant
+cc -std=c11 -Wall -Wextra -Wpedantic -Werror examples/outliers.c -o "$build/outliers" $(pkg-config --cflags --libs dmft)
+ok $? "the example compiles against the shared library"
+LD_LIBRARY_PATH="$prefix/lib" "$build/outliers" examples/demo.yaml > "$build/outliers.txt"
+ok $? "the example runs"
+grep -q '^A_1' "$build/outliers.txt"
+ok $? "the example prints outliers"
+# shellcheck disable=SC2046
+cc -std=c11 examples/outliers.c -o "$build/outliers-static" $(pkg-config --cflags dmft) "$prefix/lib/libdmft.a" $(pkg-config --static --libs-only-l dmft | sed 's/-ldmft//')
+ok $? "the example compiles against the static library"
+"$build/outliers-static" examples/demo.yaml | cmp -s - "$build/outliers.txt"
+ok $? "both print the same"
+"$prefix/bin/dmft" --version > /dev/null
+ok $? "the installed program runs"
+
+printf '#include <dmft.h>\nint main() { return dmft_version() == nullptr; }\n' > "$build/header.cc"
+if command -v c++ > /dev/null; then
+    # shellcheck disable=SC2046
+    c++ -std=c++17 -Wall -Wextra -Wpedantic -Werror "$build/header.cc" -o "$build/header" $(pkg-config --cflags --libs dmft)
+    ok $? "the header is valid C++17"
+fi
+
+foreign=$(nm -D --defined-only "$prefix/lib/libdmft.so" | awk '$2 ~ /[TDBR]/ { print $3 }' | grep -v '^dmft_' || true)
+[ -z "$foreign" ]
+ok $? "only dmft_ names are exported: $foreign"
+foreign=$(nm -g --defined-only "$prefix/lib/libdmft.a" 2> /dev/null | awk 'NF == 3 { print $3 }' | grep -v '^dmft_' || true)
+[ -z "$foreign" ]
+ok $? "only dmft_ names are global in the archive: $foreign"
+
+$make --no-print-directory uninstall prefix="$prefix" BUILD="$build" > /dev/null 2>&1
+[ -z "$(find "$prefix" -type f -o -type l)" ]
+ok $? "uninstall leaves nothing"
+
+echo "$passed passed, $failed failed"
+[ $failed -eq 0 ]
