@@ -66,9 +66,10 @@ $(LIBSO): $(LIB_OBJ)
 	ln -sf libdmft.so.$(VERSION) $(BUILD)/lib/libdmft.so.$(SOVERSION)
 	ln -sf libdmft.so.$(SOVERSION) $(BUILD)/lib/libdmft.so
 
-$(BIN): $(BIN_OBJ) $(LIBA)
+# The program is linked from the objects: it shares small helpers (text, files, tables) that the library does not export.
+$(BIN): $(BIN_OBJ) $(LIB_OBJ)
 	@mkdir -p $(@D)
-	$(LINK) -o $@ $(BIN_OBJ) $(LIBA) $(PKG_LIBS) -lm
+	$(LINK) -o $@ $^ $(PKG_LIBS) -lm
 
 -include $(LIB_OBJ:.o=.d) $(BIN_OBJ:.o=.d) $(TEST_OBJ:.o=.d) $(BENCH_OBJ:.o=.d)
 

@@ -129,10 +129,11 @@ END_TEST
 
 START_TEST(available_settings_refuse_wrong_types)
 {
-    static const char *const wrong[] = {"nan",  ".nan", "NaN",   "inf", ".inf", "-.inf", "-inf",  "1e999", "-1e999", "'1'",  "\"0.5\"", "",     "~",
-                                        "null", "word", "[]",    "{}",  "[[1]]", "[1, x]", "{a: 1}", "0x10", "0x1p-3", "010", "1_0",     "1 2",  "1,5",
-                                        "1e",   "e5",   ".",     "1.2.3", "--1", "+-1",  "True",  "yes",   "on",     "0o7",  "1:30",    "5;",   "5 x",
-                                        "[1",   "*a",   "!!int 1", "1\n---\n1", "\x01", "\xff", "\"1\\0\"", "1e5.5", "Infinity"};
+    static const char *const wrong[] = {
+        "nan", ".nan", "NaN", "inf", ".inf", "-.inf", "-inf", "1e999", "-1e999", "'1'", "\"0.5\"", "", "~", "null",
+        "word", "[]", "{}", "[[1]]", "[1, x]", "{a: 1}", "0x10", "0x1p-3", "010", "1_0", "1 2", "1,5", "1e", "e5", ".",
+        "1.2.3", "--1", "+-1", "True", "yes", "on", "0o7", "1:30", "5;", "5 x", "[1", "*a", "!!int 1", "1\n---\n1",
+        "\x01", "\xff", "\"1\\0\"", "1e5.5", "Infinity"};
     dmft_config *config = parsed(valid);
     for (size_t i = 0; i < SETTING_COUNT; i++)
         for (size_t j = 0; settings_table[i].available && j < sizeof wrong / sizeof *wrong; j++)
@@ -259,7 +260,8 @@ static const struct {
     {"- 1\n- 2\n", CONFIG, "run.yaml:1:1: the top level must be a section of settings, got a list"},
     {"tolerance: 1e-10\n---\ntolerance: 1e-9\n", CONFIG, "run.yaml:2:1: a second document begins here; one is allowed"},
     {"network: [\n", CONFIG, "run.yaml:2:1: is not YAML: while parsing a flow node, did not find expected node content"},
-    {"network:\n\tdepth: 2\n", CONFIG, "run.yaml:2:1: is not YAML: while scanning for the next token, found character that cannot start any token"},
+    {"network:\n\tdepth: 2\n", CONFIG,
+     "run.yaml:2:1: is not YAML: while scanning for the next token, found character that cannot start any token"},
     {"tolerance: \"1\n", CONFIG, "run.yaml:2:1: is not YAML: while scanning a quoted scalar, found unexpected end of stream"},
     {"network:\n  depth: \xff\n", CONFIG, "run.yaml:2:10: is not YAML: invalid leading UTF-8 octet"},
     {"network:\n  depth: *two\n", CONFIG, "run.yaml:2:10: is not YAML: found undefined alias"},
@@ -293,7 +295,8 @@ static const struct {
     {"network:\n  depth: 2\n  gama0: 3\n", CONFIG, "run.yaml:3:3: network.gama0: unknown key; the nearest known key is network.gamma0"},
     {"netwrok:\n  depth: 2\n", CONFIG, "run.yaml:1:1: netwrok: unknown key; the nearest known key is network"},
     {"gamma0: 8.5\n", CONFIG, "run.yaml:1:1: gamma0: unknown key; the nearest known key is network.gamma0"},
-    {"data: {learning_rate: 1}\n", CONFIG, "run.yaml:1:8: data.learning_rate: unknown key; the nearest known key is training.learning_rate"},
+    {"data: {learning_rate: 1}\n", CONFIG,
+     "run.yaml:1:8: data.learning_rate: unknown key; the nearest known key is training.learning_rate"},
     {"training.steps: 3\n", CONFIG, "run.yaml:1:1: training.steps: unknown key: in a file a key has no dot and stands inside its section"},
     {"network:\n  depth: 2\n  gamma0: 3\n  depth: 2\n", CONFIG, "run.yaml:4:3: network.depth: given twice, first in line 2"},
     {"network: {depth: 2}\ndata: {}\nnetwork: {gamma0: 2}\n", CONFIG, "run.yaml:3:1: network: given twice, first in line 1"},
@@ -355,7 +358,8 @@ END_TEST
 
 START_TEST(a_list_of_variances_has_one_for_each_matrix)
 {
-    static const char *const wrong = "network.weight_variance: one number, or a list for A_0 .. A_{L-1} and the readout: L+1 = 3 numbers, got ";
+    static const char *const wrong = "network.weight_variance: one number, or a list for "
+                                     "A_0 .. A_{L-1} and the readout: L+1 = 3 numbers, got ";
     dmft_config *config = parsed(valid);
     dmft_problem *problem = NULL;
     dmft_error err = {0};
@@ -516,7 +520,8 @@ END_TEST
 START_TEST(a_problem_holds_what_was_given)
 {
     dmft_config *config = parsed("model: deep_linear\nmethod: basis\ntolerance: 1e-9\n"
-                                 "network: {depth: 3, width_ratio: 0.7, parameterization: ntk, gamma0: 2.385, weight_variance: [0, 0.1, 2, 3e-1]}\n"
+                                 "network: {depth: 3, width_ratio: 0.7, parameterization: ntk, gamma0: 2.385,\n"
+                                 "          weight_variance: [0, 0.1, 2, 3e-1]}\n"
                                  "data: {sample_ratio: 1.7, label_noise: 0.3, batch: online}\n"
                                  "training: {learning_rate: 1e-2, steps: 17}\noutliers: {count: 3, every: 64}\noutput: {kernels: true}\n"
                                  "simulation: {input_dim: 64, seeds: 17, seed: 4294967295, engine: dense}\n");
@@ -623,10 +628,13 @@ START_TEST(numbers_have_decimal_notation)
     static const struct {
         const char *text;
         double value;
-    } good[] = {{"1", 1},         {"0", 0},         {"-0", 0},      {"-0.0", 0},          {"1.", 1},       {".5", 0.5},           {"+2.5", 2.5},
-                {"1e3", 1000},    {"1E+3", 1000},   {"1e-3", 1e-3}, {"0.1", 0.1},         {"0e0", 0},      {"4.9e-324", 4.9e-324}, {"1e-400", 0},
-                {"1e-310", 1e-310}, {"2.385", 2.385}, {"1.7976931348623157e308", DBL_MAX}, {"1e999", INFINITY}};
-    static const char *const bad[] = {"", "-", "+", ".", "e1", "1e", "1e+", "01", "-01", "00.5", "0x1", "1f", "1 ", " 1", "1_0", "1,5", "nan", "inf", "--1", ".e1"};
+    } good[] = {
+        {"1", 1}, {"0", 0}, {"-0", 0}, {"-0.0", 0}, {"1.", 1}, {".5", 0.5}, {"+2.5", 2.5}, {"1e3", 1000}, {"1E+3", 1000}, {"1e-3", 1e-3},
+        {"0.1", 0.1}, {"0e0", 0}, {"2.385", 2.385}, {"4.9e-324", 4.9e-324}, {"1e-310", 1e-310}, {"1e-400", 0},
+        {"1.7976931348623157e308", DBL_MAX}, {"1e999", INFINITY}};
+    static const char *const bad[] = {
+        "", "-", "+", ".", "e1", "1e", "1e+", "01", "-01", "00.5", "0x1", "1f", "1 ", " 1", "1_0", "1,5", "nan", "inf",
+        "--1", ".e1"};
     double value = 0;
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         ck_assert_msg(number_parse(good[i].text, strlen(good[i].text), &value) == 1, "%s", good[i].text);
@@ -643,7 +651,8 @@ END_TEST
 
 START_TEST(the_locale_does_not_matter)
 {
-    static const char *const commas[] = {"de_DE.UTF-8", "de_DE.utf8", "de_DE", "fr_FR.UTF-8", "fr_FR.utf8", "it_IT.UTF-8", "pt_BR.UTF-8", "ru_RU.UTF-8"};
+    static const char *const commas[] = {
+        "de_DE.UTF-8", "de_DE.utf8", "de_DE", "fr_FR.UTF-8", "fr_FR.utf8", "it_IT.UTF-8", "pt_BR.UTF-8", "ru_RU.UTF-8"};
     size_t i = 0, n = sizeof commas / sizeof *commas;
     while (i < n && setlocale(LC_NUMERIC, commas[i]) == NULL) i++;
     if (i == n) return; /* no such locale on this machine */
@@ -693,7 +702,8 @@ START_TEST(the_reference_page_is_up_to_date)
     char *stored = calloc(1, length + 2);
     size_t stored_length = fread(stored, 1, length + 1, file);
     (void)fclose(file);
-    ck_assert_msg(stored_length == length && memcmp(page, stored, length) == 0, "%s is not what the table makes: run tools/settings_page", path);
+    ck_assert_msg(stored_length == length && memcmp(page, stored, length) == 0,
+                  "%s is not what the table makes: run tools/settings_page", path);
     free(stored);
     free(page);
 }
@@ -710,7 +720,8 @@ static TCase *group(Suite *suite, const char *name)
 Suite *suite_config(void)
 {
     Suite *suite = suite_create("config");
-    TCase *table = group(suite, "table"), *errors = group(suite, "errors"), *files = group(suite, "files"), *problems = group(suite, "problems");
+    TCase *table = group(suite, "table"), *errors = group(suite, "errors"), *files = group(suite, "files"),
+          *problems = group(suite, "problems");
     tcase_add_test(table, table_is_sound);
     tcase_add_test(table, models_are_matched_whole);
     tcase_add_test(table, available_settings_refuse_wrong_types);

@@ -357,7 +357,15 @@ START_TEST(test_streams_are_unrelated)
 }
 END_TEST
 
-/* Variances of the initial state, and |w*|^2 = D. */
+/* Numbers of unit variance, scaled; at most 4 standard deviations of correlation. */
+static void assert_unrelated(const double *x, double variance_x, const double *y, double variance_y, int n)
+{
+    double product = 0;
+    for (int i = 0; i < n; i++) product += x[i] * y[i];
+    ck_assert(fabs(product) < 4 * sqrt(n * variance_x * variance_y));
+}
+
+/* Variances of the initial state, its parts unrelated, and |w*|^2 = D. */
 START_TEST(test_initial_state)
 {
     struct fixture f;
@@ -371,6 +379,13 @@ START_TEST(test_initial_state)
     ck_assert(fabs(slow_mean_square(n->inputs, 150 * 100) - 1) < 4 * sqrt(2.0 / (150 * 100)));
     ck_assert(fabs(slow_mean_square(n->noise, 100) / 0.49 - 1) < 4 * sqrt(2.0 / 100));
     assert_close(slow_mean_square(n->target, 150), 1.0, 1e-14, "|w*|^2/D");
+    assert_unrelated(n->weight[0], f.variance[0] / 150, n->weight[1], f.variance[1] / 90, 90 * 90);
+    assert_unrelated(n->weight[0], f.variance[0] / 150, n->readout, f.variance[2], 90);
+    assert_unrelated(n->weight[1], f.variance[1] / 90, n->readout, f.variance[2], 90);
+    assert_unrelated(n->weight[0], f.variance[0] / 150, n->target, 1, 150);
+    assert_unrelated(n->weight[0], f.variance[0] / 150, n->inputs, 1, 90 * 150);
+    assert_unrelated(n->inputs, 1, n->target, 1, 150);
+    assert_unrelated(n->inputs, 1, n->noise, 0.49, 100);
     network_free(n);
 }
 END_TEST
@@ -457,6 +472,18 @@ START_TEST(test_singular_values)
     fixture_fill(&f, 2, 64, width[_i], 256);
     f.problem.gamma0 = 4;
     check_spectra(&f.problem, 25);
+}
+END_TEST
+
+/* Large enough that the eigensolver's own tolerance decides, not the end of its space. */
+START_TEST(test_singular_values_of_larger_matrices)
+{
+    struct fixture f;
+    fixture_fill(&f, 2, 300, 150, 600);
+    for (int l = 0; l < 3; l++) f.variance[l] = 0.25;
+    f.problem.gamma0 = 8.5;
+    f.problem.learning_rate = 0.04;
+    check_spectra(&f.problem, 14);
 }
 END_TEST
 
@@ -691,9 +718,11 @@ static long divergence_of(const dmft_problem *problem, long index)
 START_TEST(test_divergence)
 {
     struct fixture f;
-    fixture_fill(&f, 2, 30, 20, 40);
-    f.problem.learning_rate = 0.5;
-    f.problem.steps = 40;
+    fixture_fill(&f, 1, 30, 20, 40);
+    f.variance[0] = _i == 1 ? 0 : 0.5; /* 1: kernel regression, C_v grows by a factor of a few a step from 1; 2: from 1e5 */
+    f.problem.gamma0 = _i == 0 ? 1 : _i == 1 ? 1e-8 : 1e-3;
+    f.problem.learning_rate = _i == 0 ? 0.8 : _i == 1 ? 1.2 : 1.0;
+    f.problem.steps = 60;
     f.problem.simulation.seeds = 5;
     long earliest = -1, count = 0;
     for (long i = 0; i < 5; i++) {
@@ -706,7 +735,7 @@ START_TEST(test_divergence)
     ck_assert_int_eq(dmft_trajectory_diverged_at(t), earliest);
     ck_assert_uint_eq(dmft_trajectory_rows(t), (size_t)earliest);
     ck_assert(dmft_trajectory_number(t, "seeds_diverged") == (double)count);
-    for (size_t row = 0; row < (size_t)earliest; row++) ck_assert(isfinite(at(t, "C_v", row)) && isfinite(at(t, "A1_sv1", row)));
+    for (size_t row = 0; row < (size_t)earliest; row++) ck_assert(isfinite(at(t, "C_v", row)) && isfinite(at(t, "A0_sv1", row)));
     assert_same(t, again);
     dmft_trajectory_free(t);
     dmft_trajectory_free(again);
@@ -798,11 +827,14 @@ START_TEST(test_progress_and_stop)
     dmft_run_options options = {.threads = 3, .progress = watch, .user = &w};
     dmft_trajectory *t = NULL;
     dmft_error err;
-    fixture_fill(&f, 2, 40, 20, 80);
-    f.problem.simulation.seeds = 9;
-    ck_assert_int_eq(dmft_simulate(&f.problem, &options, &t, &err), DMFT_OK);
-    ck_assert(w.last == 9 * 6 && w.total == 9 * 6);
-    dmft_trajectory_free(t);
+    for (int size = 20; size <= 120; size += 100) { /* one call a network; one call every few steps */
+        w = (struct watcher){0};
+        fixture_fill(&f, 2, size, size, 4 * size);
+        f.problem.simulation.seeds = 9;
+        ck_assert_int_eq(dmft_simulate(&f.problem, &options, &t, &err), DMFT_OK);
+        ck_assert(w.last == 9 * 6 && w.total == 9 * 6 && (size == 20 ? w.calls == 9 : w.calls > 9));
+        dmft_trajectory_free(t);
+    }
     for (long stop = 1; stop <= 4; stop++) {
         w = (struct watcher){.stop_after = stop};
         t = NULL;
@@ -824,6 +856,7 @@ Suite *suite_network(void)
     tcase_add_test(cases, test_initial_state);
     tcase_add_test(cases, test_initial_error);
     tcase_add_loop_test(cases, test_singular_values, 0, 4);
+    tcase_add_test(cases, test_singular_values_of_larger_matrices);
     tcase_add_loop_test(cases, test_singular_values_of_low_rank, 0, 8);
     tcase_add_loop_test(cases, test_threads_do_not_matter, 0, 2);
     tcase_add_test(cases, test_seeds_do_not_touch_each_other);
@@ -832,7 +865,7 @@ Suite *suite_network(void)
     tcase_add_test(cases, test_no_variance);
     tcase_add_test(cases, test_sizes);
     tcase_add_test(cases, test_sizes_are_rounded);
-    tcase_add_test(cases, test_divergence);
+    tcase_add_loop_test(cases, test_divergence, 0, 3);
     tcase_add_test(cases, test_divergence_at_once);
     tcase_add_test(cases, test_memory_limit);
     tcase_add_test(cases, test_estimate);

@@ -1,5 +1,6 @@
 /* The bulk and its resolvent scalars: section 6 of doc/theory.md; the solver for leading eigenpairs against LAPACK's dsyevd. */
 #include <check.h>
+#include <gsl/gsl_math.h>
 #include <gsl/gsl_randist.h>
 #include <gsl/gsl_rng.h>
 #include <lapacke.h>

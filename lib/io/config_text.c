@@ -23,6 +23,6 @@ int config_error(dmft_error *err, int status, const struct config_place *place, 
 void config_show(char out[CONFIG_SHOWN], const char *bytes, size_t length)
 {
     size_t n = length < CONFIG_SHOWN ? length : CONFIG_SHOWN - 4;
-    for (size_t i = 0; i < n; i++) out[i] = ' ' <= bytes[i] && bytes[i] <= '~' ? bytes[i] : '?';
+    for (size_t i = 0; i < n; i++) out[i] = (char)(' ' <= bytes[i] && bytes[i] <= '~' ? bytes[i] : '?');
     memcpy(out + n, n < length ? "..." : "", n < length ? 4 : 1);
 }

@@ -71,7 +71,8 @@ int config_value_read(struct config_value *out, const struct setting *row, yaml_
     size_t count = list ? (size_t)(node->data.sequence.items.top - item) : 1;
     if (list ? count == 0 : row->type == TYPE_REAL_LIST) return refuse(row, node, &place, err);
     double *number = memory_doubles(count);
-    int status = number != NULL ? 0 : error_memory(err, 8.0 * (double)count);
+    if (number == NULL) return error_memory(err, 8.0 * (double)count);
+    int status = 0;
     for (size_t i = 0; i < count && status == 0; i++) {
         const yaml_node_t *entry = list ? yaml_document_get_node(document, item[i]) : node;
         struct config_place at = config_place(file, entry);

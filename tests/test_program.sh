@@ -1,0 +1,226 @@
+#!/usr/bin/env bash
+# The program `dmft` from outside: commands, exit status, error lines, files left behind.
+# usage: test_program.sh PATH/TO/dmft; prints "ok" and "not ok" lines, exits 1 when one is not ok.
+set -u
+dmft=$(realpath "${1:?usage: test_program.sh PATH/TO/dmft}")
+folder=$(mktemp -d)
+trap 'umount "$folder/small" 2>/dev/null; rm -rf "$folder"' EXIT
+cd "$folder" || exit 1
+export LC_ALL=C OPENBLAS_NUM_THREADS=1
+passed=0 failed=0
+
+ok() { passed=$((passed + 1)); echo "ok - $1"; }
+bad() { failed=$((failed + 1)); echo "not ok - $1"; }
+skip() { passed=$((passed + 1)); echo "ok - $1 # skip $2"; }
+holds() { local name=$1; shift; if "$@"; then ok "$name"; else bad "$name"; fi; }
+
+# expect NAME STATUS PATTERN ARGUMENTS..: exit status, and a pattern in stdout and stderr together; an error is one line of stderr.
+expect() {
+    local name=$1 wanted=$2 pattern=$3 status
+    shift 3
+    "$dmft" "$@" >out 2>err </dev/null
+    status=$?
+    if [ "$status" -ne "$wanted" ]; then bad "$name (status $status, wanted $wanted: $(head -c 300 err))"; return; fi
+    if [ -n "$pattern" ] && ! cat out err | grep -qE -e "$pattern"; then bad "$name (no '$pattern' in: $(head -c 300 err))"; return; fi
+    if [ "$status" -eq 2 ] && [ "$(wc -l <err)" -ne 1 ]; then bad "$name (not one line: $(cat err))"; return; fi
+    if grep -q "HDF5" err && ! grep -q '^dmft: ' err; then bad "$name (HDF5 speaks: $(cat err))"; return; fi
+    ok "$name"
+}
+
+cat >a.yaml <<'YAML'
+model: deep_linear
+network: {depth: 2, width_ratio: 0.5, gamma0: 8.48528137423857, weight_variance: 0.25}
+data: {sample_ratio: 4.0}
+training: {learning_rate: 0.02, steps: 20}
+simulation: {input_dim: 100, seeds: 4, seed: 1}
+YAML
+
+# ---- help and usage ----
+expect "--help" 0 "dmft solve" --help
+expect "--version" 0 "^dmft [0-9]" --version
+for command in solve simulate compare show plot escape init info; do expect "$command --help" 0 "^usage: dmft $command" $command --help; done
+expect "defaults are in --help" 0 "default: all cores" solve --help
+"$dmft" >out 2>err; holds "no command is usage" test $? -eq 2
+expect "unknown command" 2 "nearest is 'solve'" slove
+expect "unknown option names the nearest" 2 "nearest is '--force'" solve a.yaml -o x.h5 --forse
+expect "option of another command" 2 "unknown option '--csv'" solve a.yaml -o x.h5 --csv
+expect "option before the command" 2 "command comes before" --quiet solve
+for command in converge sweep spectrum outliers report; do expect "$command is for later" 2 "not available in this version" $command x; done
+for option in --checkpoint --every --resume; do expect "$option is for later" 2 "$option: not available in this version" solve a.yaml -o x.h5 $option x; done
+expect "missing argument" 2 "CONFIG is missing" solve -o x.h5
+expect "missing output" 2 "-o OUT.h5 is missing" solve a.yaml
+expect "missing second file" 2 "is missing" compare a.h5
+expect "argument too many" 2 "one argument too many" solve a.yaml b.yaml -o x.h5
+expect "-o twice" 2 "given twice" solve a.yaml -o x.h5 -o y.h5
+expect "-o without a value" 2 "needs a value" solve a.yaml -o
+expect "flag with a value" 2 "takes no value" solve a.yaml -o x.h5 --force=1
+expect "--set without =" 2 "KEY.SUB=VALUE" solve a.yaml -o x.h5 --set network.gamma0
+expect "--set of an unknown key" 2 "gamma" solve a.yaml -o x.h5 --set network.gama0=1
+expect "--set outside the domain" 2 "network.gamma0" solve a.yaml -o x.h5 --set network.gamma0=-1
+expect "--threads outside the domain" 2 "\[1, 1024\]" solve a.yaml -o x.h5 --threads 0
+expect "--threads no number" 2 "\[1, 1024\]" solve a.yaml -o x.h5 --threads=two
+expect "--memory-limit no number" 2 "\[1, 1e\+18\]" solve a.yaml -o x.h5 --memory-limit 5X
+expect "missing configuration" 2 "no.yaml" solve no.yaml -o x.h5
+expect "folder as configuration" 2 "." solve . -o x.h5
+expect "unknown model" 2 "unknown model" init nonsense
+holds "nothing was written so far" test ! -e x.h5
+
+# ---- the work ----
+expect "solve" 0 "wrote theory.h5" solve a.yaml -o theory.h5 --threads 1
+expect "the memory is stated" 0 "^memory: .* for T = 20 with all kernels; .* allowed" solve a.yaml --output=kernels.h5 --set output.kernels=true
+expect "solve is quiet" 0 "" solve a.yaml -o quiet.h5 --quiet
+holds "quiet says nothing" test ! -s out -a ! -s err
+expect "simulate" 0 "4 networks" simulate a.yaml -o sample.h5 --threads 2
+expect "compare holds" 0 "^verdict: holds" compare theory.h5 sample.h5
+grep -qE '^C_v +0 ' out && grep -qE '^A1_outlier1 ' out && grep -qE '^quantile: [0-9.]+, of .* 3 degrees' out && grep -qE 'skipped: [0-9]+' out
+holds "compare prints table, quantile and skipped" test $? -eq 0
+"$dmft" solve a.yaml -o strong.h5 --set network.gamma0=4 --quiet
+"$dmft" compare strong.h5 sample.h5 --allowance 1000 >out 2>err; grep -q "problems differ: network.gamma0 is 4 in the theory" err
+holds "compare warns of another problem" test $? -eq 0
+expect "init and solve" 0 "^model: deep_linear" init deep_linear
+cp out template.yaml
+expect "the template is a configuration" 0 "steps" solve template.yaml --set training.steps=5 -o template.h5
+expect "info" 0 "self-test passed" info
+expect "escape" 0 "^A_1 +1 +6 +5\.9" escape theory.h5
+expect "escape says none" 0 "^A_1 +2 +none +none" escape theory.h5
+expect "steps: 1" 0 "1 steps" solve a.yaml -o one.h5 --set training.steps=1
+
+# ---- show ----
+"$dmft" show theory.h5 --csv >theory.csv
+holds "show --csv has a row a step" test "$(wc -l <theory.csv)" -eq 21
+holds "default columns" test "$(head -1 theory.csv)" = "step,C_v,C_Delta,C_h0,C_h1,C_h2,C_g1,C_g2,A0_outlier1,A0_outlier2,A1_outlier1,A1_outlier2"
+expect "show --series --errors" 0 "^step,C_v,C_v_se$" show sample.h5 --csv --series step,C_v --errors
+expect "errors of theory are 0" 0 "^0,[0-9.]*,0$" show theory.h5 --csv --series step,C_v --errors
+expect "unknown series" 2 "nearest .* 'C_v'" show theory.h5 --series C_w
+expect "compare does not hold" 1 "^verdict: does not hold" compare strong.h5 theory.csv --series C_v,A1_outlier1
+holds "failures are marked" grep -q "outside$" out
+expect "show --json" 0 '"network.depth": 2' show theory.h5 --json
+if command -v python3 >/dev/null; then python3 -c 'import json,sys; json.load(open("out"))' 2>/dev/null; holds "JSON is JSON" test $? -eq 0; fi
+expect "show a table" 0 "C_Delta" show theory.h5
+expect "--csv and --json" 2 "exclude" show theory.h5 --csv --json
+expect "--kernel without --npy" 2 "npy is missing" show kernels.h5 --kernel C_v
+expect "no kernels" 2 "holds no kernels" show theory.h5 --kernel C_v --npy k.npy
+expect "unknown kernel" 2 "no kernel 'C_x'" show kernels.h5 --kernel C_x --npy k.npy
+expect "kernel to npy" 0 "" show kernels.h5 --kernel C_v --npy k.npy
+holds "npy has its size" test "$(wc -c <k.npy)" -eq $((128 + 8 * 20 * 20))
+expect "npy is not overwritten" 2 "exists already" show kernels.h5 --kernel C_v --npy k.npy
+expect "a table of one's own against theory" 0 "^verdict: holds" compare theory.h5 theory.csv
+printf 'step,C_v\n0,1\n1\n' >short.csv
+expect "a truncated table" 2 "short.csv:3:2: " compare theory.h5 short.csv
+sed '/simulation/d' a.yaml >plain.yaml
+"$dmft" solve plain.yaml -o plain.h5 --quiet
+expect "sizes unknown: an allowance is needed" 2 "allowance" compare plain.h5 theory.csv
+expect "sizes unknown: an allowance is given" 0 "^verdict: holds" compare plain.h5 theory.csv --allowance 1e-6
+
+# ---- plot ----
+if command -v gnuplot >/dev/null; then
+    for kind in png svg pdf; do expect "plot $kind" 0 "wrote f.$kind" plot theory.h5 sample.h5 -o f.$kind; holds "f.$kind has something in it" test "$(wc -c <f.$kind)" -gt 5000; done
+    expect "plot of many" 0 "wrote" plot theory.h5 strong.h5 sample.h5 -o many.png
+    expect "plot of one step" 0 "wrote" plot one.h5 -o one.png
+    expect "plot is not overwritten" 2 "exists already" plot theory.h5 -o f.png
+    expect "plot elsewhere" 2 "nowhere" plot theory.h5 -o nowhere/f.png
+else
+    skip "plot" "no gnuplot"
+fi
+expect "plot needs a known ending" 2 "must end in" plot theory.h5 -o f.gif
+printf 'step,x\n0,1\n' >x.csv
+expect "nothing to draw" 2 "nothing to draw" plot x.csv -o x.png
+PATH=/nowhere "$dmft" plot theory.h5 -o without.png >out 2>err; status=$?
+holds "missing gnuplot is said" test $status -eq 1 -a "$(grep -c 'gnuplot is not installed' err)" -eq 1
+holds "and nothing is left" test -z "$(ls | grep -E 'without|tmp$')"
+
+# ---- bad files ----
+expect "missing result" 2 "no.h5: No such file" show no.h5
+expect "folder as result" 2 "Is a directory" show .
+base64 -d >alien.gz <<'BASE64'
+H4sIAAAAAAACA+v0cHHj5ZLiYgABDg4GFgYBBmTwHwoUmFH5MPkEKM0IpTug9AommDgjWE4CKi4INR9dXUiQqyuy+ej2jIKRDTxcHQNAdASUzwGlTzChqoOl
+wwAqBRkA8xDuUyADAAA=
+BASE64
+gzip -dc alien.gz >alien.h5
+expect "HDF5 of another program" 2 "another program" show alien.h5
+expect "a table is no result" 2 "not an HDF5 file" show a.yaml
+size=$(wc -c <theory.h5) wrong=0
+for part in 0 1 7 8 20 47 48 100 1000 $((size / 2)) $((size - 33)) $((size - 31)) $((size - 1)); do
+    head -c "$part" theory.h5 >cut.h5
+    "$dmft" show cut.h5 >out 2>err
+    [ $? -eq 2 ] && [ "$(wc -l <err)" -eq 1 ] && [ ! -s out ] || wrong=$((wrong + 1))
+done
+holds "truncated results are refused" test $wrong -eq 0
+wrong=0
+for at in 9 60 500 $((size / 2)) $((size - 100)); do
+    cp theory.h5 cut.h5
+    printf 'XYZ' | dd of=cut.h5 bs=1 seek="$at" conv=notrunc 2>/dev/null
+    "$dmft" show cut.h5 >out 2>err
+    [ $? -eq 2 ] && [ "$(wc -l <err)" -eq 1 ] || wrong=$((wrong + 1))
+done
+holds "damaged results are refused" test $wrong -eq 0
+
+# ---- places to write ----
+before=$(ls -A | grep -v -e '^out$' -e '^err$' | sort)
+expect "the output exists" 2 "exists already \(--force" solve a.yaml -o theory.h5
+expect "--force overwrites" 0 "wrote theory.h5" solve a.yaml -o theory.h5 --force
+expect "folder as output" 2 "Is a directory" solve a.yaml -o .
+expect "folder as output, forced" 2 "Is a directory" solve a.yaml -o . --force
+expect "output in a folder that is not there" 2 "No such file" solve a.yaml -o nowhere/x.h5
+expect "output in a folder that cannot be written" 2 "cannot write" solve a.yaml -o /proc/x.h5
+expect "a device is not replaced" 2 "not a regular file" solve a.yaml -o /dev/null --force
+if [ "$(id -u)" -ne 0 ]; then
+    mkdir locked && chmod 555 locked
+    expect "read-only folder" 2 "Permission denied" solve a.yaml -o locked/x.h5
+    rmdir locked
+else
+    skip "read-only folder" "root may write anywhere; /proc stands for it"
+fi
+(ulimit -f 2; "$dmft" solve a.yaml -o full.h5 >out 2>err); status=$?
+holds "file too large" test $status -eq 1 -a "$(grep -c '^dmft: cannot write .*full.h5: File too large' err)" -eq 1
+mkdir small
+if mount -t tmpfs -o size=8k none small 2>/dev/null; then
+    expect "full disk" 1 "small/x.h5: No space left" solve a.yaml -o small/x.h5
+    head -c 6k /dev/zero >small/filler
+    expect "full disk, kernel" 1 "small/k.npy: No space left" show kernels.h5 --kernel C_v --npy small/k.npy
+    if command -v gnuplot >/dev/null; then expect "full disk, figure" 1 "small/f.png" plot theory.h5 -o small/f.png; fi
+    holds "full disk: nothing is left" test "$(ls -A small)" = filler
+    umount small
+else
+    skip "full disk" "no tmpfs can be mounted"
+fi
+rmdir small
+holds "no file was left behind" test "$(ls -A | grep -v -e '^out$' -e '^err$' | sort)" = "$before"
+if [ -e /dev/full ]; then
+    "$dmft" show theory.h5 --csv >/dev/full 2>err; status=$?
+    holds "full standard output" test $status -eq 1 -a "$(grep -c 'standard output: No space' err)" -eq 1
+    "$dmft" --help >/dev/full 2>err; holds "full standard output, help" test $? -eq 1
+fi
+"$dmft" show theory.h5 --csv >&- 2>err; holds "closed standard output" test $? -eq 1
+"$dmft" solve a.yaml -o closed.h5 --quiet <&- >&- 2>&-; holds "all streams closed" test $? -eq 0
+"$dmft" show closed.h5 >/dev/null 2>err; holds "and the file is whole" test $? -eq 0
+"$dmft" solve a.yaml -o long.h5 --quiet --set training.steps=3000 --set outliers.every=100 --set training.learning_rate=0.001
+"$dmft" show long.h5 --csv 2>err | head -1 >/dev/null; status=${PIPESTATUS[0]}
+holds "show | head is no error" test $status -eq 141 -a ! -s err
+
+# ---- memory and estimates ----
+expect "memory is refused" 2 "memory" solve a.yaml -o huge.h5 --set output.kernels=true --set training.steps=10000000
+expect "memory limit" 2 "1 MB are allowed|1e\+03 kB are allowed|100 kB are allowed" solve a.yaml -o huge.h5 --memory-limit 100K
+expect "dry run" 0 "^memory: .*" solve a.yaml --dry-run
+holds "dry run estimates the time" grep -q "^time: about" out
+expect "dry run writes nothing" 0 "^time: about" simulate a.yaml --dry-run -o dry.h5
+holds "nothing was written" test ! -e huge.h5 -a ! -e dry.h5
+
+# ---- divergence and signals ----
+expect "divergence" 3 "diverged at step [0-9]+" solve a.yaml -o diverged.h5 --set training.learning_rate=3
+"$dmft" show diverged.h5 --csv >out; step=$(grep -oE 'step [0-9]+' err | grep -oE '[0-9]+')
+holds "the steps before are kept" test "$(wc -l <out)" -eq $((step + 1))
+expect "divergence of samples" 3 "diverged at step [0-9]+" simulate a.yaml -o diverged2.h5 --set training.learning_rate=3
+for signal in INT TERM; do
+    number=$(kill -l $signal)
+    "$dmft" solve a.yaml -o stopped.h5 --set training.steps=200000 --set training.learning_rate=0.002 >out 2>err &
+    child=$!
+    sleep 1
+    kill -s $signal $child
+    wait $child; status=$?
+    holds "SIG$signal stops a run" test $status -eq $((128 + number)) -a "$(grep -c "stopped by signal $number .* at step" err)" -eq 1
+    holds "SIG$signal leaves nothing" test -z "$(ls -A | grep -E '^stopped|tmp$')"
+done
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
