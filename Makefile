@@ -21,11 +21,12 @@ WARNINGS  := -std=c11 -Wall -Wextra -Wpedantic -Wshadow -Wconversion
 WERROR    ?= -Werror
 SANITIZE  ?=
 
-PACKAGES  := gsl openblas lapacke hdf5-serial yaml-0.1
+# OpenBLAS comes before GSL, whose own (slow) CBLAS would serve cblas_dgemm otherwise.
+PACKAGES  := openblas lapacke hdf5-serial yaml-0.1 gsl
 PKG_CONFIG ?= pkg-config
 # Asked only when something is compiled, so that `make deps` and `make help` work before the packages are there.
 PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell $(PKG_CONFIG) --cflags $(PACKAGES) | sed 's/-I/-isystem /g'))$(PKG_CFLAGS)
-PKG_LIBS   = $(eval PKG_LIBS := $$(shell $(PKG_CONFIG) --libs $(PACKAGES)))$(PKG_LIBS)
+PKG_LIBS   = $(eval PKG_LIBS := $$(shell $(PKG_CONFIG) --libs $(PACKAGES) | sed s,-lgslcblas,,))$(PKG_LIBS)
 CHECK_LIBS = $(eval CHECK_LIBS := $$(shell $(PKG_CONFIG) --libs check))$(CHECK_LIBS)
 
 DEFINES   := -D_POSIX_C_SOURCE=200809L

@@ -266,13 +266,13 @@ typedef struct dmft_comparison_row {
 typedef struct dmft_compare_options {
     const char *series;   /**< names with commas between; NULL for the default columns */
     int allowance_given;  /**< 1: use `allowance`; 0: c = 20 */
-    double allowance;     /**< c of doc/theory.md (S2) */
+    double allowance;     /**< c of (S3) */
 } dmft_compare_options;
 
 /** The outcome of a comparison. */
 typedef struct dmft_comparison dmft_comparison;
 
-/** Compares theory with samples at every step that both have; (S1)-(S3) of doc/theory.md.
+/** Compares theory with samples at every step that both have; (S3) of doc/theory.md.
  *  Errors: DMFT_ERROR_ARGUMENT (nothing in common, no size known for the allowance), DMFT_ERROR_MEMORY. */
 DMFT_FALLIBLE int dmft_compare(const dmft_trajectory *theory, const dmft_trajectory *sample, const dmft_compare_options *options,
                                dmft_comparison **out, dmft_error *err);

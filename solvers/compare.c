@@ -1,4 +1,4 @@
-/* dmft compare: samples against theory, as a table and a verdict; the rule is (S1)-(S3) of doc/theory.md. */
+/* dmft compare: samples against theory, as a table and a verdict; the rule is (S3) of doc/theory.md. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

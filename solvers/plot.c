@@ -211,7 +211,7 @@ static int legend_width(const struct figure *f)
     size_t longest = 12;
     for (size_t i = 0; i < f->curves; i++)
         if (strlen(f->curve[i].label) > longest) longest = strlen(f->curve[i].label);
-    return (int)(longest < 40 ? longest : 40) + 5;
+    return (int)(longest < 40 ? longest : 40) + 8;
 }
 
 static void write_plots(const struct figure *f, const char *terminal, const char *file)
@@ -223,8 +223,8 @@ static void write_plots(const struct figure *f, const char *terminal, const char
     (void)fprintf(f->script, "set encoding utf8\nset terminal %s\nset output ", terminal);
     write_string(f->script, file);
     (void)fprintf(f->script,
-                  "\nset grid lt 1 lw 0.5 lc rgb '#dddddd'\nset xlabel '%s'\nset key outside right top noenhanced samplen 2.5 spacing 1.2 Left reverse\n"
-                  "set lmargin 12\nset rmargin %d\nset bars 0.6\nset tics nomirror\nset border 3\nset multiplot layout %d,1 title ",
+                  "\nset grid lt 1 lw 0.5 lc rgb '#dddddd'\nset xlabel '%s'\nset key outside right top noenhanced samplen 2.5 "
+                  "spacing 1.2 Left reverse\nset lmargin 12\nset rmargin %d\nset bars 0.6\nset tics nomirror\nset border 3\nset multiplot layout %d,1 title ",
                   time ? "time" : "step", legend_width(f), panels);
     write_title(f);
     (void)fputs(" noenhanced\n", f->script);
@@ -312,7 +312,8 @@ static int draw(struct figure *f, const options *o, const struct format *format)
     file_aside aside;
     const char *path = o->value[OPTION_output];
     int status = file_aside_open(&aside, path, options_given(o, OPTION_force), &err);
-    if (status != DMFT_OK) return program_error(STATUS_USAGE, "%s%s", err.text, status == DMFT_ERROR_EXISTS ? " (--force overwrites it)" : "");
+    if (status != DMFT_OK)
+        return program_error(STATUS_USAGE, "%s%s", err.text, status == DMFT_ERROR_EXISTS ? " (--force overwrites it)" : "");
     FILE *messages = tmpfile();
     write_plots(f, format->terminal, aside.temporary);
     status = messages != NULL ? run_gnuplot(f->script, messages) : program_error(STATUS_FAILED, "plot: no temporary file: %s", strerror(errno));
@@ -365,7 +366,8 @@ int command_plot(const options *o)
 {
     if (!options_given(o, OPTION_output)) return program_error(STATUS_USAGE, "plot: -o FIG.png, .svg or .pdf is missing");
     const struct format *format = find_format(o->value[OPTION_output]);
-    if (format == NULL) return program_error(STATUS_USAGE, "plot: the figure's name must end in .png, .svg or .pdf, got '%s'", o->value[OPTION_output]);
+    if (format == NULL)
+        return program_error(STATUS_USAGE, "plot: the figure's name must end in .png, .svg or .pdf, got '%s'", o->value[OPTION_output]);
     struct figure *f = calloc(1, sizeof *f);
     struct source *source = calloc(o->arguments, sizeof *source);
     FILE *script = tmpfile();

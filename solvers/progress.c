@@ -4,6 +4,7 @@
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "program.h"
@@ -25,11 +26,17 @@ void progress_begin(progress *p, const char *name, int quiet)
     *p = (progress){.name = name, .shown = !quiet && isatty(STDERR_FILENO), .begin = clock_now(), .last = {.what = "steps"}};
 }
 
+const char *progress_unit(const dmft_progress *now)
+{
+    if (strcmp(now->what, "steps") == 0) return "step";
+    return strcmp(now->what, "networks") == 0 ? "network" : now->what;
+}
+
 static void draw(const progress *p, const dmft_progress *now, double elapsed)
 {
     char left[SECONDS_TEXT];
     double part = now->total > 0 ? (double)now->done / (double)now->total : 0;
-    (void)fprintf(stderr, "\r\033[K%s: %s %ld of %ld (%.0f %%)", p->name, now->what, now->done, now->total, 100 * part);
+    (void)fprintf(stderr, "\r\033[K%s: %s %ld of %ld (%.0f %%)", p->name, progress_unit(now), now->done, now->total, 100 * part);
     if (!isnan(now->residual)) (void)fprintf(stderr, ", residual %.2e", now->residual);
     if (part > 0) {
         format_seconds(left, elapsed * (1 - part) / part);

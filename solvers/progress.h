@@ -20,6 +20,9 @@ int progress_report(void *user, const dmft_progress *now);
 /* Clears the line. */
 void progress_end(progress *p);
 
+/* What is counted, in the singular: "step". */
+const char *progress_unit(const dmft_progress *now);
+
 /* The signal that came, or 0. */
 int progress_signal(void);
 

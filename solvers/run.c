@@ -178,8 +178,7 @@ static int stopped(const struct run *r)
 {
     int number = progress_signal();
     return program_error(STATUS_SIGNAL + number, "%s: stopped by signal %d (%s) at %s %ld of %ld; nothing was written", r->kind->name, number,
-                         number == SIGINT ? "SIGINT" : "SIGTERM", strcmp(r->progress.last.what, "steps") == 0 ? "step" : r->progress.last.what,
-                         r->progress.last.done, r->progress.last.total);
+                         number == SIGINT ? "SIGINT" : "SIGTERM", progress_unit(&r->progress.last), r->progress.last.done, r->progress.last.total);
 }
 
 static int run_and_write(struct run *r)

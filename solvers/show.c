@@ -39,8 +39,10 @@ int command_show(const options *o)
 {
     dmft_trajectory *t;
     int kernel = options_given(o, OPTION_kernel), npy = options_given(o, OPTION_npy);
-    if (options_given(o, OPTION_csv) && options_given(o, OPTION_json)) return program_error(STATUS_USAGE, "show: --csv and --json exclude each other");
-    if (kernel != npy) return program_error(STATUS_USAGE, "show: --kernel NAME and --npy FILE go together: --%s is missing", kernel ? "npy" : "kernel");
+    if (options_given(o, OPTION_csv) && options_given(o, OPTION_json))
+        return program_error(STATUS_USAGE, "show: --csv and --json exclude each other");
+    if (kernel != npy)
+        return program_error(STATUS_USAGE, "show: --kernel NAME and --npy FILE go together: --%s is missing", kernel ? "npy" : "kernel");
     int status = program_read(&t, o->argument[0]);
     if (status != STATUS_DONE) return status;
     status = kernel ? write_kernel(o, t) : print_table(o, t);

@@ -1,4 +1,4 @@
-/* The verdict: the rule of (S1)-(S3) of doc/theory.md on numbers small enough to be checked by hand. */
+/* The verdict: the rule of (S3) of doc/theory.md on numbers small enough to be checked by hand. */
 #include <check.h>
 #include <math.h>
 #include <stdlib.h>

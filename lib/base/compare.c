@@ -1,8 +1,8 @@
-/* Theory against samples: (S1)-(S3) of doc/theory.md.
+/* Theory against samples: the verdict (S3) of doc/theory.md.
  *
- *   |theory - mean| <= q se + allowance                                                                               (S1)
- *   allowance = c |theory| / D of kernels and losses, c / N of what is measured on a matrix A_l (outliers, overlaps)   (S2)
- *   q: Student's quantile, seeds - 1 degrees of freedom, of the two-sided probability of 4 normal standard errors      (S3)
+ *   |theory - mean| <= q se + allowance,
+ *   allowance = c |theory| / D for kernels and losses, c / N for what is measured on a matrix A_l (outliers, overlaps),
+ *   q: Student's quantile, seeds - 1 degrees of freedom, of the two-sided probability of 4 normal standard errors.
  *
  * Every series over the steps that both sides have, in one pass over two rising lists of steps. */
 #include <ctype.h>
@@ -14,8 +14,8 @@
 #include "base/error.h"
 #include "base/trajectory.h"
 
-static const double normal_errors = 4; /* q of (S3), for many seeds */
-static const double default_allowance = 20; /* c of (S2): the coefficients of 1/D that were measured stay below 10 */
+static const double normal_errors = 4; /* q of (S3) for many seeds */
+static const double default_allowance = 20; /* c of (S3): the coefficients of 1/D that were measured stay below 10 */
 
 struct dmft_comparison {
     dmft_comparison_row *row;
@@ -181,8 +181,8 @@ static int compare_all(dmft_comparison *c, struct pair *pair, const dmft_traject
 {
     size_t count = 0;
     int status = DMFT_OK;
-    if (dmft_trajectory_series(theory, "step") == NULL || dmft_trajectory_series(sample, "step") == NULL)
-        return error_set(err, DMFT_ERROR_ARGUMENT, "the %s no series 'step'", dmft_trajectory_series(theory, "step") == NULL ? "theory has" : "samples have");
+    if (trajectory_find(theory, "step") == NULL) return error_set(err, DMFT_ERROR_ARGUMENT, "the theory has no series 'step'");
+    if (trajectory_find(sample, "step") == NULL) return error_set(err, DMFT_ERROR_ARGUMENT, "the samples have no series 'step'");
     if (options != NULL && options->series != NULL)
         status = choose_named(pair, &count, theory, sample, options->series, err);
     else

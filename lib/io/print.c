@@ -1,4 +1,4 @@
-/* Trajectories as tables. Numbers have 12 significant digits, the steps too, so that they are integers; no number is "-nan". The decimal
+/* Trajectories as tables. Numbers of CSV and JSON have 12 significant digits, so that steps are integers; no number is "-nan". The decimal
  * point is that of the caller's locale: the program keeps to the C locale, which has one. */
 #include "io/print.h"
 
@@ -91,54 +91,67 @@ static double error_at(const struct trajectory_series *s, size_t row)
 
 /* ---- text ---- */
 
-enum { CELL = 32 };
+enum { CELL = 96 };
 
-static void format_cell(char out[CELL], double value)
+/* CSV, or columns of at least `width` (those of a longer name are wider). */
+struct layout {
+    int width, digits;
+};
+
+static void print_cell(FILE *out, const struct layout *layout, int column, int name_length, const char *text)
 {
-    if (isnan(value))
-        (void)snprintf(out, CELL, "nan");
+    if (layout->width == 0)
+        (void)fprintf(out, "%s%s", column > 0 ? "," : "", text);
     else
-        (void)snprintf(out, CELL, "%.12g", value);
+        (void)fprintf(out, "%s%*s", column > 0 ? "  " : "", name_length > layout->width ? name_length : layout->width, text);
 }
 
-/* How one cell is printed; column 0 begins a line. */
-typedef void (*cell_printer)(FILE *out, int column, const char *text);
-
-static void print_text(FILE *out, const dmft_trajectory *t, const print_columns *columns, cell_printer print)
+static void print_number_cell(FILE *out, const struct layout *layout, int column, int name_length, double value)
 {
-    char text[96];
-    for (size_t row = 0; row <= t->rows; row++) {
-        int column = 0;
-        for (size_t i = 0; i < columns->count; i++) {
-            const struct trajectory_series *s = columns->series[i];
-            if (row == 0)
-                (void)snprintf(text, sizeof text, "%s", s->name);
+    char text[CELL];
+    if (isnan(value))
+        (void)snprintf(text, sizeof text, "nan");
+    else
+        (void)snprintf(text, sizeof text, "%.*g", layout->digits, value);
+    print_cell(out, layout, column, name_length, text);
+}
+
+/* One line: the names when `row` is that behind the last, else the numbers of a row. */
+static void print_line(FILE *out, const dmft_trajectory *t, const print_columns *columns, const struct layout *layout, size_t row)
+{
+    int column = 0;
+    for (size_t i = 0; i < columns->count; i++) {
+        const struct trajectory_series *s = columns->series[i];
+        char name[CELL];
+        for (int error = 0; error <= has_errors(columns, i); error++) {
+            int length = snprintf(name, sizeof name, "%s%s", s->name, error ? "_se" : "");
+            if (row == t->rows)
+                print_cell(out, layout, column++, length, name);
             else
-                format_cell(text, s->value[row - 1]);
-            print(out, column++, text);
-            if (!has_errors(columns, i)) continue;
-            if (row == 0)
-                (void)snprintf(text, sizeof text, "%s_se", s->name);
-            else
-                format_cell(text, error_at(s, row - 1));
-            print(out, column++, text);
+                print_number_cell(out, layout, column++, length, error ? error_at(s, row) : s->value[row]);
         }
-        (void)fputc('\n', out);
     }
+    (void)fputc('\n', out);
 }
 
-static void print_csv_cell(FILE *out, int column, const char *text)
+static void print_text(FILE *out, const dmft_trajectory *t, const print_columns *columns, const struct layout *layout)
 {
-    if (column > 0) (void)fputc(',', out);
-    (void)fputs(text, out);
+    print_line(out, t, columns, layout, t->rows);
+    for (size_t row = 0; row < t->rows; row++) print_line(out, t, columns, layout, row);
 }
 
-/* Wide enough for -1.23456789012e-308; the first column is most often the step. */
-static void print_aligned_cell(FILE *out, int column, const char *text) { (void)fprintf(out, column == 0 ? "%8s" : " %19s", text); }
+void print_csv(FILE *out, const dmft_trajectory *t, const print_columns *columns)
+{
+    static const struct layout layout = {.width = 0, .digits = 12};
+    print_text(out, t, columns, &layout);
+}
 
-void print_csv(FILE *out, const dmft_trajectory *t, const print_columns *columns) { print_text(out, t, columns, print_csv_cell); }
-
-void print_aligned(FILE *out, const dmft_trajectory *t, const print_columns *columns) { print_text(out, t, columns, print_aligned_cell); }
+/* Six digits are what an eye takes in; -1.23457e-12 has 12 places. */
+void print_aligned(FILE *out, const dmft_trajectory *t, const print_columns *columns)
+{
+    static const struct layout layout = {.width = 12, .digits = 6};
+    print_text(out, t, columns, &layout);
+}
 
 void print_numbers(FILE *out, const dmft_trajectory *t, const char *prefix)
 {

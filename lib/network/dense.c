@@ -1,5 +1,5 @@
 /*
- * One dense deep linear network: initial state, the vectors of a step, the update (doc/theory.md, sections 1 and 2, at finite D, N, P).
+ * One dense deep linear network: initial state, the vectors of a step, the update ((C1)-(C7) of doc/theory.md, at finite D, N, P).
  *
  * The network is linear, f(x) = w . A_{L-1} .. A_0 x/(gamma sqrt(N)), so the P samples act through two vectors of the input space, and a step
  * of gradient descent on (1/2P) sum Delta^2 with rate eta gamma^2 D is matrix-vector work:

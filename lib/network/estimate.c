@@ -13,8 +13,15 @@ static const double GAUSSIAN = 30;
 /* Products that the eigensolver makes for a matrix at a recorded step, over N^{1/3}: 35, 52, 65 of them were counted for N = 100, 400, 800. */
 static const double PRODUCTS = 7;
 
-/* Vectors that the eigensolver holds, three for each of its space, and how long that is on average. */
+/* Vectors that span the eigensolver's space (spectrum/leading.c). */
 static double space_of(const dmft_problem *problem) { return 32 + 4 * (problem->outlier_count + 1.0); }
+
+/* Doubles it holds: three times these vectors, and small matrices. */
+static double solver_doubles(const dmft_problem *problem)
+{
+    double m = space_of(problem);
+    return m * (3 * network_size_of(problem).width + 2 * m + 64);
+}
 
 static int online(const dmft_problem *problem) { return problem->batch == BATCH_ONLINE; }
 
@@ -43,20 +50,17 @@ double network_spectrum_operations(const dmft_problem *problem)
 static double slot_of(const dmft_problem *problem)
 {
     return (double)problem->steps * (double)network_kernel_columns(problem) +
-           ((double)(problem->steps - 1) / (double)problem->outlier_every + 1) * problem->depth *
-               (problem->outlier_count + 1.0 + NETWORK_OVERLAPS);
+           (double)network_spectrum_rows(problem) * (double)network_spectrum_columns(problem);
 }
 
 dmft_estimate dmft_simulate_estimate(const dmft_problem *problem, int threads)
 {
     struct network_size n = network_size_of(problem);
     double seeds = (double)problem->simulation.seeds, workers = fmin(fmax(1, threads), seeds);
-    double solver = 3 * space_of(problem) * n.width;
-    double network = network_doubles(problem) + network_singular_doubles(problem) + solver;
+    double network = network_doubles(problem) + network_singular_doubles(problem) + solver_doubles(problem);
     double start = entries(problem) + n.width + n.input_dim + (online(problem) ? 0 : n.samples * n.input_dim);
-    double recorded = floor((double)(problem->steps - 1) / (double)problem->outlier_every) + 1;
     return (dmft_estimate){
         .bytes = 8 * (workers * network + seeds * (slot_of(problem) + 1)) + network_summary_bytes(problem),
         .operations = seeds * (GAUSSIAN * start + (double)problem->steps * network_step_operations(problem) +
-                               recorded * network_spectrum_operations(problem))};
+                               (double)network_spectrum_rows(problem) * network_spectrum_operations(problem))};
 }

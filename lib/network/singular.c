@@ -1,6 +1,7 @@
 /*
  * Leading singular values of the weights of one network, and the overlaps of the first pair of singular vectors A (left), B (right) with the
- * vectors of the step: (g^{l+1}.A)^2/N, (h^l.B)^2/fan-in, and for A_0 the squared cosine (w*.B)^2/D (doc/theory.md, sections 4 and 17).
+ * vectors of the step: (g^{l+1}.A)^2/N, (h^l.B)^2/fan-in, and for A_0 the squared cosine (w*.B)^2/D; what (B5) of doc/theory.md
+ * gives in the limit.
  *
  * The squared singular values are the largest eigenvalues of W W^T or W^T W, whichever is smaller, known by their products alone: two
  * matrix-vector products with W, the Gram matrix is not formed. The solver is that of spectrum/leading.h and not ARPACK, since ARPACK's routines
@@ -9,8 +10,8 @@
  *
  * Accuracy. An eigenvalue is off by at most the residual of its equation and, once its vector has separated, by the square of the residual over
  * the distance to the rest of the spectrum. TOLERANCE = 1e-8 therefore gives singular values to 1e-9 (neighbours closer than 1e-7 apart: to
- * 5e-9), and vectors, which are off by residual/distance, to an angle of 1e-6 where the distance is 1e-2 of the value, as it is for outliers. The Gram matrix has the relative
- * rounding of the largest singular value squared: singular values below 1e-7 of the largest are rounding.
+ * 5e-9), and vectors, which are off by residual/distance, to an angle of 1e-6 where the distance is 1e-2 of the value, as it is for outliers.
+ * The Gram matrix has the relative rounding of the largest singular value squared: singular values below 1e-7 of the largest are rounding.
  *
  * The solver's tolerance is relative to the eigenvalue, which may be 0 (a layer of variance 0 has as many nonzero singular values as it has seen
  * directions): the mean eigenvalue |W|_F^2/order is added to the operator and taken off again.

@@ -6,9 +6,9 @@
  *
  *     sigma_l (1 + sqrt(psi)) (1 + N^{-2/3}),   psi = rows/columns,
  *
- * the edge of the bulk with room for the fluctuations of a finite matrix; the bulk edge measured is the mean of the first one that does not. The
+ * the edge of the bulk with room for the fluctuations of a finite matrix, (S2) of doc/theory.md; the bulk edge measured is the mean of the first one that does not. The
  * escape step of the j-th outlier is the first recorded step at which it exists; the escape time is where the mean over its threshold minus 1,
- * linear between that step and the recorded one before, crosses zero.
+ * linear between that step and the recorded one before, crosses zero; at variance 0 there is no bulk to escape from, and no such time.
  *
  * Cost: one pass over the results for each moment; memory: the trajectory, and two numbers a column of the spectra and recorded step.
  */
@@ -217,7 +217,7 @@ static void add_escape(struct summary *s, int l, int j)
     if (r == s->recorded) return;
     (void)snprintf(name, sizeof name, "A%d_escape_step%d", l, j);
     add_number(s, (double)r * every, name);
-    if (r == 0) return;
+    if (r == 0 || !(s->problem->weight_variance[l] > 0)) return;
     double before = s->mean[place(s, r - 1, l, j)] - threshold(s, r - 1, l), after = s->mean[place(s, r, l, j)] - threshold(s, r, l);
     (void)snprintf(name, sizeof name, "A%d_escape_time%d", l, j);
     add_number(s, ((double)r - after / (after - before)) * every, name);
@@ -290,6 +290,6 @@ double network_summary_bytes(const dmft_problem *problem)
 {
     double L = problem->depth, count = problem->outlier_count, T = (double)problem->steps;
     double series = 1 + 2 * ((double)network_kernel_columns(problem) + 2) + 2 * L * (2 * count + 1) + 2 * (L + 1 + 2 * L);
-    double recorded = floor((T - 1) / (double)problem->outlier_every) + 1;
-    return 8 * (series * T + 2 * recorded * L * (count + 1 + NETWORK_OVERLAPS));
+    double moments_of_spectra = 2 * (double)network_spectrum_rows(problem) * (double)network_spectrum_columns(problem);
+    return 8 * (series * T + moments_of_spectra);
 }
