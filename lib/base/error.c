@@ -1,4 +1,5 @@
 /* Status texts, error lines, allocation of doubles. */
+#define _DEFAULT_SOURCE /* madvise */
 #include "base/error.h"
 
 #include <stdarg.h>
@@ -6,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 const char *dmft_version(void) { return DMFT_VERSION; }
 
@@ -43,6 +45,17 @@ double *memory_doubles(size_t n)
 {
     if (n > SIZE_MAX / sizeof(double) / 2) return NULL;
     return calloc(n > 0 ? n : 1, sizeof(double));
+}
+
+double *memory_doubles_large(size_t n)
+{
+    double *x = memory_doubles(n);
+#ifdef MADV_HUGEPAGE
+    const uintptr_t large = (uintptr_t)1 << 21; /* 2 MB */
+    uintptr_t begin = ((uintptr_t)x + large - 1) & ~(large - 1), end = (uintptr_t)(x + n) & ~(large - 1);
+    if (x != NULL && end > begin) (void)madvise((char *)x + (begin - (uintptr_t)x), (size_t)(end - begin), MADV_HUGEPAGE);
+#endif
+    return x;
 }
 
 char *memory_string(const char *text)

@@ -16,6 +16,9 @@ int error_memory(dmft_error *err, double bytes);
 /* n zeroed doubles; NULL when n doubles do not fit. n = 0 gives a pointer that can be freed. */
 double *memory_doubles(size_t n);
 
+/* The same for arrays of many megabytes that will be used in whole: asks the system for large pages, which are faster to come by. */
+double *memory_doubles_large(size_t n);
+
 /* A copy of a string; NULL when out of memory. */
 char *memory_string(const char *text);
 

@@ -1,17 +1,24 @@
-/* One symmetric product of a stored history; the other triangle is copied block by block, so that both sides stay in cache. */
+/* One symmetric product of a stored history; the other triangle is copied in small blocks that are turned over in cache, since a column of
+ * a large matrix has all its numbers in the same few cache lines. */
 #include "kernel/gram.h"
 
 #include <cblas.h>
 #include <string.h>
 
-enum { BLOCK = 64 };
+enum { BLOCK = 32 };
 
 static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 
+/* Copies the block of `rows` rows from `row` and `columns` columns from `column` to its mirror image. */
 static void mirror_block(double *C, size_t stride, size_t row, size_t rows, size_t column, size_t columns)
 {
-    for (size_t t = row; t < row + rows; t++)
-        for (size_t s = column; s < column + columns && s < t; s++) C[s * stride + t] = C[t * stride + s];
+    double turned[BLOCK][BLOCK];
+    for (size_t t = 0; t < rows; t++)
+        for (size_t s = 0; s < columns; s++) turned[s][t] = C[(row + t) * stride + column + s];
+    for (size_t s = 0; s < columns; s++) {
+        size_t first = row > column ? 0 : s; /* of the mirror image, only what lies above the diagonal */
+        memcpy(C + (column + s) * stride + row + first, turned[s] + first, (rows - first) * sizeof *C);
+    }
 }
 
 void kernel_gram(double *data, size_t steps, size_t length, size_t stride, double *scratch)

@@ -1,9 +1,12 @@
 /* An iid random matrix between two site spaces, revealed as it is asked: (B1)-(B3) of doc/theory.md.
  *
  * It keeps orthonormal e_j (inputs met) with y_j = A e_j, orthonormal f_i (outputs met) with x_i = A^T f_i, and the matrix S of what was
- * learned on them. With k directions a side and d axes a space, a product costs 5 k d + k^2 multiply-adds (coefficients, residual, answer),
- * a new direction 5 k d more; memory 4 k d + k^2 doubles. Both saturate in full-batch runs (k of 60 to 200) and grow by one a step where
- * each step brings fresh randomness.
+ * learned on them. The trained answers W e_j = y_j + sum_i S_ij f_i and W^T f_i = x_i + psi sum_j S_ij e_j are kept as well; the last
+ * few updates wait beside them and are entered together, as one matrix-matrix product.
+ *
+ * With k directions a side and d axes a space, a product costs 3 k d multiply-adds (coefficients, residual, answer) and WAITING (k + d) for
+ * the waiting updates, learning k^2 and 2 k d as a matrix-matrix product, a new direction 5 k d more; memory 6 k d + k^2 doubles. All
+ * saturate in full-batch runs (k of 60 to 350) and grow by one a step where each step brings fresh randomness.
  */
 #include <cblas.h>
 #include <math.h>
@@ -13,28 +16,38 @@
 #include "base/error.h"
 #include "limit/limit.h"
 
-enum { FIRST_DIRECTIONS = 16 };
+enum {
+    FIRST_DIRECTIONS = 16,
+    WAITING = 32 /* updates entered together: enough for the speed of dgemm, few against k */
+};
 
-/* A residual is dropped below this fraction of the tolerance: kernels that have decayed by 1e-6 then still have ten times the tolerance. */
-static const double drop = 0.1;
+/* A residual is dropped below this fraction of the tolerance: at 1, kernels that had decayed by 1e-6 were off by 1.6e-9 at tolerance 1e-11,
+ * at a fifth by less than 3e-10, for a tenth more directions. */
+static const double drop = 0.2;
 
-/* One side: unit directions met, what A or A^T answered to them, and the coefficients of the last vector that was asked. */
+/* One side: unit directions met, what A or A^T and the trained W or W^T answer to them, and what became of the last vector that was asked. */
 struct side {
     limit_space *space;
-    limit_rows unit;   /* orthonormal, in this side's space */
-    limit_rows answer; /* in the other side's space */
-    double largest;    /* largest norm met */
-    double *c;         /* coefficients of the last vector */
-    double gain;       /* standard deviation of the fresh part of an answer */
-    double back;       /* weight of what the other side's answers already tell */
+    limit_rows unit;    /* orthonormal, in this side's space */
+    limit_rows answer;  /* of A or A^T, in the other side's space */
+    limit_rows trained; /* of W or W^T, but for the waiting updates */
+    double largest;     /* largest norm met */
+    double gain;        /* standard deviation of the fresh part of an answer */
+    double back;        /* weight of what the other side's answers already tell */
+
+    double *c;          /* coefficients of the last vector */
+    limit_rows seen;    /* its part in the span of the unit directions */
+    limit_rows residual;
+
+    double *waiting_c;  /* coefficients of the vectors of the waiting updates, row stride `room` */
+    limit_rows waiting; /* what they add to the other side's answers: seen x step x own weight, in this side's space */
 };
 
 struct limit_operator {
     double variance, psi, tolerance;
-    struct side in, out; /* in: E, Y; out: F, X */
-    double *S, *work;    /* S: outputs x inputs, row stride `room`; work: `room` numbers */
-    size_t room;
-    limit_rows residual_in, residual_out;
+    struct side in, out;   /* in: e_j, y_j, W e_j; out: f_i, x_i, W^T f_i */
+    double *S, *work;      /* S: outputs x inputs, row stride `room`; work: room + WAITING numbers */
+    size_t room, waiting;
 };
 
 /* ---- making ---- */
@@ -45,9 +58,14 @@ static int side_init(struct side *s, limit_space *own, limit_space *other, doubl
     s->gain = gain;
     s->back = back;
     s->c = memory_doubles(FIRST_DIRECTIONS);
-    if (s->c == NULL) return error_memory(err, 8.0 * FIRST_DIRECTIONS);
+    s->waiting_c = memory_doubles(WAITING * FIRST_DIRECTIONS);
+    if (s->c == NULL || s->waiting_c == NULL) return error_memory(err, 8.0 * (WAITING + 1) * FIRST_DIRECTIONS);
     int status = limit_rows_init(&s->unit, own, FIRST_DIRECTIONS, err);
-    return status == DMFT_OK ? limit_rows_init(&s->answer, other, FIRST_DIRECTIONS, err) : status;
+    if (status == DMFT_OK) status = limit_rows_init(&s->answer, other, FIRST_DIRECTIONS, err);
+    if (status == DMFT_OK) status = limit_rows_init(&s->trained, other, FIRST_DIRECTIONS, err);
+    if (status == DMFT_OK) status = limit_rows_init(&s->waiting, own, WAITING, err);
+    if (status == DMFT_OK) status = limit_field_init(&s->seen, own, err);
+    return status == DMFT_OK ? limit_field_init(&s->residual, own, err) : status;
 }
 
 int limit_operator_create(limit_operator **out, limit_space *in_space, limit_space *out_space, double variance, double psi,
@@ -60,12 +78,10 @@ int limit_operator_create(limit_operator **out, limit_space *in_space, limit_spa
     A->tolerance = tolerance;
     A->room = FIRST_DIRECTIONS;
     A->S = memory_doubles(A->room * A->room);
-    A->work = memory_doubles(A->room);
+    A->work = memory_doubles(A->room + WAITING);
     int status = A->S != NULL && A->work != NULL ? DMFT_OK : error_memory(err, 8.0 * FIRST_DIRECTIONS * FIRST_DIRECTIONS);
     if (status == DMFT_OK) status = side_init(&A->in, in_space, out_space, sqrt(variance), 1.0 / psi, err);
     if (status == DMFT_OK) status = side_init(&A->out, out_space, in_space, sqrt(variance * psi), psi, err);
-    if (status == DMFT_OK) status = limit_field_init(&A->residual_in, in_space, err);
-    if (status == DMFT_OK) status = limit_field_init(&A->residual_out, out_space, err);
     *out = A; /* even when half made: the spaces hold its rows until they are cleared */
     return status;
 }
@@ -75,56 +91,77 @@ void limit_operator_free(limit_operator *A)
     if (A == NULL) return;
     free(A->in.c);
     free(A->out.c);
+    free(A->in.waiting_c);
+    free(A->out.waiting_c);
     free(A->S);
     free(A->work);
     free(A); /* the rows' data belong to the spaces */
 }
 
+/* Gives the coefficient arrays of a side room for `room` directions; no update may be waiting. */
+static int widen_side(struct side *s, size_t room, dmft_error *err)
+{
+    double *c = memory_doubles(room), *waiting_c = memory_doubles(WAITING * room);
+    if (c == NULL || waiting_c == NULL) {
+        free(c);
+        free(waiting_c);
+        return error_memory(err, 8.0 * (WAITING + 1) * (double)room);
+    }
+    memcpy(c, s->c, s->unit.count * sizeof *c);
+    free(s->c);
+    free(s->waiting_c);
+    s->c = c;
+    s->waiting_c = waiting_c;
+    return DMFT_OK;
+}
+
+static void enter_waiting(limit_operator *A);
+
 /* Gives S, the coefficients and the work array room for `room` directions a side. */
 static int widen(limit_operator *A, size_t room, dmft_error *err)
 {
-    double *S = memory_doubles(room * room), *work = memory_doubles(room);
-    double *c_in = memory_doubles(room), *c_out = memory_doubles(room);
-    if (S == NULL || work == NULL || c_in == NULL || c_out == NULL) {
+    enter_waiting(A);
+    double *S = memory_doubles(room * room), *work = memory_doubles(room + WAITING);
+    int status = S != NULL && work != NULL ? DMFT_OK : error_memory(err, 8.0 * (double)room * (double)(room + 1));
+    if (status == DMFT_OK) status = widen_side(&A->in, room, err);
+    if (status == DMFT_OK) status = widen_side(&A->out, room, err);
+    if (status != DMFT_OK) { /* a side that is wider than the room is as good as it was */
         free(S);
         free(work);
-        free(c_in);
-        free(c_out);
-        return error_memory(err, 8.0 * (double)room * (double)(room + 3));
+        return status;
     }
     for (size_t i = 0; i < A->out.unit.count; i++) memcpy(S + i * room, A->S + i * A->room, A->in.unit.count * sizeof *S);
-    memcpy(c_in, A->in.c, A->in.unit.count * sizeof *S);
-    memcpy(c_out, A->out.c, A->out.unit.count * sizeof *S);
     free(A->S);
     free(A->work);
-    free(A->in.c);
-    free(A->out.c);
     A->S = S;
     A->work = work;
-    A->in.c = c_in;
-    A->out.c = c_out;
     A->room = room;
     return DMFT_OK;
+}
+
+static int side_reserve(struct side *s, dmft_error *err)
+{
+    int status = limit_rows_reserve(&s->unit, 1, err);
+    if (status == DMFT_OK) status = limit_rows_reserve(&s->answer, 1, err);
+    return status == DMFT_OK ? limit_rows_reserve(&s->trained, 1, err) : status;
 }
 
 int limit_operator_reserve(limit_operator *A, dmft_error *err)
 {
     size_t met = A->in.unit.count > A->out.unit.count ? A->in.unit.count : A->out.unit.count;
     int status = met < A->room ? DMFT_OK : widen(A, A->room + A->room / 2, err);
-    if (status == DMFT_OK) status = limit_rows_reserve(&A->in.unit, 1, err);
-    if (status == DMFT_OK) status = limit_rows_reserve(&A->in.answer, 1, err);
-    if (status == DMFT_OK) status = limit_rows_reserve(&A->out.unit, 1, err);
-    if (status == DMFT_OK) status = limit_rows_reserve(&A->out.answer, 1, err);
-    return status;
+    if (status == DMFT_OK) status = side_reserve(&A->in, err);
+    return status == DMFT_OK ? side_reserve(&A->out, err) : status;
 }
 
 void limit_operator_renew(limit_operator *A)
 {
     struct side *both[] = {&A->in, &A->out};
     for (size_t i = 0; i < 2; i++) {
-        both[i]->unit.count = both[i]->answer.count = 0;
+        both[i]->unit.count = both[i]->answer.count = both[i]->trained.count = both[i]->waiting.count = 0;
         both[i]->largest = 0.0;
     }
+    A->waiting = 0;
     memset(A->S, 0, A->room * A->room * sizeof *A->S);
 }
 
@@ -157,6 +194,14 @@ static void project_off(struct side *s, limit_rows *r, double *c, double *work)
     for (size_t i = 0; c != NULL && i < s->unit.count; i++) c[i] += work[i];
 }
 
+/* Appends x, which fills the axes in use, to rows that have room for it. */
+static void append(limit_rows *rows, const double *x)
+{
+    double *row = rows->x + rows->count++ * rows->space->stride;
+    memset(row, 0, rows->space->stride * sizeof *row);
+    memcpy(row, x, rows->space->axes * sizeof *row);
+}
+
 /* Enters e = r/|r| as a new direction and reveals the answer to it (B1):
  * what the other side's answers x_i already fix, sum_i f_i <x_i, e> back, and a fresh Gaussian field for the rest. */
 static void meet(struct side *s, const struct side *other, limit_rows *r, double *work)
@@ -174,57 +219,89 @@ static void meet(struct side *s, const struct side *other, limit_rows *r, double
     }
     inner(&other->answer, s->back, r->x, 0.0, work);
     combine(&other->unit, 1.0, work, answer);
-
-    double *unit = s->unit.x + s->unit.count * s->space->stride;
-    memset(unit, 0, s->space->stride * sizeof *unit);
-    memcpy(unit, r->x, s->space->axes * sizeof *unit);
-    s->unit.count++;
     s->answer.count++;
+    append(&s->trained, answer); /* nothing was learned on it yet */
+    append(&s->unit, r->x);
 }
 
-/* Leaves the coefficients of `a` on the unit directions in s->c, after a new direction was met if there is one in it. */
-static void ask(limit_operator *A, struct side *s, const struct side *other, const limit_rows *a, limit_rows *r)
+/* Leaves the coefficients of `a` on the unit directions in s->c and its part in their span in s->seen, after a new direction was met if there
+ * is one in it. */
+static void ask(limit_operator *A, struct side *s, const struct side *other, const limit_rows *a)
 {
+    limit_rows *r = &s->residual;
     double size = norm(a);
     if (size > s->largest) s->largest = size;
     double least = drop * A->tolerance * s->largest;
     inner(&s->unit, 1.0, a->x, 0.0, s->c);
+    memset(s->seen.x, 0, s->space->axes * sizeof *s->seen.x);
+    combine(&s->unit, 1.0, s->c, s->seen.x);
     limit_copy(r, a);
-    combine(&s->unit, -1.0, s->c, r->x);
+    limit_add(r, -1.0, &s->seen);
     if (!(norm(r) > least)) return;
     project_off(s, r, s->c, A->work);
     double left = norm(r);
+    limit_copy(&s->seen, a);
     if (!(left > least) || !isfinite(left)) return;
     meet(s, other, r, A->work);
     s->c[s->unit.count - 1] = left;
 }
 
+/* The answer of the trained matrix to the vector that this side was asked last. */
+static void answer(limit_operator *A, const struct side *s, const struct side *other, limit_rows *out)
+{
+    memset(out->x, 0, out->space->axes * sizeof *out->x);
+    combine(&s->trained, 1.0, s->c, out->x);
+    if (A->waiting == 0 || s->unit.count == 0) return;
+    cblas_dgemv(CblasRowMajor, CblasNoTrans, (int)A->waiting, (int)s->unit.count, 1.0, s->waiting_c, (int)A->room, s->c, 1, 0.0, A->work, 1);
+    combine(&other->waiting, 1.0, A->work, out->x);
+}
+
 void limit_push(limit_operator *A, const limit_rows *phi, limit_rows *out)
 {
-    ask(A, &A->in, &A->out, phi, &A->residual_in);
-    size_t inputs = A->in.unit.count, outputs = A->out.unit.count;
-    memset(out->x, 0, out->space->axes * sizeof *out->x);
-    combine(&A->in.answer, 1.0, A->in.c, out->x);
-    if (inputs == 0 || outputs == 0) return;
-    cblas_dgemv(CblasRowMajor, CblasNoTrans, (int)outputs, (int)inputs, 1.0, A->S, (int)A->room, A->in.c, 1, 0.0, A->work, 1);
-    combine(&A->out.unit, 1.0, A->work, out->x);
+    ask(A, &A->in, &A->out, phi);
+    answer(A, &A->in, &A->out, out);
 }
 
 void limit_pull(limit_operator *A, const limit_rows *g, limit_rows *out)
 {
-    ask(A, &A->out, &A->in, g, &A->residual_out);
-    size_t inputs = A->in.unit.count, outputs = A->out.unit.count;
-    memset(out->x, 0, out->space->axes * sizeof *out->x);
-    combine(&A->out.answer, 1.0, A->out.c, out->x);
-    if (inputs == 0 || outputs == 0) return;
-    cblas_dgemv(CblasRowMajor, CblasTrans, (int)outputs, (int)inputs, 1.0, A->S, (int)A->room, A->out.c, 1, 0.0, A->work, 1);
-    combine(&A->in.unit, A->psi, A->work, out->x);
+    ask(A, &A->out, &A->in, g);
+    answer(A, &A->out, &A->in, out);
+}
+
+/* ---- learning ---- */
+
+/* trained_j += sum over waiting updates of c_j x what they add. */
+static void enter_side(limit_operator *A, struct side *s, const struct side *other)
+{
+    if (s->unit.count == 0) return;
+    cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)s->unit.count, (int)other->space->axes, (int)A->waiting, 1.0, s->waiting_c,
+                (int)A->room, other->waiting.x, (int)other->space->stride, 1.0, s->trained.x, (int)other->space->stride);
+}
+
+static void enter_waiting(limit_operator *A)
+{
+    if (A->waiting == 0) return;
+    enter_side(A, &A->in, &A->out);
+    enter_side(A, &A->out, &A->in);
+    A->waiting = A->in.waiting.count = A->out.waiting.count = 0;
+}
+
+static void wait(limit_operator *A, struct side *s, double factor)
+{
+    double *c = s->waiting_c + A->waiting * A->room;
+    memset(c, 0, A->room * sizeof *c);
+    memcpy(c, s->c, s->unit.count * sizeof *c);
+    append(&s->waiting, s->seen.x);
+    cblas_dscal((int)s->space->axes, factor, s->waiting.x + (s->waiting.count - 1) * s->space->stride, 1);
 }
 
 void limit_learn(limit_operator *A, double step)
 {
     if (A->in.unit.count == 0 || A->out.unit.count == 0) return;
     cblas_dger(CblasRowMajor, (int)A->out.unit.count, (int)A->in.unit.count, step, A->out.c, 1, A->in.c, 1, A->S, (int)A->room);
+    wait(A, &A->in, A->psi * step);
+    wait(A, &A->out, step);
+    if (++A->waiting == WAITING) enter_waiting(A);
 }
 
 /* ---- queries ---- */

@@ -73,7 +73,7 @@ static double seconds_since(const struct timespec *begin)
 
 /* ---- what a run will need ---- */
 
-/* Counts numbers as the parts below take them: operators (four bases, S), pencils (Gram matrices, three pencils of twice the order, Krylov
+/* Counts numbers as the parts below take them: operators (six sets of vectors, S), pencils (Gram matrices, three pencils of twice the order, Krylov
  * space), series, and with kernels their storage and one history of scratch. */
 dmft_estimate dmft_solve_estimate(const dmft_problem *p)
 {
@@ -82,9 +82,9 @@ dmft_estimate dmft_solve_estimate(const dmft_problem *p)
     double k, d, T = (double)p->steps, L = p->depth, operators = L + 1.0, kernels = 2.0 * L + 3.0;
     double recorded = ceil(T / (double)p->outlier_every), outliers = p->outlier_count;
     model->expect(p, &k, &d);
-    double numbers = operators * (4.0 * k * d + k * k) + L * (15.0 * k * k + 2.0 * k * (100.0 + 16.0 * outliers));
+    double numbers = operators * (6.0 * k * d + k * k) + L * (15.0 * k * k + 2.0 * k * (100.0 + 16.0 * outliers));
     numbers += T * (kernels + 3.0 + L * (outliers + 4.0));
-    dmft_estimate e = {.operations = T * operators * (8.0 * k * d + 3.0 * k * k) + recorded * L * outliers * 25.0 * 4.0 * k * k};
+    dmft_estimate e = {.operations = T * operators * (8.0 * k * d + k * k) + recorded * L * outliers * 25.0 * 4.0 * k * k};
     if (p->store_kernels) {
         double wide = p->batch == BATCH_ONLINE ? d : T; /* the history of v is kept in axes, see lib/model/deep_linear.c */
         numbers += T * ((kernels - 1.0) * T + wide + (p->batch == BATCH_ONLINE ? d : k));
@@ -154,7 +154,7 @@ static int make_histories(struct dmft_solver *s, const dmft_problem *p, dmft_err
         const struct model_observable *o = &s->observable[i];
         h->stride = (size_t)s->steps;
         if (o->kept == MODEL_OF_FIELD && !o->fresh) h->stride = (size_t)fmax((double)s->steps, axes);
-        h->data = memory_doubles((size_t)s->steps * h->stride);
+        h->data = memory_doubles_large((size_t)s->steps * h->stride);
         if (h->data == NULL) return error_memory(err, 8.0 * (double)s->steps * (double)h->stride);
     }
     return DMFT_OK;

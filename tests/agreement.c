@@ -1,0 +1,263 @@
+/* Theory against simulation: six configurations of deep linear networks, each at two sizes, through the public interface alone.
+ *
+ *   agreement [--seeds n] [--sizes a,b] [--threads n]
+ *
+ * For each configuration and size: a table at about ten steps, and the verdict (S3) of doc/theory.md over all steps and default columns; for
+ * the two sizes, whether the differences shrink as 1/D (S4), over all these numbers. Exit status 1 if any of it fails; the last line is
+ * "N passed, N failed".
+ *
+ * The runs end while the kernels of the last layer are not small yet, and outliers are looked at every few steps: at such steps they are either
+ * in the bulk or clear of it. No number that both sides have is left out. */
+#include <cblas.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dmft.h"
+
+struct configuration {
+    const char *name, *text;
+    int depth;
+};
+
+#define HEAD "model: deep_linear\nnetwork: "
+static const struct configuration configurations[] = {
+    {"muP, L = 1, full batch, no noise",
+     HEAD "{depth: 1, width_ratio: 0.5, parameterization: mup, gamma0: 4, weight_variance: 0.25}\n"
+          "data: {sample_ratio: 2.0, label_noise: 0.0, batch: full}\n"
+          "training: {learning_rate: 0.05, steps: 31}\n"
+          "outliers: {count: 2, every: 3}\n",
+     1},
+    {"NTK, L = 1, one pass, noise",
+     HEAD "{depth: 1, width_ratio: 1.5, parameterization: ntk, gamma0: 3, weight_variance: [0.5, 0.25]}\n"
+          "data: {sample_ratio: 1.0, label_noise: 0.3, batch: online}\n"
+          "training: {learning_rate: 0.05, steps: 31}\n"
+          "outliers: {count: 2, every: 3}\n",
+     1},
+    {"muP, L = 2, full batch, noise",
+     HEAD "{depth: 2, width_ratio: 1.0, parameterization: mup, gamma0: 3, weight_variance: 0.5}\n"
+          "data: {sample_ratio: 2.0, label_noise: 0.3, batch: full}\n"
+          "training: {learning_rate: 0.03, steps: 31}\n"
+          "outliers: {count: 2, every: 3}\n",
+     2},
+    {"NTK, L = 2, full batch, noise",
+     HEAD "{depth: 2, width_ratio: 2.0, parameterization: ntk, gamma0: 3, weight_variance: [0.5, 0.5, 0.3]}\n"
+          "data: {sample_ratio: 1.5, label_noise: 0.5, batch: full}\n"
+          "training: {learning_rate: 0.04, steps: 31}\n"
+          "outliers: {count: 2, every: 3}\n",
+     2},
+    {"muP, L = 2, one pass, no noise",
+     HEAD "{depth: 2, width_ratio: 0.5, parameterization: mup, gamma0: 4, weight_variance: 0.4}\n"
+          "data: {sample_ratio: 1.0, label_noise: 0.0, batch: online}\n"
+          "training: {learning_rate: 0.02, steps: 31}\n"
+          "outliers: {count: 2, every: 3}\n",
+     2},
+    {"muP, L = 3, full batch, noise",
+     HEAD "{depth: 3, width_ratio: 1.5, parameterization: mup, gamma0: 2.4, weight_variance: 0.5}\n"
+          "data: {sample_ratio: 1.5, label_noise: 0.2, batch: full}\n"
+          "training: {learning_rate: 0.04, steps: 25}\n"
+          "outliers: {count: 2, every: 2}\n",
+     3},
+};
+enum { CONFIGURATIONS = sizeof configurations / sizeof *configurations, LINES = 10 };
+
+struct options {
+    long seeds, sizes[2];
+    int threads;
+};
+
+static int passed, failed;
+
+static void note(int holds)
+{
+    passed += holds != 0;
+    failed += holds == 0;
+}
+
+/* What cannot be: the program ends here. */
+static void demand(int status, const dmft_error *err)
+{
+    if (status == DMFT_OK) return;
+    fprintf(stderr, "agreement: %s: %s\n", dmft_status_text(status), err->text);
+    exit(EXIT_FAILURE);
+}
+
+/* ---- one configuration at one size ---- */
+
+static void set(dmft_config *config, const char *key, long value)
+{
+    char text[32];
+    dmft_error err = {.text = ""};
+    (void)snprintf(text, sizeof text, "%ld", value);
+    demand(dmft_config_set(config, key, text, &err), &err);
+}
+
+static dmft_problem *problem_of(const struct configuration *c, long input_dim, long seeds)
+{
+    dmft_config *config = NULL;
+    dmft_problem *problem = NULL;
+    dmft_error err = {.text = ""};
+    demand(dmft_config_parse(&config, c->text, strlen(c->text), c->name, &err), &err);
+    set(config, "simulation.input_dim", input_dim);
+    set(config, "simulation.seeds", seeds);
+    demand(dmft_problem_create(&problem, config, &err), &err);
+    dmft_config_free(config);
+    return problem;
+}
+
+static dmft_comparison *compare(const struct configuration *c, long input_dim, const struct options *o)
+{
+    dmft_problem *problem = problem_of(c, input_dim, o->seeds);
+    dmft_run_options run = {.threads = o->threads};
+    dmft_trajectory *theory = NULL, *sample = NULL;
+    dmft_comparison *comparison = NULL;
+    dmft_error err = {.text = ""};
+    demand(dmft_solve(problem, NULL, &theory, &err), &err);
+    demand(dmft_simulate(problem, &run, &sample, &err), &err);
+    demand(dmft_compare(theory, sample, NULL, &comparison, &err), &err);
+    printf("D %ld, N %.0f, %.0f networks, %.1f s\n", input_dim, dmft_trajectory_number(sample, "width"),
+           dmft_trajectory_number(sample, "seeds"), dmft_trajectory_number(sample, "seconds"));
+    dmft_trajectory_free(theory);
+    dmft_trajectory_free(sample);
+    dmft_problem_free(problem);
+    return comparison;
+}
+
+/* ---- tables ---- */
+
+static int is_listed(const struct configuration *c, const char *series)
+{
+    char last[32];
+    (void)snprintf(last, sizeof last, "C_h%d", c->depth);
+    return strcmp(series, "C_v") == 0 || strcmp(series, "C_Delta") == 0 || strcmp(series, last) == 0 || strcmp(series, "C_g1") == 0 ||
+           strstr(series, "_outlier") != NULL;
+}
+
+static void print_table(const struct configuration *c, const dmft_comparison *comparison)
+{
+    size_t count = 0;
+    const dmft_comparison_row *row = dmft_comparison_rows(comparison, &count);
+    long most = 0;
+    for (size_t i = 0; i < count; i++) most = row[i].step > most ? row[i].step : most;
+    long every = most / LINES > 0 ? most / LINES : 1;
+    printf("  %-12s %5s %14s %14s %10s %7s\n", "series", "step", "theory", "mean", "se", "z");
+    for (size_t i = 0; i < count; i++)
+        if (is_listed(c, row[i].series) && row[i].step % every == 0)
+            printf("  %-12s %5ld %14.8g %14.8g %10.2e %7.2f%s\n", row[i].series, row[i].step, row[i].theory, row[i].mean, row[i].se,
+                   row[i].z, row[i].holds ? "" : "  beyond the bound");
+}
+
+static void print_verdict(const dmft_comparison *comparison)
+{
+    size_t count = 0, worst = 0, tight = 0, beyond = 0;
+    const dmft_comparison_row *row = dmft_comparison_rows(comparison, &count);
+    double part = 0.0;
+    for (size_t i = 0; i < count; i++) {
+        double of_bound = fabs(row[i].theory - row[i].mean) / row[i].bound;
+        beyond += row[i].holds == 0;
+        if (fabs(row[i].z) > fabs(row[worst].z)) worst = i;
+        if (of_bound > part) {
+            part = of_bound;
+            tight = i;
+        }
+    }
+    printf("  (S3) %s: %zu of %zu numbers agree (%zu skipped), q %.3f; largest |z| %.2f (%s, step %ld); nearest to its bound %.2f (%s, step %ld)\n",
+           dmft_comparison_holds(comparison) ? "holds" : "FAILS", count - beyond, count, dmft_comparison_skipped(comparison),
+           dmft_comparison_quantile(comparison), fabs(row[worst].z), row[worst].series, row[worst].step, part, row[tight].series,
+           row[tight].step);
+    note(dmft_comparison_holds(comparison));
+}
+
+/* ---- two sizes: (S4) ---- */
+
+static const dmft_comparison_row *find(const dmft_comparison_row *row, size_t count, const dmft_comparison_row *like)
+{
+    for (size_t i = 0; i < count; i++)
+        if (row[i].step == like->step && strcmp(row[i].series, like->series) == 0) return &row[i];
+    return NULL;
+}
+
+/* |delta_2| over what (S4) allows it to be; sizes D1 < D2, shrink = D1/D2. */
+static double shrink_ratio(const dmft_comparison_row *small, const dmft_comparison_row *large, double shrink, double quantile)
+{
+    double first = fabs(small->mean - small->theory), second = fabs(large->mean - large->theory);
+    double allowed = shrink * first + quantile * sqrt(large->se * large->se + shrink * shrink * small->se * small->se);
+    return second > 0.0 ? second / allowed : 0.0;
+}
+
+static void print_shrinking(const dmft_comparison *const pair[2], const long sizes[2])
+{
+    size_t counts[2], matched = 0, holding = 0;
+    const dmft_comparison_row *small = dmft_comparison_rows(pair[0], &counts[0]), *large = dmft_comparison_rows(pair[1], &counts[1]);
+    const dmft_comparison_row *at = NULL;
+    double shrink = (double)sizes[0] / (double)sizes[1], worst = 0.0;
+    for (size_t i = 0; i < counts[1]; i++) {
+        const dmft_comparison_row *other = find(small, counts[0], &large[i]);
+        if (other == NULL) continue;
+        double ratio = shrink_ratio(other, &large[i], shrink, dmft_comparison_quantile(pair[1]));
+        matched++;
+        holding += ratio <= 1.0;
+        if (at == NULL || ratio > worst) {
+            worst = ratio;
+            at = &large[i];
+        }
+    }
+    int holds = matched > 0 && holding == matched;
+    printf("  (S4) %s: %zu of %zu numbers shrink as 1/D from %ld to %ld (%zu at the larger size only); worst ratio %.2f", holds ? "holds" : "FAILS",
+           holding, matched, sizes[0], sizes[1], counts[1] - matched, worst);
+    if (at != NULL) printf(" (%s, step %ld)", at->series, at->step);
+    printf("\n\n");
+    note(holds);
+}
+
+static void run(const struct configuration *c, const struct options *o)
+{
+    dmft_comparison *pair[2];
+    printf("== %s\n%s", c->name, c->text);
+    for (int i = 0; i < 2; i++) {
+        pair[i] = compare(c, o->sizes[i], o);
+        print_table(c, pair[i]);
+        print_verdict(pair[i]);
+        (void)fflush(stdout);
+    }
+    print_shrinking((const dmft_comparison *const[]){pair[0], pair[1]}, o->sizes);
+    for (int i = 0; i < 2; i++) dmft_comparison_free(pair[i]);
+}
+
+/* ---- the command line ---- */
+
+static int whole(const char *text, long least, long *value, char end, const char **rest)
+{
+    char *stop = NULL;
+    *value = strtol(text, &stop, 10);
+    if (stop == text || *stop != end || *value < least) return 0;
+    if (rest != NULL) *rest = stop + 1;
+    return 1;
+}
+
+static int read_option(const char *name, const char *value, struct options *o)
+{
+    const char *second = NULL;
+    long threads = 0;
+    if (strcmp(name, "--seeds") == 0) return whole(value, 2, &o->seeds, '\0', NULL);
+    if (strcmp(name, "--sizes") == 0)
+        return whole(value, 2, &o->sizes[0], ',', &second) && whole(second, o->sizes[0] + 1, &o->sizes[1], '\0', NULL);
+    if (strcmp(name, "--threads") != 0 || !whole(value, 1, &threads, '\0', NULL)) return 0;
+    o->threads = (int)threads;
+    return 1;
+}
+
+int main(int argc, char **argv)
+{
+    struct options o = {.seeds = 32, .sizes = {100, 200}, .threads = 2};
+    for (int i = 1; i < argc; i += 2)
+        if (i + 1 >= argc || !read_option(argv[i], argv[i + 1], &o)) {
+            fprintf(stderr, "usage: %s [--seeds n >= 2] [--sizes a,b with a < b] [--threads n]\n", argv[0]);
+            return 2;
+        }
+    openblas_set_num_threads(1);
+    for (size_t i = 0; i < CONFIGURATIONS; i++) run(&configurations[i], &o);
+    printf("%d passed, %d failed\n", passed, failed);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
