@@ -378,50 +378,60 @@ START_TEST(seldom_looks_against_the_dense_pencil)
 }
 END_TEST
 
-/* (B9) from dense eigenvalues: the numbers of a finished run. */
+/* (B9) from dense eigenvalues: x_t at the last step seen, and where it first passed zero. */
+struct escape {
+    double before, time;
+    long step; /* 0: not yet, no outlier is there before the first update */
+};
+
+static void look_for_escape(struct escape *e, const struct pencil *p, size_t j, long step)
+{
+    double x = largest(p, j) / p->edge - 1.0;
+    if (x > 0.0 && e->step == 0) {
+        e->step = step;
+        e->time = (double)step - 1.0 + e->before / (e->before - x);
+    }
+    e->before = x;
+}
+
+static void check_escape(const dmft_trajectory *t, const struct escape *e, size_t layer, size_t j, const char *which)
+{
+    char name[2][NAME];
+    (void)snprintf(name[0], NAME, "A%zu_escape_step%zu", layer, j);
+    (void)snprintf(name[1], NAME, "A%zu_escape_time%zu", layer, j);
+    double step = dmft_trajectory_number(t, name[0]), time = dmft_trajectory_number(t, name[1]);
+    if (e->step == 0) {
+        ck_assert_msg(isnan(step) && isnan(time), "%s: %s is %g", which, name[0], step);
+        return;
+    }
+    ck_assert_msg(step == (double)e->step, "%s: %s is %g, expected %ld", which, name[0], step, e->step);
+    assert_near(time, e->time, 1e-8 * e->time, name[1], e->step);
+}
+
+/* The numbers of a finished run. */
 START_TEST(escapes_against_the_dense_pencil)
 {
     enum { COUNT = 2 };
     const struct run *r = &runs[_i];
     dmft_problem problem = problem_of(r);
-    problem.outlier_count = COUNT;
+    struct escape escape[MOST_LAYERS][COUNT] = {{{0.0, 0.0, 0}}};
     struct training t;
     dmft_trajectory *result = NULL;
+    problem.outlier_count = COUNT;
     ck_assert_int_eq(dmft_solve(&problem, NULL, &result, NULL), DMFT_OK);
     start_training(&t, &problem, COUNT);
-    double before[MOST_LAYERS][COUNT], escape_time[MOST_LAYERS][COUNT];
-    long escape_step[MOST_LAYERS][COUNT];
-    memset(escape_step, -1, sizeof escape_step);
     for (long step = 0; step < r->steps; step++) {
         evaluate(&t);
         for (size_t l = 0; l < t.matrices; l++) {
             struct pencil p = pencil_of(t.matrix[l].A);
             (void)count_above_edge(&p);
-            for (size_t j = 0; j < COUNT; j++) {
-                double x = largest(&p, j + 1) / p.edge - 1.0;
-                if (x > 0.0 && escape_step[l][j] < 0) {
-                    escape_step[l][j] = step;
-                    escape_time[l][j] = (double)step - 1.0 + before[l][j] / (before[l][j] - x);
-                }
-                before[l][j] = x;
-            }
+            for (size_t j = 0; j < COUNT; j++) look_for_escape(&escape[l][j], &p, j + 1, step);
             pencil_free(&p);
         }
         model_deep_linear.update(t.state);
     }
     for (size_t l = 0; l < t.matrices; l++)
-        for (size_t j = 0; j < COUNT; j++) {
-            char name[2][NAME];
-            (void)snprintf(name[0], NAME, "A%zu_escape_step%zu", l, j + 1);
-            (void)snprintf(name[1], NAME, "A%zu_escape_time%zu", l, j + 1);
-            double step = dmft_trajectory_number(result, name[0]), time = dmft_trajectory_number(result, name[1]);
-            if (escape_step[l][j] < 0) {
-                ck_assert_msg(isnan(step) && isnan(time), "%s: %s is %g", r->name, name[0], step);
-                continue;
-            }
-            ck_assert_msg(step == (double)escape_step[l][j], "%s: %s is %g, expected %ld", r->name, name[0], step, escape_step[l][j]);
-            assert_near(time, escape_time[l][j], 1e-8 * escape_time[l][j], name[1], escape_step[l][j]);
-        }
+        for (size_t j = 0; j < COUNT; j++) check_escape(result, &escape[l][j], l, j + 1, r->name);
     end_training(&t);
     dmft_trajectory_free(result);
 }
@@ -493,37 +503,37 @@ static outlier_basis *basis_of(struct matrix *m, const limit_rows *target, size_
 static const double psis[] = {0.5, 1.0, 2.0, 2.385};
 enum { PSIS = sizeof psis / sizeof *psis };
 
-/* Strengths in units of the threshold sigma psi^(1/4). */
+/* Strength in units of the threshold; the target is .6 phi_0 + .8 (a field that the matrix has not met). */
+static void check_one_spike(double psi, double strength)
+{
+    double variance = 0.7, theta = strength * sqrt(variance) * pow(psi, 0.25);
+    struct bbp expected = bbp_of(theta, variance, psi);
+    struct matrix m;
+    open_matrix(&m, variance, psi);
+    limit_copy(&m.target, &m.phi[0]);
+    limit_scale(&m.target, 0.6);
+    limit_add(&m.target, 0.8, &m.phi[1]);
+    outlier_basis *b = basis_of(&m, &m.target, 2);
+    ck_assert(isnan(outliers_at(b, 0).z[0]));
+    add_spike(&m, 0, theta);
+    struct outlier_state s = outliers_at(b, 1);
+    ck_assert_msg(isnan(s.z[0]) == isnan(expected.z), "psi %g, strength %g: %g, expected %g", psi, strength, s.z[0], expected.z);
+    ck_assert(isnan(s.z[1]));
+    ck_assert_int_eq(outlier_basis_escape(b, 0).step, isnan(expected.z) ? -1 : 1);
+    if (!isnan(expected.z)) {
+        assert_near(s.z[0], expected.z, 1e-10 * expected.z, "z", 1);
+        assert_near(s.left_overlap, expected.left, 1e-6 * expected.left, "left overlap", 1);
+        assert_near(s.right_overlap, expected.right, 1e-6 * expected.right, "right overlap", 1);
+        assert_near(s.target_overlap, 0.36 * expected.right, 1e-6 * expected.right, "target overlap", 1);
+    }
+    outlier_basis_free(b);
+    close_matrix(&m);
+}
+
 START_TEST(one_independent_spike)
 {
     static const double strengths[] = {0.3, 0.99, 1.01, 1.2, 3.0, 30.0};
-    double psi = psis[_i], variance = 0.7, threshold = sqrt(variance) * pow(psi, 0.25);
-    for (size_t k = 0; k < sizeof strengths / sizeof *strengths; k++) {
-        struct matrix m;
-        open_matrix(&m, variance, psi);
-        limit_copy(&m.target, &m.phi[0]); /* .6 phi_0 + .8 (a field that the matrix has not met) */
-        limit_scale(&m.target, 0.6);
-        limit_add(&m.target, 0.8, &m.phi[1]);
-        outlier_basis *b = basis_of(&m, &m.target, 2);
-        ck_assert(isnan(outliers_at(b, 0).z[0]));
-        double theta = threshold * strengths[k];
-        add_spike(&m, 0, theta);
-        struct outlier_state s = outliers_at(b, 1);
-        struct bbp expected = bbp_of(theta, variance, psi);
-        ck_assert_msg(isnan(s.z[0]) == isnan(expected.z), "psi %g, strength %g: %g, expected %g", psi, strengths[k], s.z[0], expected.z);
-        ck_assert(isnan(s.z[1]));
-        if (!isnan(expected.z)) {
-            assert_near(s.z[0], expected.z, 1e-10 * expected.z, "z", 1);
-            assert_near(s.left_overlap, expected.left, 1e-6 * expected.left, "left overlap", 1);
-            assert_near(s.right_overlap, expected.right, 1e-6 * expected.right, "right overlap", 1);
-            assert_near(s.target_overlap, 0.36 * expected.right, 1e-6 * expected.right, "target overlap", 1);
-            ck_assert_int_eq(outlier_basis_escape(b, 0).step, 1);
-        } else {
-            ck_assert_int_eq(outlier_basis_escape(b, 0).step, -1);
-        }
-        outlier_basis_free(b);
-        close_matrix(&m);
-    }
+    for (size_t k = 0; k < sizeof strengths / sizeof *strengths; k++) check_one_spike(psis[_i], strengths[k]);
 }
 END_TEST
 

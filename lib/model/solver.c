@@ -84,14 +84,13 @@ dmft_estimate dmft_solve_estimate(const dmft_problem *p)
     model->expect(p, &k, &d);
     double numbers = operators * (6.0 * k * d + k * k) + L * (15.0 * k * k + 2.0 * k * (100.0 + 16.0 * outliers));
     numbers += T * (kernels + 3.0 + L * (outliers + 4.0));
-    dmft_estimate e = {.operations = T * operators * (8.0 * k * d + k * k) + recorded * L * outliers * 25.0 * 4.0 * k * k};
+    double products = T * operators * (8.0 * k * d + k * k) + recorded * L * outliers * 25.0 * 4.0 * k * k;
     if (p->store_kernels) {
         double wide = p->batch == BATCH_ONLINE ? d : T; /* the history of v is kept in axes, see lib/model/deep_linear.c */
         numbers += T * ((kernels - 1.0) * T + wide + (p->batch == BATCH_ONLINE ? d : k));
-        e.operations += kernels * T * T * k / 2.0;
+        products += kernels * T * T * k / 2.0;
     }
-    e.bytes = sizeof(double) * numbers;
-    return e;
+    return (dmft_estimate){.bytes = sizeof(double) * numbers, .operations = 2.0 * products};
 }
 
 static int refuse_memory(const struct dmft_solver *s, const dmft_problem *p, dmft_error *err)

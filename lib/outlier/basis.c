@@ -2,12 +2,19 @@
  *
  * Outlier j is the z at which the j-th largest eigenvalue of the pencil B(z) of (B4) equals z. The search goes in the variable lambda^2
  * of (O2), where everything is smooth down to the edge lambda^2 = sigma^2/sqrt(psi), by Newton's method from where the outlier was heading.
- * An outlier that is not there yet is looked for at the edge. A step costs the forming of two to four pencils of order n = k_F + k_E, and
- * some twenty products of n^2 multiply-adds.
+ * New ones are looked for at the edge: as many as the pencil B(edge) has eigenvalues above it.
+ *
+ * Krylov spaces find eigenvalues but cannot tell that there are no more. That is proven: edge - B(edge), with the known eigenvectors lifted out
+ * of the way, has a Cholesky factorisation. The proof is made with a margin, and holds until the learned part has changed by as much or a
+ * direction is met. If it fails, the dense eigenproblem is solved.
+ *
+ * A step costs the forming of three pencils of order n = k_F + k_E and some twenty products of n^2 multiply-adds an outlier; n^3/6 where the
+ * proof is made.
  */
 #include "outlier/basis.h"
 
 #include <cblas.h>
+#include <lapacke.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,23 +28,31 @@ enum { FIRST_ROOM = 16 };
 static const double coarse = 1e-6, fine = 1e-10;
 /* A relative change of lambda^2 by Newton's method; the error left is about its square. */
 static const double settled = 1e-7;
+static const double rounding = 1e-12; /* of the learned part: below it no singular value is told from 0 where there is no bulk */
+static const double margin = 0.01; /* of the edge, in the proof that there are no more outliers */
 
 struct outlier_basis {
     struct outlier_pencil pencil;
     const limit_rows *target;
-    size_t count;
+    size_t count, tracked; /* asked for; followed: one more, so that the last one asked for can be told from the next */
+    size_t found;          /* outliers at the last step, of those tracked */
     double *B, *edge_now, *edge_before; /* pencils: under work; at the edge at this step and the one before */
     size_t order_before;
     double *vectors, *older; /* eigenvectors of each outlier at the last step and the one before: rows of stride 2 room */
-    double *trial, *work;    /* count + 1 rows for a solve; one row */
+    double *trial, *work;    /* tracked + 1 rows for a solve; one row */
     double *value, *at_edge; /* eigenvalues of a solve; those at the edge at this step */
     double *root, *root_older; /* lambda^2 of each outlier at the last steps; nan when it was in the bulk */
     double *z;
     struct outlier_escape *escape;
     long last_step;
     double norm2; /* n^2 of (B5) of the first outlier */
+    double bound; /* eigenvalues at the edge beyond it are outliers: the edge, or where there is no bulk what stands out of rounding */
     spectrum_leading *leading;
     long products; /* of workspaces that were outgrown */
+
+    double *proven_S;                      /* the learned part when it was proven that there are no more, row stride `room` */
+    size_t proven_outputs, proven_inputs;  /* the directions then; 0 when there is no proof */
+    double proven_margin;
 };
 
 /* ---- making and growing ---- */
@@ -61,6 +76,7 @@ static void free_arrays(outlier_basis *b)
     free(b->older);
     free(b->trial);
     free(b->work);
+    free(b->proven_S);
     spectrum_leading_free(b->leading);
 }
 
@@ -72,14 +88,16 @@ static int widen(outlier_basis *b, size_t room, dmft_error *err)
     wide.B = memory_doubles(w * w);
     wide.edge_now = memory_doubles(w * w);
     wide.edge_before = widened(b->edge_before, b->order_before, b->order_before, stride, w, w);
-    wide.vectors = widened(b->vectors, n > 0 ? b->count : 0, n, stride, b->count, w);
-    wide.older = widened(b->older, n > 0 ? b->count : 0, n, stride, b->count, w);
-    wide.trial = memory_doubles((b->count + 1) * w);
+    wide.vectors = widened(b->vectors, n > 0 ? b->tracked : 0, n, stride, b->tracked, w);
+    wide.older = widened(b->older, n > 0 ? b->tracked : 0, n, stride, b->tracked, w);
+    wide.trial = memory_doubles((b->tracked + 1) * w);
     wide.work = memory_doubles(w);
+    wide.proven_S = memory_doubles(room * room);
+    wide.proven_outputs = wide.proven_inputs = 0;
     wide.leading = NULL;
-    int whole = wide.B && wide.edge_now && wide.edge_before && wide.vectors && wide.older && wide.trial && wide.work;
+    int whole = wide.B && wide.edge_now && wide.edge_before && wide.vectors && wide.older && wide.trial && wide.work && wide.proven_S;
     int status = whole ? DMFT_OK : error_memory(err, 96.0 * (double)room * (double)room);
-    if (status == DMFT_OK) status = spectrum_leading_create(&wide.leading, w, b->count, err);
+    if (status == DMFT_OK) status = spectrum_leading_create(&wide.leading, w, b->tracked, err);
     if (status == DMFT_OK) status = outlier_pencil_widen(&wide.pencil, room, err);
     if (status != DMFT_OK) {
         free_arrays(&wide);
@@ -98,20 +116,21 @@ int outlier_basis_create(outlier_basis **out, const limit_operator *A, const lim
     outlier_pencil_init(&b->pencil, A);
     b->target = target;
     b->count = count;
+    b->tracked = count + 1;
     b->last_step = -1;
-    b->value = memory_doubles(count + 1);
-    b->at_edge = memory_doubles(count + 1);
-    b->root = memory_doubles(count);
-    b->root_older = memory_doubles(count);
-    b->z = memory_doubles(count);
-    b->escape = calloc(count, sizeof *b->escape);
+    b->value = memory_doubles(b->tracked);
+    b->at_edge = memory_doubles(b->tracked);
+    b->root = memory_doubles(b->tracked);
+    b->root_older = memory_doubles(b->tracked);
+    b->z = memory_doubles(b->tracked);
+    b->escape = calloc(b->tracked, sizeof *b->escape);
     int whole = b->value && b->at_edge && b->root && b->root_older && b->z && b->escape;
     int status = whole ? widen(b, FIRST_ROOM, err) : error_memory(err, 48.0 * (double)count);
     if (status != DMFT_OK) {
         outlier_basis_free(b);
         return status;
     }
-    for (size_t j = 0; j < count; j++) {
+    for (size_t j = 0; j < b->tracked; j++) {
         b->root[j] = b->root_older[j] = NAN;
         b->escape[j] = (struct outlier_escape){.step = -1, .time = NAN};
     }
@@ -141,7 +160,7 @@ struct outlier_escape outlier_basis_escape(const outlier_basis *b, size_t j) { r
 static void lengthen(const outlier_basis *b, double *vectors, size_t outputs, size_t inputs)
 {
     size_t had_outputs = b->pencil.outputs, had_inputs = b->pencil.inputs;
-    for (size_t j = 0; j < b->count; j++) {
+    for (size_t j = 0; j < b->tracked; j++) {
         double *x = vectors + j * stride_of(b);
         memmove(x + outputs, x + had_outputs, had_inputs * sizeof *x);
         memset(x + had_outputs, 0, (outputs - had_outputs) * sizeof *x);
@@ -180,8 +199,9 @@ static int solve(outlier_basis *b, double *B, size_t n, size_t count, size_t sta
     return spectrum_leading_solve(b->leading, apply, &dense, n, count, starts, tolerance, b->value, b->trial, dense.stride, err);
 }
 
-/* Start vectors: those of the first `count` outliers as they were heading, and the newest learned pair, where a new outlier comes from. */
-static void start_vectors(outlier_basis *b, const struct limit_view *view, size_t count)
+/* Start vectors in b->trial: those of the first `count` outliers as they were heading, and the newest learned pair, where a new one comes from.
+ * Returns their number. */
+static size_t start_vectors(outlier_basis *b, const struct limit_view *view, size_t count)
 {
     size_t n = outlier_pencil_order(&b->pencil), stride = stride_of(b);
     for (size_t j = 0; j < count; j++) {
@@ -195,6 +215,7 @@ static void start_vectors(outlier_basis *b, const struct limit_view *view, size_
     double *newest = b->trial + count * stride;
     memcpy(newest, view->c_out, b->pencil.outputs * sizeof *newest);
     memcpy(newest + b->pencil.outputs, view->c_in, b->pencil.inputs * sizeof *newest);
+    return count + 1;
 }
 
 /* Keeps the j-th eigenvector of the last solve as that of outlier j. */
@@ -232,13 +253,13 @@ static double next_point(const outlier_basis *b, struct search *k, double root, 
 /* Follows outlier k.j from lambda^2 = root. Its z and lambda^2 are left in b, nan where it sank into the bulk. */
 static int find_root(outlier_basis *b, const struct limit_view *view, struct search k, double root, dmft_error *err)
 {
-    size_t j = k.j, n = outlier_pencil_order(&b->pencil);
+    size_t j = k.j, n = outlier_pencil_order(&b->pencil), present = b->found > j + 1 ? b->found : j + 1;
+    size_t starts = start_vectors(b, view, present); /* of all, as the one behind may have come to the front */
     double tolerance = coarse;
-    start_vectors(b, view, j + 1);
     for (int iteration = 0; iteration < 200; iteration++) {
         struct outlier_scalars s = outlier_scalars_at(&b->pencil, root);
         outlier_pencil_form(&b->pencil, view, &s, b->B);
-        int status = solve(b, b->B, n, j + 1, iteration == 0 ? j + 2 : j + 1, tolerance, err);
+        int status = solve(b, b->B, n, j + 1, starts, tolerance, err);
         if (status != DMFT_OK) return status;
         double f = b->value[j] - s.z, slope = outlier_pencil_slope(&b->pencil, &s, b->trial + j * stride_of(b), b->work);
         if (f <= 0.0 && root <= k.low && !k.low_seen) return DMFT_OK; /* nothing above the edge: it sank into the bulk */
@@ -263,7 +284,7 @@ static int find_root(outlier_basis *b, const struct limit_view *view, struct sea
 static double excess(const outlier_basis *b, double value)
 {
     if (b->pencil.edge > 0.0) return value / b->pencil.edge - 1.0;
-    return value > 0.0 ? INFINITY : -1.0;
+    return value > b->bound ? INFINITY : -1.0;
 }
 
 /* Notes the escape of outlier j. Its eigenvalues at the edge, at this step and the one before, are solved for in full only here. */
@@ -283,28 +304,119 @@ static int note_escape(outlier_basis *b, size_t j, long step, dmft_error *err)
     return DMFT_OK;
 }
 
-/* Looks at the edge for outliers from number j on, and follows those that are there. An eigenvalue that lies below the edge for certain is
- * not worked on further. */
-static int find_new(outlier_basis *b, const struct limit_view *view, size_t j, long step, dmft_error *err)
+/* ---- the proof that there are no more ---- */
+
+/* Whether bound (1 - share) - B(edge) is positive definite once the `known` eigenvectors of the last solve are lifted: then B(edge) has at most
+ * `known` eigenvalues above bound (1 - share), whatever the vectors. */
+static int proven(outlier_basis *b, size_t known, double share)
 {
-    double low = outlier_edge_root(&b->pencil);
-    struct outlier_scalars s = outlier_scalars_at(&b->pencil, low);
-    size_t n = outlier_pencil_order(&b->pencil);
-    outlier_pencil_form(&b->pencil, view, &s, b->edge_now);
-    start_vectors(b, view, b->count);
-    spectrum_leading_set_floor(b->leading, b->pencil.edge);
-    int status = solve(b, b->edge_now, n, b->count, b->count + 1, coarse, err);
+    size_t n = outlier_pencil_order(&b->pencil), stride = stride_of(b);
+    double bound = b->bound * (1.0 - share);
+    for (size_t i = 0; i < n; i++) {
+        for (size_t j = i; j < n; j++) b->B[i * stride + j] = -b->edge_now[i * stride + j];
+        b->B[i * stride + i] += bound;
+    }
+    for (size_t i = 0; i < known; i++)
+        cblas_dsyr(CblasRowMajor, CblasUpper, (int)n, 2.0 * (b->at_edge[i] - bound) + b->bound, b->trial + i * stride, 1, b->B, (int)stride);
+    return LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'L', (int)n, b->B, (int)stride) == 0;
+}
+
+/* Frobenius norm of what was learned, less `from` where that is given (row stride `room`). */
+static double learned_norm(const outlier_basis *b, const struct limit_view *view, const double *from)
+{
+    const struct outlier_pencil *p = &b->pencil;
+    double sum = 0.0;
+    for (size_t i = 0; i < p->outputs; i++)
+        for (size_t j = 0; j < p->inputs; j++) {
+            double change = view->S[i * view->stride + j] - (from != NULL ? from[i * p->room + j] : 0.0);
+            sum += change * change;
+        }
+    return sqrt(p->psi * sum);
+}
+
+/* Whether the last proof still holds: by Weyl's inequality, while the learned part has changed by less than the margin. */
+static int still_proven(const outlier_basis *b, const struct limit_view *view)
+{
+    const struct outlier_pencil *p = &b->pencil;
+    if (b->proven_outputs != p->outputs || b->proven_inputs != p->inputs || p->outputs == 0) return 0;
+    return learned_norm(b, view, b->proven_S) < b->proven_margin;
+}
+
+static void note_proof(outlier_basis *b, const struct limit_view *view, double share)
+{
+    struct outlier_pencil *p = &b->pencil;
+    for (size_t i = 0; i < p->outputs; i++) memcpy(b->proven_S + i * p->room, view->S + i * view->stride, p->inputs * sizeof *b->proven_S);
+    b->proven_outputs = p->outputs;
+    b->proven_inputs = p->inputs;
+    b->proven_margin = share * p->edge;
+}
+
+/* The first `tracked` eigenpairs of B(edge) by LAPACK, in b->value and b->trial. */
+static int solve_densely(outlier_basis *b, dmft_error *err)
+{
+    int n = (int)outlier_pencil_order(&b->pencil), stride = (int)stride_of(b), got = 0;
+    int wanted = (int)b->tracked < n ? (int)b->tracked : n;
+    double *values = b->work; /* of length n */
+    lapack_int support[2 * 64];
+    memcpy(b->B, b->edge_now, (size_t)n * (size_t)stride * sizeof *b->B);
+    int info = LAPACKE_dsyevr(LAPACK_COL_MAJOR, 'V', 'I', 'L', n, b->B, stride, 0.0, 0.0, n - wanted + 1, n, 0.0, &got, values, b->trial,
+                              stride, support);
+    if (info == LAPACK_WORK_MEMORY_ERROR) return error_memory(err, 8.0 * n * 32.0);
+    if (info != 0 || got != wanted) return error_set(err, DMFT_ERROR_NUMERIC, "dsyevr found %d of %d eigenvalues (%d)", got, wanted, info);
+    for (int j = 0; j < wanted / 2; j++) cblas_dswap(n, b->trial + j * stride, 1, b->trial + (wanted - 1 - j) * stride, 1);
+    for (size_t j = 0; j < b->tracked; j++) b->value[j] = (int)j < wanted ? values[wanted - 1 - (int)j] : -INFINITY;
+    return DMFT_OK;
+}
+
+/* ---- new outliers ---- */
+
+/* Eigenvalues above the edge among those in b->at_edge. */
+static size_t above_edge(const outlier_basis *b)
+{
+    size_t n = 0;
+    while (n < b->tracked && excess(b, b->at_edge[n]) > 0.0) n++;
+    return n;
+}
+
+/* Leaves the leading eigenpairs at the edge in b->at_edge and b->trial, and the number of those above it. `changed` says whether the outliers
+ * may be others than those that were followed. An eigenvalue that lies below the edge for certain is not worked on. */
+static int look_at_edge(outlier_basis *b, const struct limit_view *view, size_t *there, int *changed, dmft_error *err)
+{
+    size_t n = outlier_pencil_order(&b->pencil), starts = start_vectors(b, view, b->found);
+    spectrum_leading_set_floor(b->leading, b->bound);
+    int status = solve(b, b->edge_now, n, b->tracked, starts, coarse, err);
     spectrum_leading_set_floor(b->leading, -INFINITY);
     if (status != DMFT_OK) return status;
-    for (size_t i = j; i < b->count && i < n; i++) keep_vector(b, i);
-    memcpy(b->at_edge, b->value, b->count * sizeof *b->at_edge);
-    for (size_t i = j; i < b->count && excess(b, b->at_edge[i]) > 0.0; i++) {
+    memcpy(b->at_edge, b->value, b->tracked * sizeof *b->at_edge);
+    *there = above_edge(b);
+    *changed = *there != b->found;
+    b->proven_outputs = 0;
+    double share = proven(b, *there, margin) ? margin : 0.0;
+    if (share > 0.0 || proven(b, *there, 0.0)) {
+        note_proof(b, view, share);
+        return DMFT_OK;
+    }
+    status = solve_densely(b, err);
+    memcpy(b->at_edge, b->value, b->tracked * sizeof *b->at_edge);
+    *there = above_edge(b);
+    *changed = 1;
+    return status;
+}
+
+/* The outliers as if none were known: all eigenvalues at the edge that lie above it, each followed from there. */
+static int find_all(outlier_basis *b, const struct limit_view *view, size_t there, long step, dmft_error *err)
+{
+    double low = outlier_edge_root(&b->pencil);
+    for (size_t i = 0; i < b->tracked && i < outlier_pencil_order(&b->pencil); i++) keep_vector(b, i);
+    for (size_t i = 0; i < b->tracked; i++) b->root[i] = b->root_older[i] = b->z[i] = NAN;
+    b->found = there;
+    int status = DMFT_OK;
+    for (size_t i = 0; i < there && status == DMFT_OK; i++) {
         struct search k = {.j = i, .low = low, .high = INFINITY, .low_seen = 1};
         status = note_escape(b, i, step, err);
         if (status == DMFT_OK) status = find_root(b, view, k, low > 0.0 ? low : outlier_root_of(&b->pencil, b->at_edge[i]), err);
-        if (status != DMFT_OK) return status;
     }
-    return DMFT_OK;
+    return status;
 }
 
 /* ---- what is asked of the first outlier ---- */
@@ -344,20 +456,35 @@ static double heading(const outlier_basis *b, size_t j)
     return ahead > outlier_edge_root(&b->pencil) ? ahead : root;
 }
 
-/* The outliers that were there at the last step, then those that may be new. */
-static int follow(outlier_basis *b, const struct limit_view *view, long step, dmft_error *err)
+/* Follows the outliers of the last step; b->found counts those that are still there. */
+static int follow(outlier_basis *b, const struct limit_view *view, dmft_error *err)
 {
     size_t j = 0;
-    for (; j < b->count && !isnan(b->root[j]); j++) {
+    for (; j < b->found; j++) {
         struct search k = {.j = j, .low = outlier_edge_root(&b->pencil), .high = INFINITY};
         double last = b->root[j];
         int status = find_root(b, view, k, heading(b, j), err);
         if (status != DMFT_OK) return status;
         b->root_older[j] = last;
-        if (isnan(b->z[j])) break;
+        if (isnan(b->z[j])) break; /* sank into the bulk, and with it all behind it */
     }
-    for (size_t i = j; i < b->count; i++) b->root[i] = b->root_older[i] = NAN;
-    return j < b->count ? find_new(b, view, j, step, err) : DMFT_OK;
+    b->found = j;
+    for (; j < b->tracked; j++) b->root[j] = b->root_older[j] = NAN;
+    return DMFT_OK;
+}
+
+static int update(outlier_basis *b, const struct limit_view *view, long step, dmft_error *err)
+{
+    size_t before = b->found, there = 0;
+    int changed = 0;
+    b->bound = b->pencil.edge > 0.0 ? b->pencil.edge : rounding * learned_norm(b, view, NULL);
+    int status = follow(b, view, err);
+    if (status != DMFT_OK) return status;
+    struct outlier_scalars s = outlier_scalars_at(&b->pencil, outlier_edge_root(&b->pencil));
+    outlier_pencil_form(&b->pencil, view, &s, b->edge_now); /* kept for the next step, too */
+    if (b->found == before && still_proven(b, view)) return DMFT_OK;
+    status = look_at_edge(b, view, &there, &changed, err);
+    return status == DMFT_OK && changed ? find_all(b, view, there, step, err) : status;
 }
 
 int outlier_basis_step(outlier_basis *b, long step, struct outlier_state *state, dmft_error *err)
@@ -365,8 +492,8 @@ int outlier_basis_step(outlier_basis *b, long step, struct outlier_state *state,
     struct limit_view view = limit_operator_view(b->pencil.A);
     int status = catch_up(b, &view, err);
     if (status != DMFT_OK) return status;
-    for (size_t j = 0; j < b->count; j++) b->z[j] = NAN;
-    status = follow(b, &view, step, err);
+    for (size_t j = 0; j < b->tracked; j++) b->z[j] = NAN;
+    status = update(b, &view, step, err);
     if (status != DMFT_OK) return status;
     double *edge = b->edge_before;
     b->edge_before = b->edge_now;

@@ -22,6 +22,8 @@ enum {
     SCRATCH = 64  /* workspace a row that dsyev likes */
 };
 
+static const double rounding = 1e-14; /* residuals of this size of the largest eigenvalue met are as good as none */
+
 struct spectrum_leading {
     size_t order, want, most; /* largest order, most pairs, most Krylov vectors */
     double *V, *W;            /* orthonormal rows v, rows B v; stride `order` */
@@ -149,9 +151,12 @@ static double residual(spectrum_leading *w, size_t j)
     return cblas_dnrm2((int)w->n, w->x, 1);
 }
 
-static int found(const spectrum_leading *w, size_t j, double size, double tolerance)
+static int found(const spectrum_leading *w, size_t j, size_t count, double size, double tolerance)
 {
-    return size <= tolerance * fabs(w->theta[j]) || w->theta[j] + size < w->floor;
+    double largest = fmax(fabs(w->theta[0]), fabs(w->theta[w->m - 1]));
+    if (size <= tolerance * fabs(w->theta[j]) || size <= rounding * largest) return 1;
+    /* What the start vectors hardly saw shows only after some products. */
+    return w->theta[j] + size < w->floor && w->m >= count * (1 + 2 * ROUNDS);
 }
 
 /* rows <- the first `keep` Ritz combinations of rows. */
@@ -191,7 +196,7 @@ static int improve(spectrum_leading *w, size_t count, double tolerance, int *inf
     if (*info != 0) return 0;
     size_t missing = 0, entered = 0;
     for (size_t j = 0; j < count && j < w->m; j++)
-        if (!found(w, j, residual(w, j), tolerance)) memcpy(w->missing + missing++ * w->order, w->x, w->n * sizeof *w->x);
+        if (!found(w, j, count, residual(w, j), tolerance)) memcpy(w->missing + missing++ * w->order, w->x, w->n * sizeof *w->x);
     if ((missing == 0 && w->m >= count) || w->m == w->n) return 1;
     if (w->m + count * ROUNDS > w->most) restart(w, count + (w->most - count) / 2);
     for (size_t j = 0; j < missing; j++) {
