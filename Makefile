@@ -16,7 +16,7 @@ INSTALL    ?= install
 
 CC        ?= cc
 OBJCOPY   ?= objcopy
-CFLAGS    ?= -O2 -g
+CFLAGS    ?= -O3 -g
 WARNINGS  := -std=c11 -Wall -Wextra -Wpedantic -Wshadow -Wconversion
 WERROR    ?= -Werror
 SANITIZE  ?=

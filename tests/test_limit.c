@@ -210,6 +210,64 @@ START_TEST(learning_adds_a_rank_one_term)
 }
 END_TEST
 
+/* (B2) from what the operator shows: W phi = sum_j c_j y_j + F S c, W^T g = sum_i c_i x_i + psi E S^T c, by plain loops into `expected`. */
+static void expect_push(const struct limit_view *v, const limit_rows *phi, double *expected)
+{
+    memset(expected, 0, v->Y->space->axes * sizeof *expected);
+    for (size_t j = 0; j < v->E->count; j++) {
+        double c = inner(v->E, j, phi, 0);
+        for (size_t k = 0; k < v->Y->space->axes; k++) {
+            expected[k] += c * v->Y->x[j * v->Y->space->stride + k];
+            for (size_t i = 0; i < v->F->count; i++) expected[k] += c * v->S[i * v->stride + j] * v->F->x[i * v->F->space->stride + k];
+        }
+    }
+}
+
+static void expect_pull(const struct limit_view *v, const limit_rows *g, double *expected)
+{
+    memset(expected, 0, v->X->space->axes * sizeof *expected);
+    for (size_t i = 0; i < v->F->count; i++) {
+        double c = inner(v->F, i, g, 0);
+        for (size_t k = 0; k < v->X->space->axes; k++) {
+            expected[k] += c * v->X->x[i * v->X->space->stride + k];
+            for (size_t j = 0; j < v->E->count; j++)
+                expected[k] += c * v->psi * v->S[i * v->stride + j] * v->E->x[j * v->E->space->stride + k];
+        }
+    }
+}
+
+static void check_field(const limit_rows *field, const double *expected, const char *what, int round)
+{
+    double size = sqrt(limit_dot(field, field));
+    for (size_t k = 0; k < field->space->axes; k++)
+        ck_assert_msg(fabs(field->x[k] - expected[k]) <= 1e-12 * size, "%s in round %d, axis %zu: %.15g, by (B2) %.15g", what, round, k,
+                      field->x[k], expected[k]);
+}
+
+/* The answers and what is shown for level 2 tell the same matrix after every update, across all growths. */
+START_TEST(answers_are_those_of_B2)
+{
+    static const double trained_psi[] = {0.4, 2.385}, trained_variance[] = {0.7, 0.0};
+    struct fixture f;
+    open_fixture(&f, trained_variance[_i / 2], trained_psi[_i % 2]);
+    train(&f, 1, 0.3, 0.05);
+    for (int round = 1; round < 80; round++) {
+        double expected[1024];
+        round_of_training(&f, 0.3, round % 2 == 0 ? -0.04 : 0.05);
+        reserve(&f);
+        ck_assert_uint_lt(f.in.stride + f.out.stride, 1024);
+        limit_pull(f.A, &f.g, &f.mixed_in);
+        limit_push(f.A, &f.phi, &f.mixed_out);
+        struct limit_view v = limit_operator_view(f.A);
+        expect_push(&v, &f.phi, expected);
+        check_field(&f.mixed_out, expected, "W phi", round);
+        expect_pull(&v, &f.g, expected);
+        check_field(&f.mixed_in, expected, "W^T g", round);
+    }
+    close_fixture(&f);
+}
+END_TEST
+
 /* ---- growth ---- */
 
 /* Bit by bit: the first `rows` rows, `axes` coordinates each. */
@@ -574,6 +632,7 @@ Suite *suite_limit(void)
     tcase_add_loop_test(basis, directions_stay_orthonormal_and_answers_consistent, 0, SETTINGS);
     tcase_add_loop_test(basis, push_and_pull_are_adjoint, 0, SETTINGS);
     tcase_add_test(basis, learning_adds_a_rank_one_term);
+    tcase_add_loop_test(basis, answers_are_those_of_B2, 0, 4);
     tcase_add_test(basis, growth_keeps_every_bit);
     tcase_add_test(basis, growth_keeps_the_coefficients);
     tcase_add_test(basis, a_renewed_operator_is_another_matrix);
