@@ -31,6 +31,10 @@ CHECK_LIBS = $(eval CHECK_LIBS := $$(shell $(PKG_CONFIG) --libs check))$(CHECK_L
 
 DEFINES   := -D_POSIX_C_SOURCE=200809L
 COMPILE    = $(CC) $(WARNINGS) $(WERROR) $(DEFINES) -pthread -fPIC -fvisibility=hidden -Iinclude -Ilib -I$(BUILD) $(PKG_CFLAGS) $(CFLAGS) $(SANITIZE) -MMD -MP
+# One short line a step; `make V=1` shows the commands.
+V         ?= 0
+Q         := $(if $(filter 0,$(V)),@,)
+say        = $(if $(filter 0,$(V)),@echo '  $(1)',)
 LINK       = $(CC) -pthread $(CFLAGS) $(SANITIZE) $(LDFLAGS)
 
 LIB_SRC   := $(sort $(wildcard lib/*/*.c))
@@ -51,26 +55,30 @@ all: $(LIBA) $(LIBSO) $(BIN)  ## build the library and the program
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(COMPILE) -c $< -o $@
+	$(call say,CC $<)
+	$(Q)$(COMPILE) -c $< -o $@
 
 # One relocatable object with the internal names made local: the archive shows dmft_* alone.
 $(LIBA): $(LIB_OBJ)
 	@mkdir -p $(@D)
-	$(LD) -r -o $(BUILD)/lib/dmft.o $^
-	$(OBJCOPY) --localize-hidden $(BUILD)/lib/dmft.o
-	rm -f $@
-	$(AR) rcs $@ $(BUILD)/lib/dmft.o
+	$(call say,AR $@)
+	$(Q)$(LD) -r -o $(BUILD)/lib/dmft.o $^
+	$(Q)$(OBJCOPY) --localize-hidden $(BUILD)/lib/dmft.o
+	$(Q)rm -f $@
+	$(Q)$(AR) rcs $@ $(BUILD)/lib/dmft.o
 
 $(LIBSO): $(LIB_OBJ)
 	@mkdir -p $(@D)
-	$(LINK) -shared -Wl,-soname,libdmft.so.$(SOVERSION) -Wl,-z,defs -o $@ $^ $(PKG_LIBS) -lm
-	ln -sf libdmft.so.$(VERSION) $(BUILD)/lib/libdmft.so.$(SOVERSION)
-	ln -sf libdmft.so.$(SOVERSION) $(BUILD)/lib/libdmft.so
+	$(call say,LINK $@)
+	$(Q)$(LINK) -shared -Wl,-soname,libdmft.so.$(SOVERSION) -Wl,-z,defs -o $@ $^ $(PKG_LIBS) -lm
+	$(Q)ln -sf libdmft.so.$(VERSION) $(BUILD)/lib/libdmft.so.$(SOVERSION)
+	$(Q)ln -sf libdmft.so.$(SOVERSION) $(BUILD)/lib/libdmft.so
 
 # The program is linked from the objects: it shares small helpers (text, files, tables) that the library does not export.
 $(BIN): $(BIN_OBJ) $(LIB_OBJ)
 	@mkdir -p $(@D)
-	$(LINK) -o $@ $^ $(PKG_LIBS) -lm
+	$(call say,LINK $@)
+	$(Q)$(LINK) -o $@ $^ $(PKG_LIBS) -lm
 
 -include $(LIB_OBJ:.o=.d) $(BIN_OBJ:.o=.d) $(TEST_OBJ:.o=.d) $(BENCH_OBJ:.o=.d)
 
@@ -113,11 +121,13 @@ check-run: tests
 
 $(TESTS): $(filter-out $(BUILD)/tests/agreement.o,$(TEST_OBJ)) $(LIB_OBJ)
 	@mkdir -p $(@D)
-	$(LINK) -o $@ $^ $(PKG_LIBS) $(CHECK_LIBS) -lm
+	$(call say,LINK $@)
+	$(Q)$(LINK) -o $@ $^ $(PKG_LIBS) $(CHECK_LIBS) -lm
 
 $(AGREEMENT): $(BUILD)/tests/agreement.o $(LIBA)
 	@mkdir -p $(@D)
-	$(LINK) -o $@ $^ $(PKG_LIBS) -lm
+	$(call say,LINK $@)
+	$(Q)$(LINK) -o $@ $^ $(PKG_LIBS) -lm
 
 .PHONY: agreement
 agreement: tests  ## theory against 64 networks at D = 200 and 800, six configurations
@@ -140,7 +150,8 @@ bench: all $(BUILD)/bench/bench  ## time level 1 and level 2 against dgemm; JSON
 
 $(BUILD)/bench/bench: $(BENCH_OBJ) $(LIBA)
 	@mkdir -p $(@D)
-	$(LINK) -o $@ $^ $(PKG_LIBS) -lm
+	$(call say,LINK $@)
+	$(Q)$(LINK) -o $@ $^ $(PKG_LIBS) -lm
 
 .PHONY: lint
 lint:  ## which room includes which, equation tags, comments of the public header
