@@ -28,7 +28,8 @@ ok $? "the example runs"
 grep -q '^A_1' "$build/outliers.txt"
 ok $? "the example prints outliers"
 # shellcheck disable=SC2046
-cc -std=c11 examples/outliers.c -o "$build/outliers-static" $(pkg-config --cflags dmft) "$prefix/lib/libdmft.a" $(pkg-config --static --libs-only-l dmft | sed 's/-ldmft//')
+cc -std=c11 examples/outliers.c -o "$build/outliers-static" $(pkg-config --cflags dmft) "$prefix/lib/libdmft.a" \
+    $(pkg-config --libs $(pkg-config --print-requires-private dmft)) -lm -pthread
 ok $? "the example compiles against the static library"
 "$build/outliers-static" examples/demo.yaml | cmp -s - "$build/outliers.txt"
 ok $? "both print the same"

@@ -263,15 +263,16 @@ static int find_root(outlier_basis *b, const struct limit_view *view, struct sea
         if (status != DMFT_OK) return status;
         double f = b->value[j] - s.z, slope = outlier_pencil_slope(&b->pencil, &s, b->trial + j * stride_of(b), b->work);
         if (f <= 0.0 && root <= k.low && !k.low_seen) return DMFT_OK; /* nothing above the edge: it sank into the bulk */
-        double next = next_point(b, &k, root, f, slope - s.dz), change = fabs(next - root);
-        if (tolerance == fine && change <= settled * root) {
-            b->root[j] = next;
-            b->z[j] = outlier_scalars_at(&b->pencil, next).z;
+        double newton = -f / (slope - s.dz);
+        if (tolerance == fine && fabs(newton) <= settled * root) { /* even across a bracket that was found by coarse values */
+            b->root[j] = root + newton;
+            b->z[j] = outlier_scalars_at(&b->pencil, b->root[j]).z;
             if (j == 0) b->norm2 = 1.0 - slope / s.dz;
             keep_vector(b, j);
             return DMFT_OK;
         }
-        if (change <= sqrt(settled) * root) tolerance = fine; /* the next point will do */
+        double next = next_point(b, &k, root, f, slope - s.dz);
+        if (fabs(next - root) <= sqrt(settled) * root) tolerance = fine; /* the next point will do */
         root = next;
     }
     return error_set(err, DMFT_ERROR_NUMERIC, "outlier %zu did not converge near z = %.12g (edge %.12g)", j + 1,
