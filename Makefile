@@ -137,7 +137,7 @@ agreement: tests  ## theory against 64 networks at D = 200 and 800, six configur
 asan:  ## all tests under AddressSanitizer and UBSan
 	$(MAKE) BUILD=$(BUILD)/asan SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer" tests
 	$(TEST_ENV) DMFT_BUILD=$(abspath $(BUILD)/asan) CK_FORK=no $(BUILD)/asan/tests/run
-	sh tests/test_program.sh $(BUILD)/asan/bin/dmft
+	bash tests/test_program.sh $(BUILD)/asan/bin/dmft
 
 .PHONY: valgrind
 valgrind: tests  ## all unit tests under valgrind
