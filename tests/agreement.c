@@ -48,10 +48,10 @@ static const struct configuration configurations[] = {
           "outliers: {count: 2, every: 3}\n",
      2},
     {"muP, L = 2, one pass, no noise",
-     HEAD "{depth: 2, width_ratio: 0.5, parameterization: mup, gamma0: 4, weight_variance: 0.4}\n"
+     HEAD "{depth: 2, width_ratio: 1.5, parameterization: mup, gamma0: 4, weight_variance: 0.4}\n"
           "data: {sample_ratio: 1.0, label_noise: 0.0, batch: online}\n"
-          "training: {learning_rate: 0.02, steps: 31}\n"
-          "outliers: {count: 2, every: 3}\n",
+          "training: {learning_rate: 0.02, steps: 21}\n"
+          "outliers: {count: 2, every: 2}\n",
      2},
     {"muP, L = 3, full batch, noise",
      HEAD "{depth: 3, width_ratio: 1.5, parameterization: mup, gamma0: 2.4, weight_variance: 0.5}\n"

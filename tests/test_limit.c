@@ -244,16 +244,17 @@ static void check_field(const limit_rows *field, const double *expected, const c
                       field->x[k], expected[k]);
 }
 
-/* The answers and what is shown for level 2 tell the same matrix after every update, across all growths. */
+/* The answers and what is shown for level 2 tell the same matrix after any number of updates, across all growths. */
 START_TEST(answers_are_those_of_B2)
 {
     static const double trained_psi[] = {0.4, 2.385}, trained_variance[] = {0.7, 0.0};
     struct fixture f;
     open_fixture(&f, trained_variance[_i / 2], trained_psi[_i % 2]);
     train(&f, 1, 0.3, 0.05);
-    for (int round = 1; round < 80; round++) {
+    for (int round = 1; round < 130; round++) {
         double expected[1024];
         round_of_training(&f, 0.3, round % 2 == 0 ? -0.04 : 0.05);
+        if (round > 20 && round % 9 != 0) continue;
         reserve(&f);
         ck_assert_uint_lt(f.in.stride + f.out.stride, 1024);
         limit_pull(f.A, &f.g, &f.mixed_in);

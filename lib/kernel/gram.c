@@ -21,23 +21,16 @@ static void mirror_block(double *C, size_t stride, size_t row, size_t rows, size
     }
 }
 
-void kernel_gram(double *data, size_t steps, size_t length, size_t stride, double *scratch)
+void kernel_gram(const double *H, size_t steps, size_t length, size_t stride, double *C, size_t C_stride)
 {
-    for (size_t t = 0; t < steps; t++) memcpy(scratch + t * length, data + t * stride, length * sizeof *data);
-    if (length == 0) {
-        for (size_t t = 0; t < steps; t++) memset(data + t * stride, 0, steps * sizeof *data);
-        return;
-    }
-    cblas_dsyrk(CblasRowMajor, CblasLower, CblasNoTrans, (int)steps, (int)length, 1.0, scratch, (int)length, 0.0, data, (int)stride);
+    if (length == 0) return;
+    /* beta = 1, as C is zero: fresh pages are then first touched by BLAS's threads, not by one that clears them once more. */
+    cblas_dsyrk(CblasRowMajor, CblasLower, CblasNoTrans, (int)steps, (int)length, 1.0, H, (int)stride, 1.0, C, (int)C_stride);
     for (size_t t = 0; t < steps; t += BLOCK)
-        for (size_t s = 0; s <= t; s += BLOCK) mirror_block(data, stride, t, least(BLOCK, steps - t), s, least(BLOCK, steps - s));
+        for (size_t s = 0; s <= t; s += BLOCK) mirror_block(C, C_stride, t, least(BLOCK, steps - t), s, least(BLOCK, steps - s));
 }
 
-void kernel_gram_diagonal(double *data, size_t steps, size_t length, size_t stride)
+void kernel_gram_diagonal(const double *H, size_t steps, size_t length, size_t stride, double *C, size_t C_stride)
 {
-    for (size_t t = 0; t < steps; t++) {
-        double *row = data + t * stride, size = cblas_ddot((int)length, row, 1, row, 1);
-        memset(row, 0, steps * sizeof *row);
-        row[t] = size;
-    }
+    for (size_t t = 0; t < steps; t++) C[t * C_stride + t] = cblas_ddot((int)length, H + t * stride, 1, H + t * stride, 1);
 }

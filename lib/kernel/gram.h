@@ -4,11 +4,11 @@
 
 #include <stddef.h>
 
-/* Replaces the history H (row t: `length` coordinates at data + t * stride) by the kernel C(t,s) = <H_t, H_s>, t, s < steps, with the same
- * stride >= steps. `scratch` has room for steps x length doubles. steps^2 x length multiply-adds (one triangle, then mirrored). */
-void kernel_gram(double *data, size_t steps, size_t length, size_t stride, double *scratch);
+/* C(t,s) = <H_t, H_s> for t, s < steps, from the history H (row t: `length` coordinates at H + t * stride). C has row stride C_stride and is
+ * zero on entry. steps^2 x length/2 multiply-adds, then the other triangle is copied: C is symmetric to the bit. */
+void kernel_gram(const double *H, size_t steps, size_t length, size_t stride, double *C, size_t C_stride);
 
 /* The same where different steps are independent: C(t,t) = |H_t|^2, zero elsewhere. */
-void kernel_gram_diagonal(double *data, size_t steps, size_t length, size_t stride);
+void kernel_gram_diagonal(const double *H, size_t steps, size_t length, size_t stride, double *C, size_t C_stride);
 
 #endif

@@ -1,8 +1,7 @@
 /* The solver: steps a model of level 1, records its series and histories, follows the outliers (level 2), assembles the kernels.
  *
  * With k directions a side and d axes a space, T steps and m matrices cost O(T m k d) for level 1, some 20 (2k)^2 a recorded step and
- * outlier for level 2, and T^2 d a kernel when kernels are stored. Memory: O(m k d), and with kernels T x max(T, d) doubles each (the
- * history of a field lives in the storage of its kernel) plus T d of scratch.
+ * outlier for level 2, and T^2 k/2 a kernel when kernels are stored. Memory: O(m k d), and with kernels T^2 doubles each and T k of history.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -26,9 +25,11 @@ struct followed {
     double bulk_edge;
 };
 
+/* What is kept of an observable for its kernel. */
 struct history {
-    double *data; /* steps rows of `stride` coordinates */
+    double *data;          /* steps rows of `stride` coordinates */
     size_t stride, length; /* of the rows; of the last one in use */
+    double *kernel;        /* steps x steps, not touched before it is assembled */
 };
 
 struct dmft_solver {
@@ -74,7 +75,7 @@ static double seconds_since(const struct timespec *begin)
 /* ---- what a run will need ---- */
 
 /* Counts numbers as the parts below take them: operators (six sets of vectors, S), pencils (Gram matrices, three pencils of twice the order, Krylov
- * space), series, and with kernels their storage and one history of scratch. */
+ * space), series, and with kernels their storage and one history. */
 dmft_estimate dmft_solve_estimate(const dmft_problem *p)
 {
     const struct model *model = find_model(p->model);
@@ -86,8 +87,7 @@ dmft_estimate dmft_solve_estimate(const dmft_problem *p)
     numbers += T * (kernels + 3.0 + L * (outliers + 4.0));
     double products = T * operators * (8.0 * k * d + k * k) + recorded * L * outliers * 25.0 * 4.0 * k * k;
     if (p->store_kernels) {
-        double wide = p->batch == BATCH_ONLINE ? d : T; /* the history of v is kept in axes, see lib/model/deep_linear.c */
-        numbers += T * ((kernels - 1.0) * T + wide + (p->batch == BATCH_ONLINE ? d : k));
+        numbers += T * (kernels * T + k); /* all kernels and the last history */
         products += kernels * T * T * k / 2.0;
     }
     return (dmft_estimate){.bytes = sizeof(double) * numbers, .operations = 2.0 * products};
@@ -140,21 +140,21 @@ static int follow_matrices(struct dmft_solver *s, dmft_error *err)
     return status;
 }
 
-/* The storage of the kernels, which hold the histories until they are assembled. */
 static int make_histories(struct dmft_solver *s, const dmft_problem *p, dmft_error *err)
 {
     if (!p->store_kernels) return DMFT_OK;
     s->history = calloc(s->observables, sizeof *s->history);
     if (s->history == NULL) return error_memory(err, 16.0 * (double)s->observables);
+    size_t T = (size_t)s->steps;
     double directions, axes;
     s->model->expect(p, &directions, &axes);
     for (size_t i = 0; i < s->observables; i++) {
         struct history *h = &s->history[i];
         const struct model_observable *o = &s->observable[i];
-        h->stride = (size_t)s->steps;
-        if (o->kept == MODEL_OF_FIELD && !o->fresh) h->stride = (size_t)fmax((double)s->steps, axes);
-        h->data = memory_doubles_large((size_t)s->steps * h->stride);
-        if (h->data == NULL) return error_memory(err, 8.0 * (double)s->steps * (double)h->stride);
+        h->stride = 1 + (size_t)(o->fresh ? 2.0 : o->kept == MODEL_OF_FIELD ? axes : directions);
+        h->data = memory_doubles(T * h->stride);
+        h->kernel = memory_doubles_large(T * T);
+        if (h->data == NULL || h->kernel == NULL) return error_memory(err, 8.0 * (double)T * (double)(T + h->stride));
     }
     return DMFT_OK;
 }
@@ -213,7 +213,10 @@ void dmft_solver_free(dmft_solver *s)
         outlier_basis_free(s->followed[l].basis);
         free(s->followed[l].z);
     }
-    for (size_t i = 0; s->history != NULL && i < s->observables; i++) free(s->history[i].data);
+    for (size_t i = 0; s->history != NULL && i < s->observables; i++) {
+        free(s->history[i].data);
+        free(s->history[i].kernel);
+    }
     if (s->model != NULL) s->model->free(s->state);
     dmft_trajectory_free(s->result);
     free(s->history);
@@ -333,24 +336,21 @@ long dmft_solver_done(const dmft_solver *s) { return s->done; }
 
 /* ---- the result ---- */
 
+/* One kernel at a time; its history goes before the next, so that memory peaks at all kernels and one history. */
 static int assemble_kernels(struct dmft_solver *s, dmft_error *err)
 {
-    if (s->history == NULL) return DMFT_OK;
-    size_t length = 0, steps = (size_t)s->done;
-    for (size_t i = 0; i < s->observables; i++)
-        if (s->history[i].length > length) length = s->history[i].length;
-    double *scratch = memory_doubles(steps * length);
-    if (scratch == NULL) return error_memory(err, 8.0 * (double)steps * (double)length);
+    size_t done = (size_t)s->done, stride = (size_t)s->steps;
     int status = DMFT_OK;
-    for (size_t i = 0; i < s->observables && status == DMFT_OK; i++) {
+    for (size_t i = 0; s->history != NULL && i < s->observables && status == DMFT_OK; i++) {
         const struct model_observable *o = &s->observable[i];
         struct history *h = &s->history[i];
-        if (o->fresh) kernel_gram_diagonal(h->data, steps, h->length, h->stride);
-        else kernel_gram(h->data, steps, h->length, h->stride, scratch);
-        status = trajectory_add_kernel(s->result, o->name, steps, h->stride, h->data, err);
-        if (status == DMFT_OK) h->data = NULL; /* the result owns it now */
+        if (o->fresh) kernel_gram_diagonal(h->data, done, h->length, h->stride, h->kernel, stride);
+        else kernel_gram(h->data, done, h->length, h->stride, h->kernel, stride);
+        free(h->data);
+        h->data = NULL;
+        status = trajectory_add_kernel(s->result, o->name, done, stride, h->kernel, err);
+        if (status == DMFT_OK) h->kernel = NULL; /* the result owns it now */
     }
-    free(scratch);
     return status;
 }
 
