@@ -3,6 +3,8 @@
  * A look-up walks the table: some eighty rows, and a configuration has a few dozen keys. */
 #include "io/settings.h"
 
+#include "base/text.h"
+
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -99,25 +101,6 @@ enum settings_path settings_path(const char *path)
     return found;
 }
 
-/* Fewest insertions, deletions and changes that turn a into b; characters past LONGEST are left out. */
-enum { LONGEST = 64 };
-static size_t edit_distance(const char *a, const char *b)
-{
-    size_t n = strnlen(a, LONGEST), m = strnlen(b, LONGEST), best[LONGEST + 1];
-    for (size_t j = 0; j <= m; j++) best[j] = j;
-    for (size_t i = 1; i <= n; i++) {
-        size_t diagonal = best[0];
-        best[0] = i;
-        for (size_t j = 1; j <= m; j++) {
-            size_t change = diagonal + (a[i - 1] != b[j - 1]);
-            size_t gap = 1 + (best[j] < best[j - 1] ? best[j] : best[j - 1]);
-            diagonal = best[j];
-            best[j] = change < gap ? change : gap;
-        }
-    }
-    return best[m];
-}
-
 static const char *last_name(const char *key)
 {
     const char *dot = strrchr(key, '.');
@@ -127,7 +110,8 @@ static const char *last_name(const char *key)
 /* Of two keys, or of their last names in different sections. */
 static size_t key_distance(const char *key, const char *known)
 {
-    size_t whole = edit_distance(key, known), last = 1 + edit_distance(last_name(key), last_name(known));
+    const char *name = last_name(key);
+    size_t whole = text_distance(key, strlen(key), known), last = 1 + text_distance(name, strlen(name), last_name(known));
     return whole < last ? whole : last;
 }
 
