@@ -181,7 +181,7 @@ int settings_word_index(const struct setting *row, const char *word, int nearest
     size_t least = nearest ? SIZE_MAX : 1;
     int found = -1;
     for (size_t i = 0; settings_word(row, i, known) != WORD_NONE; i++) {
-        size_t distance = edit_distance(word, known);
+        size_t distance = text_distance(word, strlen(word), known);
         if (distance >= least) continue;
         least = distance;
         found = (int)i;
