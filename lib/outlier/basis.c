@@ -27,7 +27,7 @@ enum { FIRST_ROOM = 16 };
 /* |B x - value x|/value. An eigenvalue is right to its square over the gap, an eigenvector (the overlaps) to itself over the gap. */
 static const double coarse = 1e-6, fine = 1e-10;
 /* A relative change of lambda^2 by Newton's method; the error left is about its square. */
-static const double settled = 1e-7;
+static const double settled = 1e-9;
 static const double rounding = 1e-12; /* of the learned part: below it no singular value is told from 0 where there is no bulk */
 static const double margin = 0.01; /* of the edge, in the proof that there are no more outliers */
 
