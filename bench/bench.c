@@ -111,11 +111,12 @@ static double dgemm_seconds(long order)
 
 static void print_directions(const dmft_trajectory *run)
 {
-    for (int l = 0; l < DEPTH; l++) {
+    static const char *const names[] = {"X", "A0", "A1"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char in[48], out[48];
-        (void)snprintf(in, sizeof in, "directions_A%d_in", l);
-        (void)snprintf(out, sizeof out, "directions_A%d_out", l);
-        printf("\"A%d\": [%.0f, %.0f]%s", l, dmft_trajectory_number(run, in), dmft_trajectory_number(run, out), l + 1 < DEPTH ? ", " : "");
+        (void)snprintf(in, sizeof in, "directions_%s_in", names[i]);
+        (void)snprintf(out, sizeof out, "directions_%s_out", names[i]);
+        printf("%s\"%s\": [%.0f, %.0f]", i > 0 ? ", " : "", names[i], dmft_trajectory_number(run, in), dmft_trajectory_number(run, out));
     }
 }
 

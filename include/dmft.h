@@ -216,7 +216,7 @@ DMFT_FALLIBLE int dmft_solver_create(dmft_solver **out, const dmft_problem *prob
 
 /** One step: kernels, then the outliers where they are due (`outliers.every`), then the update of the weights. Past the last step, or
  *  after a divergence, it does nothing. Returns 0, DMFT_DIVERGED (this step was not recorded), or DMFT_ERROR_MEMORY,
- *  DMFT_ERROR_MEMORY_LIMIT, DMFT_ERROR_NUMERIC. */
+ *  DMFT_ERROR_NUMERIC. */
 DMFT_FALLIBLE int dmft_solver_step(dmft_solver *solver, dmft_error *err);
 
 /** Number of steps that are recorded. */

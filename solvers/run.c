@@ -156,7 +156,7 @@ static void print_summary(const struct run *r, const dmft_trajectory *result, do
     (void)fprintf(stderr, "wrote %s: %zu steps in %s", r->output, dmft_trajectory_rows(result), text);
     if (!isnan(dmft_trajectory_number(result, "seeds"))) (void)fprintf(stderr, ", %.0f networks", dmft_trajectory_number(result, "seeds"));
     (void)fputc('\n', stderr);
-    if (!isnan(dmft_trajectory_number(result, "directions_A0_in"))) {
+    if (!isnan(dmft_trajectory_number(result, "directions_X_in"))) {
         (void)fputs("directions: ", stderr);
         print_numbers(stderr, result, "directions_");
         (void)fputc('\n', stderr);

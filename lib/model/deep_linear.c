@@ -211,6 +211,12 @@ static size_t matrices(void *state, const struct model_matrix **list)
     return (size_t)n->depth;
 }
 
+static const limit_operator *data(void *state)
+{
+    const struct deep_linear *n = state;
+    return n->data;
+}
+
 /* Full-batch histories are smooth in time, so that the number of directions grows with its logarithm: between 76 and 346 were measured at
  * T = 240 .. 4096 in problems with eta T from 5 to 200, around 14 log2(T). Fresh data open a direction every step. */
 static void expect(const struct dmft_problem *p, double *directions, double *axes)
@@ -228,4 +234,5 @@ const struct model model_deep_linear = {.name = "deep_linear",
                                         .update = update,
                                         .observables = observables,
                                         .matrices = matrices,
+                                        .data = data,
                                         .expect = expect};

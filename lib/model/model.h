@@ -35,6 +35,7 @@ struct model {
     void (*update)(void *state);                  /* one step of learning */
     size_t (*observables)(void *state, const struct model_observable **list);
     size_t (*matrices)(void *state, const struct model_matrix **list); /* A_0, A_1, .. */
+    const limit_operator *(*data)(void *state);   /* the matrix of inputs, X; only its directions are reported */
     /* What dmft_solve_estimate goes by: directions a side of one operator after all steps, and axes of one space. */
     void (*expect)(const struct dmft_problem *problem, double *directions, double *axes);
 };

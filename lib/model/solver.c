@@ -4,6 +4,7 @@
  * outlier for level 2, and T^2 k/2 a kernel when kernels are stored. Memory: O(m k d), and with kernels T^2 doubles each and T k of history.
  */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -354,20 +355,35 @@ static int assemble_kernels(struct dmft_solver *s, dmft_error *err)
     return status;
 }
 
+/* The directions that an operator met on either side. */
+static int add_directions(struct dmft_solver *s, const char *name, const limit_operator *A, dmft_error *err)
+{
+    int status = trajectory_set_number(s->result, (double)limit_operator_inputs(A), err, "directions_%s_in", name);
+    if (status != DMFT_OK) return status;
+    return trajectory_set_number(s->result, (double)limit_operator_outputs(A), err, "directions_%s_out", name);
+}
+
+static int add_escapes(struct dmft_solver *s, size_t l, dmft_error *err)
+{
+    int status = DMFT_OK;
+    for (size_t j = 0; j < s->outliers && status == DMFT_OK; j++) {
+        struct outlier_escape escape = outlier_basis_escape(s->followed[l].basis, j);
+        if (escape.step < 0) continue;
+        status = trajectory_set_number(s->result, (double)escape.step, err, "A%zu_escape_step%zu", l, j + 1);
+        if (status == DMFT_OK) status = trajectory_set_number(s->result, escape.time, err, "A%zu_escape_time%zu", l, j + 1);
+    }
+    return status;
+}
+
 static int add_numbers(struct dmft_solver *s, dmft_error *err)
 {
     int status = trajectory_set_number(s->result, s->label_noise, err, "label_noise");
+    if (status == DMFT_OK) status = add_directions(s, "X", s->model->data(s->state), err);
     for (size_t l = 0; l < s->matrices && status == DMFT_OK; l++) {
-        const struct followed *f = &s->followed[l];
-        status = trajectory_set_number(s->result, (double)limit_operator_inputs(s->matrix[l].A), err, "directions_A%zu_in", l);
-        if (status == DMFT_OK)
-            status = trajectory_set_number(s->result, (double)limit_operator_outputs(s->matrix[l].A), err, "directions_A%zu_out", l);
-        for (size_t j = 0; j < s->outliers && status == DMFT_OK; j++) {
-            struct outlier_escape escape = outlier_basis_escape(f->basis, j);
-            if (escape.step < 0) continue;
-            status = trajectory_set_number(s->result, (double)escape.step, err, "A%zu_escape_step%zu", l, j + 1);
-            if (status == DMFT_OK) status = trajectory_set_number(s->result, escape.time, err, "A%zu_escape_time%zu", l, j + 1);
-        }
+        char name[MODEL_NAME_BYTES];
+        (void)snprintf(name, sizeof name, "A%u", (unsigned)l);
+        status = add_directions(s, name, s->matrix[l].A, err);
+        if (status == DMFT_OK) status = add_escapes(s, l, err);
     }
     if (status == DMFT_OK) status = trajectory_set_number(s->result, s->outlier_seconds, err, "outlier_seconds");
     return status == DMFT_OK ? trajectory_set_number(s->result, seconds_since(&s->begin), err, "seconds") : status;
