@@ -58,6 +58,15 @@ $(BUILD)/%.o: %.c
 	$(call say,CC $<)
 	$(Q)$(COMPILE) -c $< -o $@
 
+# The state of the checkout goes into result files; the file changes only when that does.
+$(BUILD)/git.h: FORCE
+	@mkdir -p $(@D)
+	@printf '#define DMFT_GIT "%s"\n' "$$(git describe --always --dirty 2> /dev/null)" > $@.new
+	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+$(BUILD)/solvers/run.o: $(BUILD)/git.h
+.PHONY: FORCE
+FORCE:
+
 # One relocatable object with the internal names made local: the archive shows dmft_* alone.
 $(LIBA): $(LIB_OBJ)
 	@mkdir -p $(@D)

@@ -13,15 +13,11 @@
 
 #include "base/file.h"
 #include "blas.h"
+#include "git.h" /* made by the Makefile: DMFT_GIT, the state of the checkout */
 #include "io/outline.h"
 #include "io/print.h"
 #include "program.h"
 #include "progress.h"
-
-/* `git describe` of the sources, when the build knows it. */
-#ifndef DMFT_GIT
-#define DMFT_GIT ""
-#endif
 
 enum { MOST_THREADS = 1024 };
 

@@ -403,17 +403,28 @@ int dmft_solver_finish(dmft_solver *s, dmft_trajectory **out, dmft_error *err)
     return outcome;
 }
 
+/* Tells the caller how far the run is; DMFT_STOPPED when it wants no more of it. */
+static int report(const struct dmft_solver *s, const char *what, dmft_error *err)
+{
+    struct dmft_progress progress = {.what = what, .done = s->done, .total = s->steps, .residual = s->growth};
+    if (s->options.progress == NULL || s->options.progress(s->options.user, &progress) == 0) return DMFT_OK;
+    return error_set(err, DMFT_STOPPED, "stopped at step %ld of %ld", s->done, s->steps);
+}
+
 int dmft_solve(const dmft_problem *p, const dmft_run_options *options, dmft_trajectory **out, dmft_error *err)
 {
     dmft_solver *s = NULL;
     int status = dmft_solver_create(&s, p, options, err);
     while (status == DMFT_OK && s->done < s->steps) {
-        struct dmft_progress progress = {.what = "steps", .done = s->done, .total = s->steps, .residual = s->growth};
-        if (s->options.progress != NULL && s->options.progress(s->options.user, &progress) != 0)
-            status = error_set(err, DMFT_STOPPED, "stopped at step %ld of %ld", s->done, s->steps);
-        else status = dmft_solver_step(s, err);
+        status = report(s, "steps", err);
+        if (status == DMFT_OK) status = dmft_solver_step(s, err);
     }
-    if (status == DMFT_OK || status == DMFT_DIVERGED) status = dmft_solver_finish(s, out, err);
+    int whole = status == DMFT_OK || status == DMFT_DIVERGED;
+    if (whole && report(s, "kernels", err) == DMFT_STOPPED) {
+        whole = 0;
+        status = DMFT_STOPPED;
+    }
+    if (whole) status = dmft_solver_finish(s, out, err);
     dmft_solver_free(s);
     return status;
 }
