@@ -180,7 +180,7 @@ DMFT_API void dmft_trajectory_free(dmft_trajectory *trajectory);
 
 /** How far a run has come. */
 typedef struct dmft_progress {
-    const char *what; /**< "steps", then "kernels" once (dmft_solve); "networks" (dmft_simulate) */
+    const char *what; /**< "steps", then "kernels" once (dmft_solve); "network steps" (dmft_simulate) */
     long done, total;
     double residual; /**< the largest kernel of the last step over its first value; nan for simulations */
 } dmft_progress;

@@ -155,6 +155,9 @@ int command_compare(const options *o)
     dmft_trajectory *theory = NULL, *sample = NULL;
     int status = program_read(&theory, o->argument[0]);
     if (status == STATUS_DONE) status = program_read(&sample, o->argument[1]);
+    const char *kind = status == STATUS_DONE ? dmft_trajectory_text(theory, "kind") : NULL;
+    if (kind != NULL && strcmp(kind, "simulation") == 0)
+        status = program_error(STATUS_USAGE, "compare: %s holds samples; the theory comes first: compare THEORY.h5 SIM.h5|DATA.csv", o->argument[0]);
     if (status == STATUS_DONE) status = compare(o, theory, sample);
     dmft_trajectory_free(theory);
     dmft_trajectory_free(sample);

@@ -40,7 +40,9 @@ int command_escape(const options *o)
     dmft_trajectory *t;
     int status = program_read(&t, o->argument[0]);
     if (status != STATUS_DONE) return status;
-    if (has_outliers(t)) {
+    if (dmft_trajectory_text(t, "kind") == NULL)
+        status = program_error(STATUS_USAGE, "escape: %s is a table, which does not say when outliers escaped", o->argument[0]);
+    else if (has_outliers(t)) {
         (void)printf("%-7s %8s %14s %14s\n", "matrix", "outlier", "escape step", "escape time");
         for (int l = 0; print_matrix(t, l) > 0 || l == 0; l++) continue;
     } else

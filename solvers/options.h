@@ -37,8 +37,8 @@ enum command_id {
     X(set, 0, "KEY.SUB=VALUE", IN_RUNS, "set one setting of the configuration; may be given many times")                                  \
     X(dry_run, 0, NULL, IN_RUNS, "print memory and time that the run would take, and run nothing")                                        \
     X(memory_limit, 0, "BYTES", IN_RUNS, "refuse to take more; K, M, G for powers of 1000 (default: 3/4 of the memory)")                   \
-    X(threads, 0, "N", IN_RUNS | IN(info), "threads, of BLAS or of networks at a time (default: all cores)")                              \
-    X(quiet, 0, NULL, IN_RUNS | IN(compare) | IN(plot), "no progress line, no summary; compare keeps its verdict (default: both)")  \
+    X(threads, 0, "N", IN_ALL, "threads, of BLAS or of networks at a time (default: all cores)")                              \
+    X(quiet, 0, NULL, IN_ALL, "no progress line, no summary; compare keeps its verdict (default: both)")  \
     X(csv, 0, NULL, IN(show), "print CSV, 12 digits (default: an aligned table)")                                                         \
     X(json, 0, NULL, IN(show), "print JSON, with settings, numbers and texts of the run")                                                 \
     X(series, 0, "A,B,C", IN(show) | IN(compare), "these series (default: the default columns)")                                          \

@@ -29,7 +29,7 @@ void progress_begin(progress *p, const char *name, int quiet)
 const char *progress_unit(const dmft_progress *now)
 {
     if (strcmp(now->what, "steps") == 0) return "step";
-    return strcmp(now->what, "networks") == 0 ? "network" : now->what;
+    return strcmp(now->what, "network steps") == 0 ? "network step" : now->what;
 }
 
 static void draw(const progress *p, const dmft_progress *now, double elapsed)

@@ -153,7 +153,9 @@ static void print_summary(const struct run *r, const dmft_trajectory *result, do
     if (!isnan(dmft_trajectory_number(result, "seeds"))) (void)fprintf(stderr, ", %.0f networks", dmft_trajectory_number(result, "seeds"));
     (void)fputc('\n', stderr);
     if (!isnan(dmft_trajectory_number(result, "directions_X_in"))) {
-        (void)fputs("directions: ", stderr);
+        char tolerance[32] = "";
+        (void)outline_find(dmft_problem_text(r->problem), "tolerance", tolerance, sizeof tolerance);
+        (void)fprintf(stderr, "directions at tolerance %s: ", tolerance);
         print_numbers(stderr, result, "directions_");
         (void)fputc('\n', stderr);
     }

@@ -812,7 +812,7 @@ static int watch(void *user, const dmft_progress *p)
     struct watcher *w = user;
     w->inside++; /* a second thread here would be seen by the thread sanitizer, and most likely by this count */
     ck_assert(w->inside == 1 && p->done > w->last && p->done <= p->total && isnan(p->residual));
-    ck_assert_str_eq(p->what, "networks");
+    ck_assert_str_eq(p->what, "network steps");
     w->calls++;
     w->last = p->done;
     w->total = p->total;

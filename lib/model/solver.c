@@ -17,6 +17,8 @@
 
 static const double divergence_factor = 1e12; /* a kernel past this times max(first value, 1) has diverged */
 
+static const char handed_over[] = "this solver has handed over its result already";
+
 static const struct model *const models[] = {&model_deep_linear};
 
 /* One matrix of level 2 and where its results go. */
@@ -84,6 +86,8 @@ dmft_estimate dmft_solve_estimate(const dmft_problem *p)
     double k, d, T = (double)p->steps, L = p->depth, operators = L + 1.0, kernels = 2.0 * L + 3.0;
     double recorded = ceil(T / (double)p->outlier_every), outliers = p->outlier_count;
     model->expect(p, &k, &d);
+    k = fmax(k, 32.0); /* what is taken before the first direction is met */
+    d = fmax(d, 64.0);
     double numbers = operators * (6.0 * k * d + k * k) + L * (15.0 * k * k + 2.0 * k * (100.0 + 16.0 * outliers));
     numbers += T * (kernels + 3.0 + L * (outliers + 4.0));
     double products = T * operators * (8.0 * k * d + k * k) + recorded * L * outliers * 25.0 * 4.0 * k * k;
@@ -314,6 +318,7 @@ static int record(struct dmft_solver *s, dmft_error *err)
 
 int dmft_solver_step(dmft_solver *s, dmft_error *err)
 {
+    if (s->finished) return error_set(err, DMFT_ERROR_ARGUMENT, "%s", handed_over);
     if (s->result->diverged_at >= 0) return DMFT_DIVERGED;
     if (s->done >= s->steps) return DMFT_OK;
     int status = s->model->reserve(s->state, err);
@@ -391,7 +396,7 @@ static int add_numbers(struct dmft_solver *s, dmft_error *err)
 
 int dmft_solver_finish(dmft_solver *s, dmft_trajectory **out, dmft_error *err)
 {
-    if (s->finished) return error_set(err, DMFT_ERROR_ARGUMENT, "this solver has handed over its result already");
+    if (s->finished) return error_set(err, DMFT_ERROR_ARGUMENT, "%s", handed_over);
     trajectory_truncate(s->result, (size_t)s->done);
     int status = assemble_kernels(s, err);
     if (status == DMFT_OK) status = add_numbers(s, err);

@@ -49,7 +49,7 @@ static int report(struct ensemble *e, long steps)
     pthread_mutex_lock(&e->lock);
     e->done += steps;
     if (e->status == DMFT_OK && e->options->progress != NULL) {
-        dmft_progress p = {.what = "networks", .done = e->done, .total = e->problem->simulation.seeds * e->problem->steps, .residual = NAN};
+        dmft_progress p = {.what = "network steps", .done = e->done, .total = e->problem->simulation.seeds * e->problem->steps, .residual = NAN};
         if (e->options->progress(e->options->user, &p) != 0)
             e->status = error_set(&e->error, DMFT_STOPPED, "stopped by the caller after %ld of %ld network steps", p.done, p.total);
     }

@@ -28,7 +28,8 @@ enum { FIRST_ROOM = 16 };
 static const double coarse = 1e-6, fine = 1e-10;
 /* A relative change of lambda^2 by Newton's method; the error left is about its square. */
 static const double settled = 1e-9;
-static const double rounding = 1e-12; /* of the learned part: below it no singular value is told from 0 where there is no bulk */
+/* Of the learned part, where there is no bulk: singular values below it have lost more digits to rounding than outliers are good for. */
+static const double rounding = 1e-8;
 static const double margin = 0.01; /* of the edge, in the proof that there are no more outliers */
 
 struct outlier_basis {
@@ -236,9 +237,9 @@ struct search {
 };
 
 /* Newton's next point, kept inside the bracket; an unseen edge is looked at before the outlier is given up. */
-static double next_point(const outlier_basis *b, struct search *k, double root, double f, double df)
+static double next_point(struct search *k, double root, double f, double df)
 {
-    double next = df < 0.0 ? root - f / df : outlier_root_of(&b->pencil, b->value[k->j]);
+    double next = root - f / df;
     if (f > 0.0) {
         k->low = root;
         k->low_seen = 1;
@@ -271,7 +272,7 @@ static int find_root(outlier_basis *b, const struct limit_view *view, struct sea
             keep_vector(b, j);
             return DMFT_OK;
         }
-        double next = next_point(b, &k, root, f, slope - s.dz);
+        double next = next_point(&k, root, f, slope - s.dz);
         if (fabs(next - root) <= sqrt(settled) * root) tolerance = fine; /* the next point will do */
         root = next;
     }
@@ -281,12 +282,8 @@ static int find_root(outlier_basis *b, const struct limit_view *view, struct sea
 
 /* ---- the edge ---- */
 
-/* The largest eigenvalue at the edge over the edge, less 1 (B9). Where there is no bulk, every outlier is infinitely far from it. */
-static double excess(const outlier_basis *b, double value)
-{
-    if (b->pencil.edge > 0.0) return value / b->pencil.edge - 1.0;
-    return value > b->bound ? INFINITY : -1.0;
-}
+/* The largest eigenvalue at the edge over the edge, less 1 (B9). */
+static double excess(const outlier_basis *b, double value) { return value / b->pencil.edge - 1.0; }
 
 /* Notes the escape of outlier j. Its eigenvalues at the edge, at this step and the one before, are solved for in full only here. */
 static int note_escape(outlier_basis *b, size_t j, long step, dmft_error *err)
@@ -294,7 +291,7 @@ static int note_escape(outlier_basis *b, size_t j, long step, dmft_error *err)
     struct outlier_escape *e = &b->escape[j];
     if (e->step >= 0) return DMFT_OK;
     *e = (struct outlier_escape){.step = step, .time = (double)step};
-    if (b->last_step < 0 || j >= b->order_before || !isfinite(excess(b, b->at_edge[j]))) return DMFT_OK;
+    if (b->last_step < 0 || j >= b->order_before) return DMFT_OK;
     int status = solve(b, b->edge_now, outlier_pencil_order(&b->pencil), j + 1, j + 1, fine, err);
     if (status != DMFT_OK) return status;
     double now = excess(b, b->value[j]);
@@ -375,7 +372,7 @@ static int solve_densely(outlier_basis *b, dmft_error *err)
 static size_t above_edge(const outlier_basis *b)
 {
     size_t n = 0;
-    while (n < b->tracked && excess(b, b->at_edge[n]) > 0.0) n++;
+    while (n < b->tracked && b->at_edge[n] > b->bound) n++;
     return n;
 }
 
@@ -385,7 +382,7 @@ static int look_at_edge(outlier_basis *b, const struct limit_view *view, size_t 
 {
     size_t n = outlier_pencil_order(&b->pencil), starts = start_vectors(b, view, b->found);
     spectrum_leading_set_floor(b->leading, b->bound);
-    int status = solve(b, b->edge_now, n, b->tracked, starts, coarse, err);
+    int status = solve(b, b->edge_now, n, b->tracked, starts, b->pencil.edge > 0.0 ? coarse : fine, err);
     spectrum_leading_set_floor(b->leading, -INFINITY);
     if (status != DMFT_OK) return status;
     memcpy(b->at_edge, b->value, b->tracked * sizeof *b->at_edge);
@@ -415,8 +412,26 @@ static int find_all(outlier_basis *b, const struct limit_view *view, size_t ther
     for (size_t i = 0; i < there && status == DMFT_OK; i++) {
         struct search k = {.j = i, .low = low, .high = INFINITY, .low_seen = 1};
         status = note_escape(b, i, step, err);
-        if (status == DMFT_OK) status = find_root(b, view, k, low > 0.0 ? low : outlier_root_of(&b->pencil, b->at_edge[i]), err);
+        if (status == DMFT_OK) status = find_root(b, view, k, low, err);
     }
+    return status;
+}
+
+/* Where there is no bulk the pencil does not depend on z: its positive eigenvalues are the outliers, there from the first update on. */
+static int find_without_bulk(outlier_basis *b, const struct limit_view *view, long step, dmft_error *err)
+{
+    size_t there = 0;
+    int changed = 0, status = look_at_edge(b, view, &there, &changed, err);
+    for (size_t j = 0; j < b->tracked && status == DMFT_OK; j++) {
+        b->root[j] = b->root_older[j] = NAN;
+        if (j >= there) continue;
+        keep_vector(b, j);
+        b->z[j] = b->at_edge[j];
+        b->root[j] = b->z[j] * b->z[j] / b->pencil.psi;
+        if (b->escape[j].step < 0) b->escape[j] = (struct outlier_escape){.step = step, .time = (double)step};
+    }
+    b->found = there;
+    b->norm2 = 1.0;
     return status;
 }
 
@@ -479,10 +494,11 @@ static int update(outlier_basis *b, const struct limit_view *view, long step, dm
     size_t before = b->found, there = 0;
     int changed = 0;
     b->bound = b->pencil.edge > 0.0 ? b->pencil.edge : rounding * learned_norm(b, view, NULL);
-    int status = follow(b, view, err);
-    if (status != DMFT_OK) return status;
     struct outlier_scalars s = outlier_scalars_at(&b->pencil, outlier_edge_root(&b->pencil));
     outlier_pencil_form(&b->pencil, view, &s, b->edge_now); /* kept for the next step, too */
+    if (!(b->pencil.edge > 0.0)) return find_without_bulk(b, view, step, err);
+    int status = follow(b, view, err);
+    if (status != DMFT_OK) return status;
     if (b->found == before && still_proven(b, view)) return DMFT_OK;
     status = look_at_edge(b, view, &there, &changed, err);
     return status == DMFT_OK && changed ? find_all(b, view, there, step, err) : status;

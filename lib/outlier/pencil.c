@@ -8,10 +8,13 @@
 
 #include "base/error.h"
 
+/* A bulk of singular values below 1e-15 is none: outliers are not known better than that. */
+static const double least_variance = 1e-30;
+
 void outlier_pencil_init(struct outlier_pencil *p, const limit_operator *A)
 {
     struct limit_view view = limit_operator_view(A);
-    *p = (struct outlier_pencil){.A = A, .variance = view.variance, .psi = view.psi};
+    *p = (struct outlier_pencil){.A = A, .variance = view.variance >= least_variance ? view.variance : 0.0, .psi = view.psi};
     p->edge = sqrt(view.variance) * (1.0 + sqrt(view.psi));
 }
 
@@ -52,13 +55,6 @@ size_t outlier_pencil_order(const struct outlier_pencil *p) { return p->outputs 
 /* ---- scalars ---- */
 
 double outlier_edge_root(const struct outlier_pencil *p) { return p->variance / sqrt(p->psi); }
-
-double outlier_root_of(const struct outlier_pencil *p, double z)
-{
-    dmft_resolvent r;
-    if (!(z > p->edge) || dmft_resolvent_at(z, p->variance, p->psi, &r, NULL) != DMFT_OK) return outlier_edge_root(p);
-    return 1.0 / (p->psi * r.a * r.b);
-}
 
 struct outlier_scalars outlier_scalars_at(const struct outlier_pencil *p, double root)
 {

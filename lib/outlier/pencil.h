@@ -30,9 +30,8 @@ void outlier_pencil_catch_up(struct outlier_pencil *p, const struct limit_view *
 
 size_t outlier_pencil_order(const struct outlier_pencil *p);
 
-/* lambda^2 at the edge, and for a singular value z above it. */
+/* lambda^2 at the edge. */
 double outlier_edge_root(const struct outlier_pencil *p);
-double outlier_root_of(const struct outlier_pencil *p, double z);
 struct outlier_scalars outlier_scalars_at(const struct outlier_pencil *p, double root);
 
 /* Writes the upper triangle of B(z), row stride 2 room. */
