@@ -653,11 +653,35 @@ START_TEST(step_by_step_is_the_same_as_at_once)
     dmft_trajectory *second = NULL;
     dmft_error err = {.text = ""};
     ck_assert_int_eq(dmft_solver_finish(s, &second, &err), DMFT_ERROR_ARGUMENT);
+    ck_assert_int_eq(dmft_solver_step(s, &err), DMFT_ERROR_ARGUMENT);
     ck_assert_ptr_null(second);
     ck_assert_uint_gt(strlen(err.text), 0);
     dmft_solver_free(s);
     dmft_trajectory_free(t);
     dmft_trajectory_free(whole);
+}
+END_TEST
+
+/* A matrix without a bulk, or with one that no number can be told from, still has its outliers: singular values down to rounding. */
+static struct setting bare[] = {
+    {"zero first", 2, 0.5, 4.0, {0.0, 0.4, 0.4}, 4.0, 0.0, 0.02, MUP, FULL, 60},
+    {"zero first of three", 3, 2.0, 4.0, {0.0, 0.4, 0.4, 0.4}, 0.5, 0.0, 0.003, MUP, FULL, 60},
+    {"zero middle", 3, 2.0, 4.0, {0.4, 0.0, 0.4, 0.4}, 0.5, 0.0, 0.003, MUP, FULL, 30},
+    {"zero first, noise", 2, 2.0, 4.0, {0.0, 1.5, 0.1}, 0.5, 5.0, 0.003, MUP, FULL, 57},
+    {"zero middle, NTK", 3, 0.5, 3.0, {0.2, 0.0, 0.3, 0.4}, 4.0, 2.0, 0.02, NTK, FULL, 20},
+    {"tiny", 2, 0.5, 4.0, {1e-200, 1e-200, 1e-200}, 4.0, 0.0, 0.02, MUP, FULL, 20},
+    {"small", 2, 0.5, 4.0, {1e-25, 0.4, 0.4}, 4.0, 0.0, 0.02, MUP, FULL, 20},
+};
+
+START_TEST(small_and_zero_variances_have_outliers)
+{
+    dmft_problem p = problem_of(&bare[_i]);
+    p.outlier_count = 5;
+    dmft_trajectory *t = solved(&p, DMFT_OK);
+    const double *first = series(t, "A0_outlier1"), *second = series(t, "A0_outlier2");
+    for (long s = 0; s < p.steps; s++) ck_assert(!(second[s] > first[s]) && !isinf(first[s]));
+    if (bare[_i].variance[0] < 1e-20 && bare[_i].variance[1] > 0.1) ck_assert(first[p.steps - 1] > 0.1 && isnan(first[0]));
+    dmft_trajectory_free(t);
 }
 END_TEST
 
@@ -772,6 +796,7 @@ Suite *suite_deep_linear(void)
     tcase_add_test(runs, the_caller_can_stop_a_run);
     tcase_add_loop_test(runs, step_by_step_is_the_same_as_at_once, 0, REFERENCES);
     tcase_add_test(runs, a_run_can_be_finished_early);
+    tcase_add_loop_test(runs, small_and_zero_variances_have_outliers, 0, (int)(sizeof bare / sizeof *bare));
     tcase_add_test(runs, an_unknown_model_is_not_available);
     tcase_add_loop_test(runs, outliers_every_few_steps, 0, 3 * REFERENCES);
     tcase_add_loop_test(runs, zero_variances_with_many_outliers, 0, 16);

@@ -49,6 +49,7 @@ for command in converge sweep spectrum outliers report; do expect "$command is f
 for option in --checkpoint --every --resume; do expect "$option is for later" 2 "$option: not available in this version" solve a.yaml -o x.h5 $option x; done
 expect "missing argument" 2 "CONFIG is missing" solve -o x.h5
 expect "missing output" 2 "-o OUT.h5 is missing" solve a.yaml
+expect "--quiet goes everywhere" 0 "learning_rate" init deep_linear --quiet
 expect "missing second file" 2 "is missing" compare a.h5
 expect "argument too many" 2 "one argument too many" solve a.yaml b.yaml -o x.h5
 expect "-o twice" 2 "given twice" solve a.yaml -o x.h5 -o y.h5

@@ -28,7 +28,7 @@ enum { FIRST_ROOM = 16 };
 static const double coarse = 1e-6, fine = 1e-10;
 /* A relative change of lambda^2 by Newton's method; the error left is about its square. */
 static const double settled = 1e-9;
-/* Of the learned part, where there is no bulk: singular values below it have lost more digits to rounding than outliers are good for. */
+/* Of the learned part: singular values below it have lost more digits to rounding than outliers are good for. */
 static const double rounding = 1e-8;
 static const double margin = 0.01; /* of the edge, in the proof that there are no more outliers */
 
@@ -47,7 +47,8 @@ struct outlier_basis {
     struct outlier_escape *escape;
     long last_step;
     double norm2; /* n^2 of (B5) of the first outlier */
-    double bound; /* eigenvalues at the edge beyond it are outliers: the edge, or where there is no bulk what stands out of rounding */
+    double learned; /* Frobenius norm of the learned part at this step */
+    double bound;   /* eigenvalues at the edge beyond it are outliers: the edge, or what stands out of rounding where the edge is lower */
     spectrum_leading *leading;
     long products; /* of workspaces that were outgrown */
 
@@ -265,7 +266,8 @@ static int find_root(outlier_basis *b, const struct limit_view *view, struct sea
         double f = b->value[j] - s.z, slope = outlier_pencil_slope(&b->pencil, &s, b->trial + j * stride_of(b), b->work);
         if (f <= 0.0 && root <= k.low && !k.low_seen) return DMFT_OK; /* nothing above the edge: it sank into the bulk */
         double newton = -f / (slope - s.dz);
-        if (tolerance == fine && fabs(newton) <= settled * root) { /* even across a bracket that was found by coarse values */
+        int at_rounding = fabs(f) <= 1e-15 * b->learned;
+        if (tolerance == fine && (fabs(newton) <= settled * root || at_rounding)) { /* even across a bracket found by coarse values */
             b->root[j] = root + newton;
             b->z[j] = outlier_scalars_at(&b->pencil, b->root[j]).z;
             if (j == 0) b->norm2 = 1.0 - slope / s.dz;
@@ -482,10 +484,10 @@ static int follow(outlier_basis *b, const struct limit_view *view, dmft_error *e
         int status = find_root(b, view, k, heading(b, j), err);
         if (status != DMFT_OK) return status;
         b->root_older[j] = last;
-        if (isnan(b->z[j])) break; /* sank into the bulk, and with it all behind it */
+        if (!(b->z[j] > b->bound)) break; /* sank into the bulk, and with it all behind it */
     }
     b->found = j;
-    for (; j < b->tracked; j++) b->root[j] = b->root_older[j] = NAN;
+    for (; j < b->tracked; j++) b->root[j] = b->root_older[j] = b->z[j] = NAN;
     return DMFT_OK;
 }
 
@@ -493,7 +495,8 @@ static int update(outlier_basis *b, const struct limit_view *view, long step, dm
 {
     size_t before = b->found, there = 0;
     int changed = 0;
-    b->bound = b->pencil.edge > 0.0 ? b->pencil.edge : rounding * learned_norm(b, view, NULL);
+    b->learned = learned_norm(b, view, NULL);
+    b->bound = fmax(b->pencil.edge, rounding * b->learned);
     struct outlier_scalars s = outlier_scalars_at(&b->pencil, outlier_edge_root(&b->pencil));
     outlier_pencil_form(&b->pencil, view, &s, b->edge_now); /* kept for the next step, too */
     if (!(b->pencil.edge > 0.0)) return find_without_bulk(b, view, step, err);
