@@ -151,7 +151,7 @@ asan:  ## all tests under AddressSanitizer and UBSan
 
 .PHONY: valgrind
 valgrind: tests  ## all unit tests under valgrind
-	$(TEST_ENV) CK_FORK=no CK_DEFAULT_TIMEOUT=0 valgrind --quiet --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite,indirect $(TESTS)
+	$(TEST_ENV) CK_FORK=no CK_DEFAULT_TIMEOUT=0 DMFT_TEST_SHRINK=8 valgrind --quiet --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite,indirect $(TESTS)
 
 .PHONY: bench
 bench: all $(BUILD)/bench/bench  ## time level 1 and level 2 against dgemm; JSON lines, also in bench/results
