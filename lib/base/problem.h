@@ -6,6 +6,8 @@
 
 enum parameterization { PARAMETERIZATION_MUP, PARAMETERIZATION_NTK };
 enum batch { BATCH_FULL, BATCH_ONLINE };
+enum method { METHOD_BASIS, METHOD_ROWS, METHOD_LAZY };
+enum grid { GRID_UNIFORM, GRID_GEOMETRIC, GRID_ADAPTIVE };
 
 struct dmft_problem {
     char *model;            /* "deep_linear" */
@@ -17,8 +19,15 @@ struct dmft_problem {
     double sample_ratio;    /* alpha = P/D > 0 */
     double label_noise;     /* sigma_eps >= 0 */
     enum batch batch;
-    double learning_rate;   /* eta > 0 */
-    long steps;             /* T >= 1 */
+    double learning_rate;   /* eta > 0; 1 in flow, where c is the step a unit of time */
+    long steps;             /* T >= 1; in flow the number of intervals of the grid, of an adaptive one the most allowed */
+    long rows;              /* of a result: T; in flow T + 1, both ends of the grid */
+    int flow;               /* gradient flow */
+    double time;            /* > 0: where the flow ends */
+    enum grid grid;
+    double grid_tolerance;  /* >= 0; 0: one step an interval */
+    double grid_first;      /* > 0: first interval of a geometric grid */
+    enum method method;
     double tolerance;       /* of the basis form */
     int outlier_count;      /* outliers followed per matrix, >= 1 */
     long outlier_every;     /* at steps 0, every, 2 every, .. */

@@ -48,9 +48,13 @@ const size_t settings_section_count = sizeof settings_sections / sizeof *setting
 #define UNIT_CHOICE(unit) ""
 #define NOTE_REQUIRED "required; the value is an example"
 #define NOTE_DEFAULT "the value is the default"
-#define LINES_LATER(indent, name, value, shape, note, text) ""
-#define LINES_AVAILABLE(indent, name, value, shape, note, text) \
-    indent "# " text "\n" indent "#   " shape "; " note "\n" indent name ": " value "\n"
+#define NOTE_NONE "no value unless it is given"
+#define LINE_REQUIRED(name, value) name ": " value "\n"
+#define LINE_DEFAULT(name, value) name ": " value "\n"
+#define LINE_NONE(name, value) "# " name ":\n"
+#define LINES_LATER(indent, name, need, value, shape, text) ""
+#define LINES_AVAILABLE(indent, name, need, value, shape, text) \
+    indent "# " text "\n" indent "#   " shape "; " NOTE_##need "\n" indent LINE_##need(name, value)
 #define HEAD_LATER(name, text) ""
 #define HEAD_AVAILABLE(name, text) "\n# " text "\n" name ":\n"
 
@@ -60,9 +64,9 @@ const size_t settings_section_count = sizeof settings_sections / sizeof *setting
 static const char template_deep_linear[] =
 #define SECTION(name, availability, text) HEAD_##availability(#name, text)
 #define ROOT(id, name, type, need, value, domain, unit, models, availability, text) \
-    LINES_##availability("", #name, value, SHAPE_##type(domain) UNIT_##type(unit), NOTE_##need, text)
+    LINES_##availability("", #name, need, value, SHAPE_##type(domain) UNIT_##type(unit), text)
 #define SETTING(id, section, name, type, need, value, domain, unit, models, availability, text) \
-    LINES_##availability("  ", #name, value, SHAPE_##type(domain) UNIT_##type(unit), NOTE_##need, text)
+    LINES_##availability("  ", #name, need, value, SHAPE_##type(domain) UNIT_##type(unit), text)
 #include "io/settings.def"
     ;
 #pragma GCC diagnostic pop
