@@ -81,6 +81,14 @@ expect "init and solve" 0 "^model: deep_linear" init deep_linear
 cp out template.yaml
 expect "the template is a configuration" 0 "steps" solve template.yaml --set training.steps=5 -o template.h5
 expect "info" 0 "self-test passed" info
+expect "--blas-core auto" 0 "self-test passed" info --blas-core auto
+holds "leaves nothing to warn of" test "$(grep -c '^warning' out)" -eq 0
+core=$("$dmft" info --blas-core auto | sed -n 's/^core *//p')
+expect "--blas-core NAME" 0 "^core +$core" info --blas-core "$core"
+expect "--blas-core of no processor" 2 "does not take 'nonsense'; it runs [A-Z]" info --blas-core nonsense
+expect "--blas-core of a run" 0 "wrote core.h5" solve a.yaml -o core.h5 --blas-core auto
+expect "the core is in the result" 0 "\"blas\": .*, core $core\"" show core.h5 --json
+OPENBLAS_CORETYPE=$core "$dmft" info --blas-core auto >out 2>err; holds "the environment's core stays" grep -q "^core *$core" out
 expect "escape" 0 "^A_1 +1 +6 +5\.9" escape theory.h5
 expect "escape says none" 0 "^A_1 +2 +none +none" escape theory.h5
 expect "steps: 1" 0 "1 steps" solve a.yaml -o one.h5 --set training.steps=1
