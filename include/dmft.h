@@ -106,8 +106,11 @@ DMFT_FALLIBLE int dmft_problem_create(dmft_problem **out, const dmft_config *con
 /** The problem as YAML text with every setting that has a value, defaults included, in the order of doc/config.md. */
 DMFT_API const char *dmft_problem_text(const dmft_problem *problem);
 
-/** Number of gradient steps T; the kernels are taken at steps 0 .. T-1. */
+/** Number of gradient steps T; the kernels are taken at steps 0 .. T-1. In gradient flow the number of intervals of the time grid. */
 DMFT_API long dmft_problem_steps(const dmft_problem *problem);
+
+/** Rows of a result: T; in gradient flow T + 1, both ends of the grid (the most that an adaptive grid can have). */
+DMFT_API long dmft_problem_rows(const dmft_problem *problem);
 
 /** Number of hidden layers L; the weight matrices are A_0 .. A_{L-1}. */
 DMFT_API int dmft_problem_depth(const dmft_problem *problem);
@@ -221,6 +224,9 @@ DMFT_FALLIBLE int dmft_solver_step(dmft_solver *solver, dmft_error *err);
 
 /** Number of steps that are recorded. */
 DMFT_API long dmft_solver_done(const dmft_solver *solver);
+
+/** 1 when there is nothing left to step: the last row is recorded, the run diverged, or an adaptive grid reached its end; else 0. */
+DMFT_API int dmft_solver_ended(const dmft_solver *solver);
 
 /** Assembles the kernels and hands over the result of the steps made so far; the solver can then only be freed.
  *  Returns 0 or DMFT_DIVERGED (with the result), or DMFT_ERROR_MEMORY. */
