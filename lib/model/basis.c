@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/trajectory.h"
 #include "kernel/gram.h"
+#include "model/flow.h"
 #include "model/model.h"
 #include "model/route.h"
 
@@ -27,6 +28,7 @@ struct history {
 struct basis {
     const struct model *model;
     void *network;
+    flow *flow; /* NULL in gradient descent */
     size_t rows;
 
     const struct model_observable *observable;
@@ -123,6 +125,7 @@ static void release(void *state)
         free(b->history[i].data);
         free(b->history[i].kernel);
     }
+    flow_free(b->flow);
     b->model->free(b->network);
     free(b->outliers);
     free(b->about);
@@ -141,6 +144,7 @@ static int create(void **state, const struct dmft_problem *p, dmft_error *err)
     b->model = model;
     b->rows = (size_t)p->rows;
     int status = model->create(&b->network, p, err);
+    if (status == DMFT_OK && p->flow) status = flow_create(&b->flow, model, b->network, p, err);
     if (status == DMFT_OK) status = make_observables(b, err);
     if (status == DMFT_OK) status = follow_matrices(b, p, err);
     return status == DMFT_OK ? make_histories(b, p, err) : status;
@@ -199,7 +203,7 @@ static int row(void *state, long at, double *time, double *diagonal, dmft_error 
     int status = b->model->reserve(b->network, err);
     if (status != DMFT_OK) return status;
     b->model->evaluate(b->network);
-    *time = (double)at;
+    *time = b->flow != NULL ? flow_time(b->flow) : (double)at;
     for (size_t i = 0; i < b->observables; i++) diagonal[i] = limit_dot(b->observable[i].field, b->observable[i].field);
     return store_history(b, (size_t)at, err);
 }
@@ -213,14 +217,14 @@ static int outliers(void *state, size_t l, long at, double time, struct outlier_
 
 static int last(const void *state)
 {
-    (void)state;
-    return 0;
+    const struct basis *b = state;
+    return b->flow != NULL && flow_ended(b->flow);
 }
 
 static int next(void *state, dmft_error *err)
 {
     struct basis *b = state;
-    (void)err;
+    if (b->flow != NULL) return flow_advance(b->flow, err);
     b->model->update(b->network);
     return DMFT_OK;
 }
@@ -258,10 +262,21 @@ static int add_directions(dmft_trajectory *result, const char *name, const limit
     return trajectory_set_number(result, (double)limit_operator_outputs(A), err, "directions_%s_out", name);
 }
 
+static int add_flow(dmft_trajectory *result, const flow *f, dmft_error *err)
+{
+    struct flow_numbers n = flow_numbers(f);
+    int status = trajectory_set_number(result, (double)n.accepted, err, "flow_accepted");
+    if (status == DMFT_OK) status = trajectory_set_number(result, (double)n.rejected, err, "flow_rejected");
+    if (status == DMFT_OK) status = trajectory_set_number(result, (double)n.evaluations, err, "flow_evaluations");
+    if (status == DMFT_OK) status = trajectory_set_number(result, (double)n.most_stages, err, "flow_stages");
+    return status == DMFT_OK ? trajectory_set_number(result, n.radius, err, "flow_radius") : status;
+}
+
 static int finish(void *state, size_t rows, dmft_trajectory *result, dmft_error *err)
 {
     struct basis *b = state;
     int status = assemble_kernels(b, rows, result, err);
+    if (status == DMFT_OK && b->flow != NULL) status = add_flow(result, b->flow, err);
     if (status == DMFT_OK) status = add_directions(result, "X", b->model->data(b->network), err);
     for (size_t l = 0; l < b->matrices && status == DMFT_OK; l++) {
         char name[MODEL_NAME_BYTES];
