@@ -72,6 +72,9 @@ void options_free(options *o);
 
 int options_given(const options *o, enum option_id id);
 
+/* The name of the subcommand. */
+const char *options_command(const options *o);
+
 /* Reads a number of an option that was given: its domain is [least, most], `what` says it. Returns 0, or the exit status. */
 int options_number(const options *o, enum option_id id, double least, double most, int integer, double *out);
 
