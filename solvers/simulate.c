@@ -2,8 +2,6 @@
 #include "program.h"
 #include "run.h"
 
-int command_simulate(const options *o)
-{
-    static const struct run_kind kind = {.name = "simulate", .estimate = dmft_simulate_estimate, .run = dmft_simulate, .blas_threads = 0};
-    return run_problem(o, &kind);
-}
+const struct run_kind run_simulate = {.name = "simulate", .estimate = dmft_simulate_estimate, .run = dmft_simulate, .blas_threads = 0};
+
+int command_simulate(const options *o) { return run_problem(o, &run_simulate); }
