@@ -224,7 +224,8 @@ DMFT_API dmft_estimate dmft_solve_estimate(const dmft_problem *problem);
 /** The same for dmft_simulate with this number of threads. */
 DMFT_API dmft_estimate dmft_simulate_estimate(const dmft_problem *problem, int threads);
 
-/** Makes a solver at step 0. `options` may be NULL. Errors: DMFT_ERROR_MEMORY, DMFT_ERROR_MEMORY_LIMIT, DMFT_ERROR_UNAVAILABLE. */
+/** Makes a solver at step 0, or, with `options->resume`, where that checkpoint left off; `options->checkpoint` is dmft_solve's affair.
+ *  `options` may be NULL. Errors: those of reading a checkpoint; DMFT_ERROR_MEMORY, DMFT_ERROR_MEMORY_LIMIT, DMFT_ERROR_UNAVAILABLE. */
 DMFT_FALLIBLE int dmft_solver_create(dmft_solver **out, const dmft_problem *problem, const dmft_run_options *options, dmft_error *err);
 
 /** One step: kernels, then the outliers where they are due (`outliers.every`), then the update of the weights. Past the last step, or
@@ -237,6 +238,10 @@ DMFT_API long dmft_solver_done(const dmft_solver *solver);
 
 /** 1 when there is nothing left to step: the last row is recorded, the run diverged, or an adaptive grid reached its end; else 0. */
 DMFT_API int dmft_solver_ended(const dmft_solver *solver);
+
+/** Writes the whole state of a solver to a checkpoint (doc/format.md), from which dmft_solver_create with `options->resume` goes on bit by bit.
+ *  Errors: DMFT_ERROR_EXISTS (a file that is no checkpoint), DMFT_ERROR_WRITE, DMFT_ERROR_MEMORY. */
+DMFT_FALLIBLE int dmft_solver_save(dmft_solver *solver, const char *path, dmft_error *err);
 
 /** Assembles the kernels and hands over the result of the steps made so far; the solver can then only be freed.
  *  Returns 0 or DMFT_DIVERGED (with the result), or DMFT_ERROR_MEMORY. */

@@ -119,7 +119,7 @@ static int work(struct converge *s)
 {
     static int (*const study[])(struct converge *) = {
         [CONVERGE_STEP] = converge_step, [CONVERGE_WIDTH] = converge_width, [CONVERGE_SEEDS] = converge_seeds};
-    progress_begin(&s->progress, "converge", options_given(s->o, OPTION_quiet));
+    progress_begin(&s->progress, "converge", options_given(s->o, OPTION_quiet), 0);
     int status = study[s->in](s);
     progress_end(&s->progress);
     return status == STATUS_DONE ? report(s, clock_now() - s->progress.begin) : status;

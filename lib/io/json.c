@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "io/outline.h"
+#include "base/outline.h"
 
 static void json_string(FILE *out, const char *text, size_t length)
 {

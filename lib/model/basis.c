@@ -5,6 +5,7 @@
  * outlier for level 2, and T^2 k/2 a kernel when kernels are stored. Memory: O(m k d), and with kernels T^2 doubles each and T k of history.
  */
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -286,11 +287,25 @@ static int finish(void *state, size_t rows, dmft_trajectory *result, dmft_error 
     return status;
 }
 
+static void transfer_history(struct basis *b, struct history *h, size_t rows, archive *a)
+{
+    dmft_error err;
+    archive_size(a, &h->length, SIZE_MAX / sizeof *h->data / (b->rows + 1));
+    if (archive_reading(a) && archive_status(a) == DMFT_OK) {
+        int status = lengthen(h, b->rows, h->length, &err);
+        if (status != DMFT_OK) archive_fail(a, status, &err);
+    }
+    for (size_t t = 0; t < rows && archive_status(a) == DMFT_OK; t++) archive_doubles(a, h->data + t * h->stride, h->length);
+}
+
 static void transfer(void *state, size_t rows, archive *a)
 {
-    (void)state;
-    (void)rows;
-    (void)a;
+    struct basis *b = state;
+    archive_tag(a, "basis");
+    b->model->transfer(b->network, a);
+    if (b->flow != NULL) flow_transfer(b->flow, a);
+    for (size_t l = 0; l < b->matrices; l++) outlier_basis_transfer(b->outliers[l], a);
+    for (size_t i = 0; b->history != NULL && i < b->observables; i++) transfer_history(b, &b->history[i], rows, a);
 }
 
 const struct route route_basis = {.estimate = estimate,
