@@ -306,6 +306,34 @@ DMFT_API double dmft_outliers_target_overlap(const dmft_outliers *outliers, size
 /** Frees them; NULL is allowed. */
 DMFT_API void dmft_outliers_free(dmft_outliers *outliers);
 
+/** The outlier ODE inside a step of gradient descent (O8): the change of z of the `most` largest outliers while the weight of one event goes
+ *  from `from` to kernels->weight[event], by Gauss-Legendre quadrature of the drift with 4 points. change[j] is nan where outlier j is missing
+ *  on the way. Errors: as of dmft_outliers_create. */
+DMFT_FALLIBLE int dmft_outliers_change(const dmft_kernels *kernels, size_t event, double from, size_t most, double *change, dmft_error *err);
+
+/** One outlier along a gradient flow, by the ODE (O6) in the variable lambda^2 (O7). */
+typedef struct dmft_outlier_path dmft_outlier_path;
+
+/** Integrates d lambda^2/dtau = growth(tau) lambda^2 from the first of the nodes, interpolating `growth` between them by a cubic spline.
+ *  time[i]: rising. root[i]: lambda^2 of (O2) at node i, nan where there is none (the ODE begins anew behind); it may lie below the edge.
+ *  growth[i]: d ln(lambda^2)/dtau there: dmft_outliers_growth of the newest event times the weight it gains a unit of time.
+ *  Errors: DMFT_ERROR_ARGUMENT, DMFT_ERROR_MEMORY, DMFT_ERROR_NUMERIC. */
+DMFT_FALLIBLE int dmft_outlier_path_create(dmft_outlier_path **out, size_t nodes, const double *time, const double *root, const double *growth,
+                                           double sigma2, double psi, dmft_error *err);
+
+/** z by the ODE at any time between the nodes; nan where there is no outlier. */
+DMFT_API double dmft_outlier_path_z(const dmft_outlier_path *path, double time);
+
+/** The first time at which the ODE passes the edge from below; nan when it does not. When the nodes begin above the edge it is followed back
+ *  over one interval. */
+DMFT_API double dmft_outlier_path_escape(const dmft_outlier_path *path);
+
+/** The largest |z of the ODE - z of the algebra| over the nodes where both exist; nan where there are none. */
+DMFT_API double dmft_outlier_path_difference(const dmft_outlier_path *path);
+
+/** Frees it; NULL is allowed. */
+DMFT_API void dmft_outlier_path_free(dmft_outlier_path *path);
+
 /* ---- Comparison ------------------------------------------------------------------------------------------------------------------ */
 
 /** One number compared: a series at a step. */

@@ -171,7 +171,7 @@ static struct setting runs[] = {
     {"deep_linear_online", 2, 1.0, 4.0, {0.5, 0.5, 0.5}, 0.5, 0.3, 0.02, MUP, ONLINE, 36},
     {"noisy batches", 2, 2.385, 6.0, {0.1, 0.1, 0.1}, 0.4, 0.7, 0.05, MUP, ONLINE, 32},
     {"wide", 1, 2.385, 6.0, {0.02, 0.02}, 0.8, 0.5, 0.1, MUP, FULL, 32},
-    {"no bulk", 2, 0.8, 2.0, {0.0, 0.0, 0.5}, 1.7, 0.3, 0.05, MUP, FULL, 16},
+    {"no bulk", 2, 0.8, 2.0, {0.0, 0.6, 0.5}, 1.7, 0.3, 0.05, MUP, FULL, 16},
 };
 enum { RUNS = sizeof runs / sizeof *runs };
 

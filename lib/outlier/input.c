@@ -6,8 +6,6 @@
 
 #include "base/error.h"
 
-/* A bulk of singular values below 1e-15 is none. */
-static const double least_variance = 1e-30;
 static const double symmetric = 1e-6; /* allowed difference of C(t,s) and C(s,t), of their scale: float32 files are off by 1e-7 */
 
 static int check_finite(const char *name, const double *x, size_t rows, size_t stride, int square, dmft_error *err)
@@ -65,7 +63,7 @@ int outlier_input(struct outlier_kernels *out, const dmft_kernels *p, dmft_error
         if (status == DMFT_OK) status = check_response("R_g", p->R_g, k, stride, p->whole, err);
     }
     *out = (struct outlier_kernels){.k = k, .stride = stride, .C_phi = p->C_phi, .R_phi = p->R_phi, .C_g = p->C_g, .R_g = p->R_g, .d = p->weight};
-    out->variance = p->sigma2 >= least_variance ? p->sigma2 : 0.0;
+    out->sigma = sqrt(p->sigma2);
     out->psi = p->psi;
     return status;
 }

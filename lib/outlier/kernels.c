@@ -7,63 +7,72 @@
 
 enum {
     BLOCK_BYTES = 1 << 17, /* of the rows of one kernel that are worked on: four kernels' fit into a cache of 1 MB */
-    LEAST_ROWS = 8
+    LEAST_ROWS = 8,
+    MOST_ROWS = 32 /* the square on the diagonal is no work for BLAS */
 };
 
 void outlier_kernels_weigh(const struct outlier_kernels *p, const double *x, double *out)
 {
     size_t k = p->k;
-    double v = p->variance;
+    double sigma = p->sigma;
     for (size_t i = 0; i < k; i++) {
         double rho = x[i], at = x[k + i];
-        out[i] = v * at;
-        out[k + i] = v * rho + p->d[i] * at;
+        out[i] = sigma * at;
+        out[k + i] = sigma * rho + p->d[i] * at;
     }
 }
 
-/* Adds the products of rows i0 .. i1-1 left of their own square: out_0 += R^T x_1, out_1 += R x_0 + C x_1 and its mirror image. */
-static void rectangle(const double *R, const double *C, size_t stride, size_t k, size_t i0, size_t i1, const double *x, double *out)
+/* Rows i0 .. i1-1 of one side. */
+struct rows {
+    const double *R, *C;
+    size_t stride, k, i0, i1;
+    double sigma;
+};
+
+/* Adds the products left of their own square: out_0 += sigma R^T x_1, out_1 += sigma R x_0 + C x_1 and its mirror image. */
+static void rectangle(const struct rows *b, const double *x, double *out)
 {
-    int rows = (int)(i1 - i0), columns = (int)i0, lead = (int)stride;
+    const double *R = b->R + b->i0 * b->stride, *C = b->C + b->i0 * b->stride;
+    int rows = (int)(b->i1 - b->i0), columns = (int)b->i0, lead = (int)b->stride;
+    size_t k = b->k, i0 = b->i0;
     if (columns == 0) return;
-    R += i0 * stride;
-    C += i0 * stride;
-    cblas_dgemv(CblasRowMajor, CblasNoTrans, rows, columns, 1.0, R, lead, x, 1, 1.0, out + k + i0, 1);
-    cblas_dgemv(CblasRowMajor, CblasTrans, rows, columns, 1.0, R, lead, x + k + i0, 1, 1.0, out, 1);
+    cblas_dgemv(CblasRowMajor, CblasNoTrans, rows, columns, b->sigma, R, lead, x, 1, 1.0, out + k + i0, 1);
+    cblas_dgemv(CblasRowMajor, CblasTrans, rows, columns, b->sigma, R, lead, x + k + i0, 1, 1.0, out, 1);
     cblas_dgemv(CblasRowMajor, CblasNoTrans, rows, columns, 1.0, C, lead, x + k, 1, 1.0, out + k + i0, 1);
     cblas_dgemv(CblasRowMajor, CblasTrans, rows, columns, 1.0, C, lead, x + k + i0, 1, 1.0, out + k, 1);
 }
 
-/* The same for the square i0 .. i1-1 on the diagonal. */
-static void square(const double *R, const double *C, size_t stride, size_t k, size_t i0, size_t i1, const double *x, double *out)
+/* The same for the square on the diagonal. */
+static void square(const struct rows *b, const double *x, double *out)
 {
-    for (size_t i = i0; i < i1; i++) {
-        const double *r = R + i * stride, *c = C + i * stride;
-        double x1 = x[k + i], sum = (r[i] * x[i]) + (c[i] * x1);
+    size_t k = b->k, i0 = b->i0;
+    for (size_t i = i0; i < b->i1; i++) {
+        const double *r = b->R + i * b->stride, *c = b->C + i * b->stride;
+        double x1 = x[k + i], on_r = r[i] * x[i], on_c = c[i] * x1;
         for (size_t j = i0; j < i; j++) {
-            sum += r[j] * x[j] + c[j] * x[k + j];
-            out[j] += r[j] * x1;
+            on_r += r[j] * x[j];
+            on_c += c[j] * x[k + j];
+            out[j] += b->sigma * r[j] * x1;
             out[k + j] += c[j] * x1;
         }
-        out[i] += r[i] * x1;
-        out[k + i] += sum;
+        out[i] += b->sigma * r[i] * x1;
+        out[k + i] += b->sigma * on_r + on_c;
     }
 }
 
 /* out <- P x for `count` rows. */
 static void multiply(const struct outlier_kernels *p, const double *R, const double *C, size_t count, const double *x, double *out, size_t stride)
 {
-    size_t k = p->k;
-    for (size_t j = 0; j < count; j++) memset(out + j * stride, 0, 2 * k * sizeof *out);
-    for (size_t i0 = 0; i0 < k;) {
-        size_t rows = BLOCK_BYTES / (sizeof *R * (i0 + LEAST_ROWS));
-        rows = rows < LEAST_ROWS ? LEAST_ROWS : rows > 4 * LEAST_ROWS ? 4 * LEAST_ROWS : rows;
-        size_t i1 = i0 + rows < k ? i0 + rows : k;
+    struct rows b = {.R = R, .C = C, .stride = p->stride, .k = p->k, .sigma = p->sigma};
+    for (size_t j = 0; j < count; j++) memset(out + j * stride, 0, 2 * p->k * sizeof *out);
+    for (; b.i0 < p->k; b.i0 = b.i1) {
+        size_t rows = BLOCK_BYTES / (sizeof *R * (b.i0 + 1));
+        rows = rows < LEAST_ROWS ? LEAST_ROWS : rows > MOST_ROWS ? MOST_ROWS : rows;
+        b.i1 = b.i0 + rows < p->k ? b.i0 + rows : p->k;
         for (size_t j = 0; j < count; j++) {
-            rectangle(R, C, p->stride, k, i0, i1, x + j * stride, out + j * stride);
-            square(R, C, p->stride, k, i0, i1, x + j * stride, out + j * stride);
+            rectangle(&b, x + j * stride, out + j * stride);
+            square(&b, x + j * stride, out + j * stride);
         }
-        i0 = i1;
     }
 }
 

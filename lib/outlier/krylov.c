@@ -320,12 +320,13 @@ int outlier_krylov_solve(outlier_krylov *w, const struct outlier_kernels *p, str
     w->n = 2 * p->k;
     w->m = w->items = w->found = 0;
     if (w->n == 0 || search.count == 0) return DMFT_OK;
-    long limit = w->products + 2000 + 20 * (long)w->n;
+    long limit = w->products + 2000 + 20 * (long)w->n, enough = search.patience > 0 ? w->products + search.patience : limit;
     begin(w, search.count, vectors, starts, stride);
     for (int round = 1;; round++) {
         int info = project(w);
         size_t lacking = info == 0 ? missing(w, &search, round) : 0;
         if (info == 0 && lacking == 0 && (round >= search.rounds || w->m == w->n)) break;
+        if (info == 0 && w->products > enough && search.patience > 0) break;
         if (info == 0 && lacking == 0) {
             make_noise(w, w->fresh);
             lacking = 1;

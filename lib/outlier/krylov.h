@@ -11,8 +11,9 @@ typedef struct outlier_krylov outlier_krylov;
 struct outlier_search {
     size_t count;     /* real eigenvalues, at most the `want` of the workspace */
     double tolerance; /* |X Y r - value r| / |value r|; the eigenvalue is right to its square, r and s to less than itself */
-    double floor;     /* what is certainly below this is not worked on and not reported */
+    double floor;     /* >= 0: what is certainly below this is not worked on and not reported */
     int rounds;       /* products of the block before anything may count as certain */
+    long patience;    /* products after which what is there is taken as it is; 0: a failure, and much later */
 };
 
 /* Workspace for vectors up to this length (2 k) and so many real eigenvalues. */

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "dmft.h"
+#include "outlier/drift.h"
 #include "outlier/input.h"
 #include "outlier/pair.h"
 #include "outlier/scalars.h"
@@ -70,7 +71,7 @@ int dmft_outliers_create(dmft_outliers **out, const dmft_kernels *kernels, size_
     status = outlier_krylov_create(&w, 2 * p.k, most, err);
     if (status == DMFT_OK) {
         struct outlier_search search = {.count = most, .tolerance = tolerance, .rounds = ROUNDS};
-        search.floor = outlier_edge_root(p.variance, p.psi);
+        search.floor = outlier_edge_root(p.sigma * p.sigma, p.psi);
         status = outlier_krylov_solve(w, &p, search, NULL, 0, 0, err);
     }
     if (status == DMFT_OK) status = allocate(o, outlier_krylov_found(w), p.k, err);
@@ -103,4 +104,55 @@ double dmft_outliers_growth(const dmft_outliers *o, size_t j, size_t c)
 double dmft_outliers_drift(const dmft_outliers *o, size_t j, size_t c)
 {
     return j < o->count && c < o->events ? o->growth[j * o->events + c] * o->root[j] * o->dz[j] : NAN;
+}
+
+/* ---- inside a step ---- */
+
+/* z at lambda^2 = root + change less z at root; nan below the edge. */
+static double change_of_z(const struct outlier_kernels *p, double root, double change)
+{
+    double v = p->sigma * p->sigma, after = root + change;
+    if (!(after > outlier_edge_root(v, p->psi))) return NAN;
+    return outlier_scalars_at(v, p->psi, after).z - outlier_scalars_at(v, p->psi, root).z;
+}
+
+static int integrate(outlier_krylov *w, const struct outlier_kernels *p, double *weight, size_t event, double from, size_t most, double *change,
+                     dmft_error *err)
+{
+    struct outlier_search search = {.count = most, .tolerance = tolerance, .rounds = ROUNDS, .floor = outlier_edge_root(p->sigma * p->sigma, p->psi)};
+    double to = weight[event];
+    double *root = memory_doubles(most);
+    if (root == NULL) return error_memory(err, 8.0 * (double)most);
+    weight[event] = from;
+    int status = outlier_krylov_solve(w, p, search, NULL, 0, 0, err);
+    for (size_t j = 0; j < most && status == DMFT_OK; j++) root[j] = j < outlier_krylov_found(w) ? outlier_krylov_root(w, j) : NAN;
+    if (status == DMFT_OK) status = outlier_drift_inside(w, p, weight, event, from, to, search, NULL, 0, 0, change, err);
+    for (size_t j = 0; j < most && status == DMFT_OK; j++) change[j] = change_of_z(p, root[j], change[j]);
+    free(root);
+    return status;
+}
+
+int dmft_outliers_change(const dmft_kernels *kernels, size_t event, double from, size_t most, double *change, dmft_error *err)
+{
+    struct outlier_kernels p;
+    outlier_krylov *w = NULL;
+    int status = outlier_input(&p, kernels, err);
+    if (status != DMFT_OK) return status;
+    if (event >= p.k) return error_set(err, DMFT_ERROR_ARGUMENT, "event must be below the number of events %zu, got %zu", p.k, event);
+    if (!isfinite(from)) return error_set(err, DMFT_ERROR_ARGUMENT, "the weight to begin with must be finite, got %g", from);
+    size_t asked = most;
+    if (most > p.k) most = p.k;
+    double *weight = memory_doubles(p.k), *moved = memory_doubles(most);
+    if (weight == NULL || moved == NULL) status = error_memory(err, 8.0 * (double)p.k);
+    if (status == DMFT_OK) status = outlier_krylov_create(&w, 2 * p.k, most, err);
+    if (status == DMFT_OK) {
+        memcpy(weight, p.d, p.k * sizeof *weight);
+        p.d = weight;
+        status = integrate(w, &p, weight, event, from, most, moved, err);
+    }
+    for (size_t j = 0; j < asked && status == DMFT_OK; j++) change[j] = j < most ? moved[j] : NAN;
+    outlier_krylov_free(w);
+    free(weight);
+    free(moved);
+    return status;
 }

@@ -11,14 +11,14 @@ static double bilinear(const struct outlier_kernels *p, const double *r, const d
 {
     const size_t k = p->k;
     double sum = 0.0;
-    for (size_t c = 0; c < k; c++) sum += p->variance * (r[c] * s[k + c] + r[k + c] * s[c]) + p->d[c] * r[k + c] * s[k + c];
+    for (size_t c = 0; c < k; c++) sum += p->sigma * (r[c] * s[k + c] + r[k + c] * s[c]) + p->d[c] * r[k + c] * s[k + c];
     return sum;
 }
 
 struct outlier_pair outlier_pair_of(const outlier_krylov *w, const struct outlier_kernels *kernels, size_t j)
 {
     double root = outlier_krylov_root(w, j), psi = kernels->psi;
-    struct outlier_scalars at = outlier_scalars_at(kernels->variance, psi, root);
+    struct outlier_scalars at = outlier_scalars_at(kernels->sigma * kernels->sigma, psi, root);
     struct outlier_pair x = {.root = root, .z = at.z, .dz = at.dz, .b = at.b, .r = outlier_krylov_r(w, j)};
     const double *s = outlier_krylov_s(w, j);
     x.p = x.r + kernels->k;
@@ -38,7 +38,7 @@ double outlier_pair_growth(const struct outlier_pair *x, const struct outlier_ke
 double outlier_pair_target(const struct outlier_pair *x, const struct outlier_kernels *kernels, const double *m)
 {
     const size_t k = kernels->k;
-    double sum = kernels->variance * cblas_ddot((int)k, m, 1, x->r, 1);
+    double sum = kernels->sigma * cblas_ddot((int)k, m, 1, x->r, 1);
     for (size_t c = 0; c < k; c++) sum += m[c] * kernels->d[c] * x->p[c];
     sum *= x->b;
     return kernels->psi * sum * sum * x->left * x->left; /* left^2 = 2/n */

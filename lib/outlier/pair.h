@@ -5,7 +5,7 @@
 #include "outlier/kernels.h"
 #include "outlier/krylov.h"
 
-/* r_1 = (rho, p) and r_2 = b psi Y r_1 = (tau, q) at the eigenvalue lambda^2 = `root` of X Y. */
+/* r_1 = (sigma rho, p) and r_2 = b psi Y r_1 = (sigma tau, q) at the eigenvalue lambda^2 = `root` of X Y. */
 struct outlier_pair {
     double root, z, dz; /* dz: dz/dlambda^2; 0 at the edge */
     double b;           /* right resolvent scalar (O3) */
