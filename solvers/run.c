@@ -14,7 +14,7 @@
 #include "base/file.h"
 #include "blas.h"
 #include "git.h" /* made by the Makefile: DMFT_GIT, the state of the checkout */
-#include "io/outline.h"
+#include "base/outline.h"
 #include "io/print.h"
 #include "program.h"
 #include "progress.h"

@@ -13,5 +13,6 @@ Suite *suite_config(void);
 Suite *suite_network(void);
 Suite *suite_io(void);
 Suite *suite_compare(void);
+Suite *suite_archive(void);
 
 #endif
