@@ -9,6 +9,7 @@
 #include "cases.h"
 #include "model/model.h"
 #include "outlier/basis.h"
+#include "outlier/follow.h"
 #include "suites.h"
 
 static void assert_near(double value, double expected, double allowed, const char *what, long step)
@@ -280,11 +281,106 @@ START_TEST(every_step_against_dense_eigenvalues)
 }
 END_TEST
 
+/* ---- followed from step to step ---- */
+
+static struct outlier_source source_of(const dmft_kernels *p, size_t rows)
+{
+    return (struct outlier_source){.C_phi = p->C_phi, .R_phi = p->R_phi, .C_g = p->C_g, .R_g = p->R_g, .rows = rows, .stride = p->stride,
+                                   .target = p->target, .sigma2 = p->sigma2, .psi = p->psi};
+}
+
+static struct outlier_state follow_to(outlier_follow *f, size_t t, const double *d)
+{
+    struct outlier_state s;
+    dmft_error err = {.text = ""};
+    int status = outlier_follow_step(f, t, d, (double)t, 0.0, &s, &err);
+    ck_assert_msg(status == DMFT_OK, "step %zu: %s", t, err.text);
+    return s;
+}
+
+/* (B9a) from dense eigenvalues: lambda^2 over that of the edge, less 1, of the j-th real eigenvalue at the last step, and where it passed zero. */
+struct escape {
+    double before, time;
+    long step; /* 0: not yet */
+};
+
+static void look_for_escape(struct escape *e, const struct dense *d, size_t j, long step)
+{
+    double x = j < d->count ? d->re[d->index[j]] * sqrt(d->psi) / d->variance - 1.0 : NAN, below = NAN;
+    for (size_t i = 0; i < d->n; i++) { /* the largest real ones below the edge, behind the outliers */
+        size_t larger = 0;
+        for (size_t c = 0; c < d->n; c++) larger += d->im[c] == 0.0 && d->re[c] > d->re[i];
+        if (d->im[i] == 0.0 && d->re[i] > 0.0 && larger == j) below = d->re[i] * sqrt(d->psi) / d->variance - 1.0;
+    }
+    if (x > 0.0 && e->step == 0) {
+        e->step = step;
+        e->time = e->before < 0.0 ? (double)step - 1.0 + e->before / (e->before - x) : (double)step;
+    }
+    e->before = x > 0.0 ? x : below;
+}
+
+START_TEST(following_against_dense_eigenvalues)
+{
+    enum { COUNT = 2 };
+    struct setting *s = &runs[_i / 3];
+    size_t T = (size_t)s->steps, every = _i % 3 == 0 ? 1 : _i % 3 == 1 ? 4 : 9;
+    slow_kernels *k = slow_of(s, (int)T);
+    double *m = target_of(s, k), *weight = numbers(T), of_z = 0.0, difference = NAN;
+    long products = 0;
+    for (int l = 0; l < s->depth; l++) {
+        dmft_kernels whole = kernels_of(s, k, l, T - 1, 1, weight, m);
+        struct outlier_source source = source_of(&whole, T);
+        struct escape escape[COUNT] = {{0}};
+        outlier_follow *f = NULL;
+        ck_assert_int_eq(outlier_follow_create(&f, &source, COUNT, NULL), DMFT_OK);
+        for (size_t t = 0; t < T; t += every) {
+            dmft_kernels p = kernels_of(s, k, l, t, 1, weight, m);
+            struct dense d = dense_of(&p);
+            struct outlier_state o = follow_to(f, t, weight);
+            for (size_t j = 0; j < COUNT; j++) {
+                look_for_escape(&escape[j], &d, j, (long)t);
+                ck_assert_msg(isnan(o.z[j]) == (j >= d.count), "%s, A_%d, step %zu: outlier %zu is %g, of %zu", s->name, l, t, j, o.z[j], d.count);
+                if (j >= d.count) continue;
+                double z = z_of(d.re[d.index[j]], p.sigma2, p.psi);
+                assert_near(o.z[j], z, 1e-10 * z, s->name, (long)t);
+                of_z = fmax(of_z, fabs(o.z[j] / z - 1.0));
+            }
+            if (d.count > 0) {
+                struct literal x = literal_of(&d, 0);
+                double g = p.C_g[t * p.stride + t], phi = p.C_phi[t * p.stride + t];
+                assert_near(o.left_overlap, left_product(&d, &x, t, t), 1e-6 * g, "left overlap", (long)t);
+                assert_near(o.right_overlap, right_product(&d, &x, t, t), 1e-6 * phi, "right overlap", (long)t);
+                if (m != NULL && l == 0) assert_near(o.target_overlap, target_product(&d, &x, m), 1e-6, "target overlap", (long)t);
+                literal_free(&x);
+            } else
+                ck_assert(isnan(o.left_overlap) && isnan(o.right_overlap) && isnan(o.target_overlap));
+            dense_free(&d);
+        }
+        for (size_t j = 0; j < COUNT && every == 1 && s->variance[l] > 0.0; j++) {
+            struct outlier_escape e = outlier_follow_escape(f, j);
+            ck_assert_int_eq(e.step, escape[j].step == 0 ? -1 : escape[j].step);
+            if (escape[j].step > 0) assert_near(e.time, escape[j].time, 1e-7 * e.time, "escape time", e.step);
+        }
+        double inside = NAN;
+        ck_assert_int_eq(outlier_follow_difference(f, &inside, NULL), DMFT_OK);
+        if (every == 1) difference = fmax(isnan(difference) ? 0.0 : difference, isnan(inside) ? 0.0 : inside);
+        products += outlier_follow_products(f);
+        outlier_follow_free(f);
+    }
+    printf("following, %s, every %zu: %.1f products a step and matrix, z to %.1e, ODE inside steps %.1e\n", s->name, every,
+           (double)products * (double)every / (double)(T * (size_t)s->depth), of_z, difference);
+    free(m);
+    free(weight);
+    slow_free(k);
+}
+END_TEST
+
 Suite *suite_kernels_outlier(void)
 {
     Suite *s = suite_create("kernels_outlier");
     TCase *dense = tcase_create("dense");
     tcase_add_loop_test(dense, every_step_against_dense_eigenvalues, 0, RUNS);
+    tcase_add_loop_test(dense, following_against_dense_eigenvalues, 0, 3 * RUNS);
     suite_add_tcase(s, dense);
     return s;
 }
