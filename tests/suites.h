@@ -9,6 +9,7 @@
     X(limit)       \
     X(deep_linear) \
     X(outlier)     \
+    X(kernels_outlier) \
     X(config)      \
     X(grid)        \
     X(network)     \

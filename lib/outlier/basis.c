@@ -259,7 +259,7 @@ static int find_root(outlier_basis *b, const struct limit_view *view, struct sea
     size_t starts = start_vectors(b, view, present); /* of all, as the one behind may have come to the front */
     double tolerance = coarse;
     for (int iteration = 0; iteration < 200; iteration++) {
-        struct outlier_scalars s = outlier_scalars_at(&b->pencil, root);
+        struct outlier_scalars s = outlier_scalars_at(b->pencil.variance, b->pencil.psi, root);
         outlier_pencil_form(&b->pencil, view, &s, b->B);
         int status = solve(b, b->B, n, j + 1, starts, tolerance, err);
         if (status != DMFT_OK) return status;
@@ -269,7 +269,7 @@ static int find_root(outlier_basis *b, const struct limit_view *view, struct sea
         int at_rounding = fabs(f) <= 1e-15 * b->learned;
         if (tolerance == fine && (fabs(newton) <= settled * root || at_rounding)) { /* even across a bracket found by coarse values */
             b->root[j] = root + newton;
-            b->z[j] = outlier_scalars_at(&b->pencil, b->root[j]).z;
+            b->z[j] = outlier_scalars_at(b->pencil.variance, b->pencil.psi, b->root[j]).z;
             if (j == 0) b->norm2 = 1.0 - slope / s.dz;
             keep_vector(b, j);
             return DMFT_OK;
@@ -279,7 +279,7 @@ static int find_root(outlier_basis *b, const struct limit_view *view, struct sea
         root = next;
     }
     return error_set(err, DMFT_ERROR_NUMERIC, "outlier %zu did not converge near z = %.12g (edge %.12g)", j + 1,
-                     outlier_scalars_at(&b->pencil, root).z, b->pencil.edge);
+                     outlier_scalars_at(b->pencil.variance, b->pencil.psi, root).z, b->pencil.edge);
 }
 
 /* ---- the edge ---- */
@@ -406,7 +406,7 @@ static int look_at_edge(outlier_basis *b, const struct limit_view *view, size_t 
 /* The outliers as if none were known: all eigenvalues at the edge that lie above it, each followed from there. */
 static int find_all(outlier_basis *b, const struct limit_view *view, size_t there, long step, dmft_error *err)
 {
-    double low = outlier_edge_root(&b->pencil);
+    double low = outlier_edge_root(b->pencil.variance, b->pencil.psi);
     for (size_t i = 0; i < b->tracked && i < outlier_pencil_order(&b->pencil); i++) keep_vector(b, i);
     for (size_t i = 0; i < b->tracked; i++) b->root[i] = b->root_older[i] = b->z[i] = NAN;
     b->found = there;
@@ -444,7 +444,7 @@ static double fixed_overlap(outlier_basis *b, const struct limit_view *view)
 {
     const struct outlier_pencil *p = &b->pencil;
     const double *alpha = b->vectors, *beta = alpha + p->outputs, *w = b->target->x;
-    double *on_e = b->work, *on_x = b->work + p->inputs, bz = outlier_scalars_at(p, b->root[0]).b;
+    double *on_e = b->work, *on_x = b->work + p->inputs, bz = outlier_scalars_at(p->variance, p->psi, b->root[0]).b;
     int outputs = (int)p->outputs, inputs = (int)p->inputs;
     outlier_inner(view->E, p->inputs, w, 1, on_e);
     outlier_inner(view->X, p->outputs, w, 1, on_x);
@@ -471,7 +471,7 @@ static double heading(const outlier_basis *b, size_t j)
 {
     double root = b->root[j], older = b->root_older[j];
     double ahead = isnan(older) ? root : 2.0 * root - older;
-    return ahead > outlier_edge_root(&b->pencil) ? ahead : root;
+    return ahead > outlier_edge_root(b->pencil.variance, b->pencil.psi) ? ahead : root;
 }
 
 /* Follows the outliers of the last step; b->found counts those that are still there. */
@@ -479,7 +479,7 @@ static int follow(outlier_basis *b, const struct limit_view *view, dmft_error *e
 {
     size_t j = 0;
     for (; j < b->found; j++) {
-        struct search k = {.j = j, .low = outlier_edge_root(&b->pencil), .high = INFINITY};
+        struct search k = {.j = j, .low = outlier_edge_root(b->pencil.variance, b->pencil.psi), .high = INFINITY};
         double last = b->root[j];
         int status = find_root(b, view, k, heading(b, j), err);
         if (status != DMFT_OK) return status;
@@ -497,7 +497,7 @@ static int update(outlier_basis *b, const struct limit_view *view, long step, dm
     int changed = 0;
     b->learned = learned_norm(b, view, NULL);
     b->bound = fmax(b->pencil.edge, rounding * b->learned);
-    struct outlier_scalars s = outlier_scalars_at(&b->pencil, outlier_edge_root(&b->pencil));
+    struct outlier_scalars s = outlier_scalars_at(b->pencil.variance, b->pencil.psi, outlier_edge_root(b->pencil.variance, b->pencil.psi));
     outlier_pencil_form(&b->pencil, view, &s, b->edge_now); /* kept for the next step, too */
     if (!(b->pencil.edge > 0.0)) return find_without_bulk(b, view, step, err);
     int status = follow(b, view, err);

@@ -3,21 +3,9 @@
 #define DMFT_OUTLIER_BASIS_H
 
 #include "limit/limit.h"
+#include "outlier/state.h"
 
 typedef struct outlier_basis outlier_basis;
-
-/* What is known of the matrix at one step. */
-struct outlier_state {
-    const double *z;       /* `count` outlier singular values in falling order; nan where there is none */
-    double target_overlap; /* cos^2 of the first right singular vector with the target; nan without outlier or target */
-    double left_overlap;   /* (g.A)^2/M of the first outlier with the last g that was pulled; nan without outlier */
-    double right_overlap;  /* (phi.B)^2/N with the last phi that was pushed */
-};
-
-struct outlier_escape {
-    long step;   /* the first step seen with this outlier; -1: none */
-    double time; /* where the largest eigenvalue at the edge, linear between the steps seen, passes the edge (B9) */
-};
 
 /* Follows the `count` largest outliers of A; `target` is a fixed unit field of the input space, or NULL. A outlives this. */
 int outlier_basis_create(outlier_basis **out, const limit_operator *A, const limit_rows *target, size_t count, dmft_error *err);

@@ -52,24 +52,6 @@ int outlier_pencil_widen(struct outlier_pencil *p, size_t room, dmft_error *err)
 
 size_t outlier_pencil_order(const struct outlier_pencil *p) { return p->outputs + p->inputs; }
 
-/* ---- scalars ---- */
-
-double outlier_edge_root(const struct outlier_pencil *p) { return p->variance / sqrt(p->psi); }
-
-struct outlier_scalars outlier_scalars_at(const struct outlier_pencil *p, double root)
-{
-    double v = p->variance, psi = p->psi, L = root;
-    if (L == 0.0) return (struct outlier_scalars){.root = 0.0}; /* no bulk: Xi = Chi = 0 */
-    struct outlier_scalars s = {.root = root};
-    s.z = sqrt((psi * L + v) * (L + v) / L);
-    s.dz = (psi - v * v / (L * L)) / (2.0 * s.z);
-    s.a = (psi * L + v) / (psi * L * s.z);
-    s.b = (L + v) / (L * s.z);
-    s.da = -v / (psi * L * L * s.z) - s.a * s.dz / s.z;
-    s.db = -v / (L * L * s.z) - s.b * s.dz / s.z;
-    return s;
-}
-
 /* ---- Gram matrices ---- */
 
 void outlier_inner(const limit_rows *rows, size_t count, const double *x, size_t stride, double *c)

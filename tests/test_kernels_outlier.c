@@ -1,0 +1,386 @@
+/* Outliers from kernels: (O1)-(O7) of doc/theory.md against dense eigenproblems, the basis form, closed forms and reference numbers. */
+#include <check.h>
+#include <lapacke.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cases.h"
+#include "model/model.h"
+#include "outlier/basis.h"
+#include "outlier/follow.h"
+#include "suites.h"
+
+static void assert_near(double value, double expected, double allowed, const char *what, long step)
+{
+    ck_assert_msg(fabs(value - expected) <= allowed, "%s at step %ld: %.15g, expected %.15g (difference %.2g, allowed %.2g)", what, step,
+                  value, expected, fabs(value - expected), allowed);
+}
+
+/* ---- (O1) and (O5) once more, densely and literally ---- */
+
+struct dense {
+    size_t k, n; /* updates, order 2k */
+    double variance, psi;
+    const dmft_kernels *from;
+    double *X, *Y, *XY; /* n x n, row after row */
+    double *re, *im, *left, *right; /* of XY: eigenvalues, eigenvectors in rows */
+    size_t count, index[64]; /* outliers in falling order */
+};
+
+static double lower(const double *M, size_t stride, size_t i, size_t j) { return j <= i ? M[i * stride + j] : 0.0; }
+static double mirrored(const double *M, size_t stride, size_t i, size_t j) { return j <= i ? M[i * stride + j] : M[j * stride + i]; }
+
+/* [[v R^T, R^T d], [v C, v R + C d]] */
+static double *block_matrix(const dmft_kernels *p, const double *R, const double *C)
+{
+    size_t k = p->count, n = 2 * k;
+    double *X = numbers(n * n), v = p->sigma2;
+    for (size_t i = 0; i < k; i++)
+        for (size_t j = 0; j < k; j++) {
+            double r = lower(R, p->stride, i, j), rt = lower(R, p->stride, j, i), c = mirrored(C, p->stride, i, j), d = p->weight[j];
+            X[i * n + j] = v * rt;
+            X[i * n + k + j] = rt * d;
+            X[(k + i) * n + j] = v * c;
+            X[(k + i) * n + k + j] = v * r + c * d;
+        }
+    return X;
+}
+
+static void multiply(const double *M, size_t n, int transposed, const double *x, double *y)
+{
+    for (size_t i = 0; i < n; i++) {
+        double sum = 0.0;
+        for (size_t j = 0; j < n; j++) sum += (transposed ? M[j * n + i] : M[i * n + j]) * x[j];
+        y[i] = sum;
+    }
+}
+
+static struct dense dense_of(const dmft_kernels *p)
+{
+    struct dense d = {.k = p->count, .n = 2 * p->count, .variance = p->sigma2, .psi = p->psi, .from = p};
+    size_t n = d.n;
+    d.X = block_matrix(p, p->R_g, p->C_g);
+    d.Y = block_matrix(p, p->R_phi, p->C_phi);
+    d.XY = numbers(n * n);
+    d.left = numbers(n * n);
+    d.right = numbers(n * n);
+    d.re = numbers(n);
+    d.im = numbers(n);
+    for (size_t i = 0; i < n; i++)
+        for (size_t m = 0; m < n; m++)
+            for (size_t j = 0; j < n; j++) d.XY[j * n + i] += d.X[i * n + m] * d.Y[m * n + j]; /* column-major for LAPACK */
+    if (n > 0) ck_assert_int_eq(LAPACKE_dgeev(LAPACK_COL_MAJOR, 'V', 'V', (int)n, d.XY, (int)n, d.re, d.im, d.left, (int)n, d.right, (int)n), 0);
+    double last = INFINITY, edge = fmax(p->sigma2 / sqrt(p->psi), 0.0);
+    for (;;) { /* the largest one below the last */
+        size_t best = n;
+        for (size_t i = 0; i < n; i++)
+            if (d.im[i] == 0.0 && d.re[i] > edge && d.re[i] < last && (best == n || d.re[i] > d.re[best])) best = i;
+        if (best == n || d.count == 64 || d.re[best] < 1e-13 * d.re[d.count > 0 ? d.index[0] : best]) break;
+        d.index[d.count++] = best;
+        last = d.re[best];
+    }
+    return d;
+}
+
+static void dense_free(struct dense *d)
+{
+    free(d->X);
+    free(d->Y);
+    free(d->XY);
+    free(d->left);
+    free(d->right);
+    free(d->re);
+    free(d->im);
+}
+
+static double z_of(double root, double v, double psi) { return sqrt((psi * root + v) * (root + v) / root); }
+
+/* (O5) as it stands: left and right eigenvectors of T(z). */
+struct literal {
+    double z, a, b, n;
+    double *r1, *r2, *l1, *l2; /* (rho, p), (tau, q) */
+};
+
+static struct literal literal_of(const struct dense *d, size_t j)
+{
+    size_t n = d->n;
+    double v = d->variance, psi = d->psi, root = d->re[d->index[j]], D = 1.0 / (psi * root);
+    struct literal x = {.z = z_of(root, v, psi), .r1 = numbers(n), .r2 = numbers(n), .l1 = numbers(n), .l2 = numbers(n)};
+    double dD = 2.0 * x.z * D / (2.0 * v * v * psi * D - x.z * x.z + v * (1.0 + psi));
+    x.a = (1.0 + v * D) / x.z;
+    x.b = (1.0 + v * psi * D) / x.z;
+    double da = (v * dD - x.a) / x.z, db = (v * psi * dD - x.b) / x.z;
+    double *on_x = numbers(n), *on_y = numbers(n);
+    memcpy(x.r1, d->right + d->index[j] * n, n * sizeof *x.r1);
+    memcpy(x.l1, d->left + d->index[j] * n, n * sizeof *x.l1);
+    multiply(d->Y, n, 0, x.r1, x.r2);
+    multiply(d->X, n, 1, x.l1, x.l2);
+    for (size_t i = 0; i < n; i++) {
+        x.r2[i] *= x.b * psi;
+        x.l2[i] *= x.a;
+    }
+    multiply(d->X, n, 0, x.r2, on_x);
+    multiply(d->Y, n, 0, x.r1, on_y);
+    for (size_t i = 0; i < n; i++) x.n -= da * x.l1[i] * on_x[i] + db * psi * x.l2[i] * on_y[i];
+    free(on_x);
+    free(on_y);
+    return x;
+}
+
+static void literal_free(struct literal *x)
+{
+    free(x->r1);
+    free(x->r2);
+    free(x->l1);
+    free(x->l2);
+}
+
+/* l_1 . (a R^gT e_c, a C^g e_c) and l_2 . (b R^phiT e_c, b C^phi e_c) */
+static double source(const struct dense *d, const struct literal *x, size_t c, int of_phi)
+{
+    const dmft_kernels *p = d->from;
+    const double *R = of_phi ? p->R_phi : p->R_g, *C = of_phi ? p->C_phi : p->C_g, *l = of_phi ? x->l2 : x->l1;
+    double sum = 0.0;
+    for (size_t i = 0; i < d->k; i++) sum += l[i] * lower(R, p->stride, c, i) + l[d->k + i] * mirrored(C, p->stride, i, c);
+    return (of_phi ? x->b : x->a) * sum;
+}
+
+/* (g_d.A)(A.g_c)/M, (phi_d.B)(B.phi_c)/N and, of (R2.1), (phi_d.B)(A.g_c)/N */
+static double left_product(const struct dense *d, const struct literal *x, size_t i, size_t c) { return 2.0 * x->r1[d->k + i] * source(d, x, c, 0) / x->n; }
+static double right_product(const struct dense *d, const struct literal *x, size_t i, size_t c) { return 2.0 * x->r2[d->k + i] * source(d, x, c, 1) / x->n; }
+static double mixed_product(const struct dense *d, const struct literal *x, size_t i, size_t c) { return 2.0 * x->r2[d->k + i] * source(d, x, c, 0) / x->n; }
+
+/* (O5') as it stands. */
+static double target_product(const struct dense *d, const struct literal *x, const double *m)
+{
+    double first = 0.0, second = 0.0;
+    for (size_t c = 0; c < d->k; c++) {
+        first += m[c] * (d->variance * x->r1[c] + d->from->weight[c] * x->r1[d->k + c]);
+        second += m[c] * x->l2[d->k + c];
+    }
+    return 2.0 * x->b * d->psi * first * x->b * second / x->n;
+}
+
+/* ---- problems ---- */
+
+static struct setting runs[] = {
+    {"deep_linear_a", 2, 0.5, 8.48528137423857, {0.25, 0.25, 0.25}, 4.0, 0.0, 0.02, MUP, FULL, 36},
+    {"deep_linear_b", 3, 1.5, 2.4, {0.5, 0.5, 0.5, 0.5}, 1.5, 0.2, 0.05, MUP, FULL, 36},
+    {"deep_linear_c", 2, 1.0, 4.0, {1.0, 1.0, 1.0}, 2.0, 0.3, 0.05, NTK, FULL, 36},
+    {"deep_linear_online", 2, 1.0, 4.0, {0.5, 0.5, 0.5}, 0.5, 0.3, 0.02, MUP, ONLINE, 36},
+    {"noisy batches", 2, 2.385, 6.0, {0.1, 0.1, 0.1}, 0.4, 0.7, 0.05, MUP, ONLINE, 32},
+    {"wide", 1, 2.385, 6.0, {0.02, 0.02}, 0.8, 0.5, 0.1, MUP, FULL, 32},
+    {"no bulk", 2, 0.8, 2.0, {0.0, 0.6, 0.5}, 1.7, 0.3, 0.05, MUP, FULL, 16},
+};
+enum { RUNS = sizeof runs / sizeof *runs };
+
+/* gamma sqrt(nu) and c of (C7) */
+static double scale_of(const struct setting *s) { return s->gamma0 * (s->parameterization == MUP ? sqrt(s->width_ratio) : 1.0); }
+static double step_of(const struct setting *s) { return s->learning_rate * scale_of(s) / sqrt(s->width_ratio); }
+
+/* m_c = <vhat_c w*>, by (O5') row after row. */
+static double *target_of(const struct setting *s, const slow_kernels *k)
+{
+    size_t T = (size_t)k->steps;
+    double *m = numbers(T), *v = numbers(T), on_response = sqrt(s->width_ratio) * s->variance[0] / scale_of(s);
+    for (size_t t = 0; t < T; t++) {
+        v[t] = 1.0;
+        for (size_t i = 0; i < t; i++) v[t] -= (on_response * k->R_g[1][t * T + i] + s->learning_rate * k->C_g[1][t * T + i]) * m[i];
+        for (size_t i = 0; i <= t; i++) m[t] += k->R_Delta[t * T + i] * v[i];
+    }
+    free(v);
+    return m;
+}
+
+/* The kernels of A_l after `updates` updates, with a query behind them when `query`; `weight` has room for all. */
+static dmft_kernels kernels_of(const struct setting *s, const slow_kernels *k, int l, size_t updates, int query, double *weight, const double *m)
+{
+    for (size_t i = 0; i < updates + (size_t)query; i++) weight[i] = i < updates ? step_of(s) : 0.0;
+    return (dmft_kernels){.count = updates + (size_t)query,
+                          .stride = (size_t)k->steps,
+                          .C_phi = k->C_h[l],
+                          .R_phi = k->R_h[l],
+                          .C_g = k->C_g[l + 1],
+                          .R_g = k->R_g[l + 1],
+                          .weight = weight,
+                          .target = l == 0 ? m : NULL,
+                          .sigma2 = s->variance[l],
+                          .psi = l == 0 ? s->width_ratio : 1.0,
+                          .whole = 1};
+}
+
+static dmft_outliers *outliers_of(const dmft_kernels *p, size_t most)
+{
+    dmft_outliers *o = NULL;
+    dmft_error err = {.text = ""};
+    int status = dmft_outliers_create(&o, p, most, &err);
+    ck_assert_msg(status == DMFT_OK, "%zu events: %s", p->count, err.text);
+    return o;
+}
+
+/* Products of two signed numbers a_i b_j, of size at most `size`. */
+static double check_product(double given, double expected, double size, const char *what, long step)
+{
+    assert_near(given, expected, 1e-7 * size + 1e-13, what, step);
+    return fabs(given - expected) / size;
+}
+
+static double check_outlier(const dmft_kernels *p, const struct dense *d, const dmft_outliers *o, size_t j, long step)
+{
+    struct literal x = literal_of(d, j);
+    const double *left = dmft_outliers_left(o, j), *right = dmft_outliers_right(o, j);
+    size_t k = p->count, some[3] = {0, k / 2, k - 1}; /* the first, one between, the query */
+    double worst = 0.0;
+    for (size_t i = 0; i < 3; i++)
+        for (size_t c = 0; c < 3; c++) {
+            size_t a = some[i], b = some[c];
+            double g = sqrt(p->C_g[a * p->stride + a] * p->C_g[b * p->stride + b]), phi = sqrt(p->C_phi[a * p->stride + a] * p->C_phi[b * p->stride + b]);
+            double both = sqrt(p->psi * p->C_phi[a * p->stride + a] * p->C_g[b * p->stride + b]);
+            worst = fmax(worst, check_product(left[a] * left[b], left_product(d, &x, a, b), g, "(g.A)(A.g)/M", step));
+            worst = fmax(worst, check_product(right[a] * right[b], right_product(d, &x, a, b), phi, "(phi.B)(B.phi)/N", step));
+            worst = fmax(worst, check_product(sqrt(p->psi) * right[a] * left[b], mixed_product(d, &x, a, b), both, "(phi.B)(A.g)/N", step));
+            if (a == b) (void)check_product(dmft_outliers_drift(o, j, a), mixed_product(d, &x, a, a), both, "dz/dd", step);
+        }
+    if (p->target != NULL) check_product(dmft_outliers_target_overlap(o, j), target_product(d, &x, p->target), 1.0, "cos^2(B, w*)", step);
+    else ck_assert(isnan(dmft_outliers_target_overlap(o, j)));
+    literal_free(&x);
+    return worst;
+}
+
+START_TEST(every_step_against_dense_eigenvalues)
+{
+    struct setting *s = &runs[_i];
+    size_t T = (size_t)s->steps, seen = 0;
+    slow_kernels *k = slow_of(s, (int)T);
+    double *m = target_of(s, k), *weight = numbers(T), of_z = 0.0, of_overlaps = 0.0;
+    for (int l = 0; l < s->depth; l++)
+        for (size_t t = 0; t < T; t++) {
+            dmft_kernels p = kernels_of(s, k, l, t, 1, weight, m);
+            struct dense d = dense_of(&p);
+            size_t most = d.count + 2 < T ? d.count + 2 : T;
+            if (most > 6) most = 6;
+            dmft_outliers *o = outliers_of(&p, most);
+            ck_assert_msg(dmft_outliers_count(o) == (d.count < most ? d.count : most), "%s, A_%d, step %zu: %zu outliers, expected %zu", s->name, l, t,
+                          dmft_outliers_count(o), d.count);
+            for (size_t j = 0; j < dmft_outliers_count(o); j++, seen++) {
+                double z = z_of(d.re[d.index[j]], p.sigma2, p.psi);
+                assert_near(dmft_outliers_z(o, j), z, 1e-11 * z, s->name, (long)t);
+                of_z = fmax(of_z, fabs(dmft_outliers_z(o, j) / z - 1.0));
+                of_overlaps = fmax(of_overlaps, check_outlier(&p, &d, o, j, (long)t));
+            }
+            dmft_outliers_free(o);
+            dense_free(&d);
+        }
+    printf("kernels, %s: %zu outliers, z to %.1e, overlaps to %.1e\n", s->name, seen, of_z, of_overlaps);
+    ck_assert_uint_gt(seen, 0);
+    free(m);
+    free(weight);
+    slow_free(k);
+}
+END_TEST
+
+/* ---- followed from step to step ---- */
+
+static struct outlier_source source_of(const dmft_kernels *p, size_t rows)
+{
+    return (struct outlier_source){.C_phi = p->C_phi, .R_phi = p->R_phi, .C_g = p->C_g, .R_g = p->R_g, .rows = rows, .stride = p->stride,
+                                   .target = p->target, .sigma2 = p->sigma2, .psi = p->psi};
+}
+
+static struct outlier_state follow_to(outlier_follow *f, size_t t, const double *d)
+{
+    struct outlier_state s;
+    dmft_error err = {.text = ""};
+    int status = outlier_follow_step(f, t, d, (double)t, 0.0, &s, &err);
+    ck_assert_msg(status == DMFT_OK, "step %zu: %s", t, err.text);
+    return s;
+}
+
+/* (B9a) from dense eigenvalues: lambda^2 over that of the edge, less 1, of the j-th real eigenvalue at the last step, and where it passed zero. */
+struct escape {
+    double before, time;
+    long step; /* 0: not yet */
+};
+
+static void look_for_escape(struct escape *e, const struct dense *d, size_t j, long step)
+{
+    double x = j < d->count ? d->re[d->index[j]] * sqrt(d->psi) / d->variance - 1.0 : NAN, below = NAN;
+    for (size_t i = 0; i < d->n; i++) { /* the largest real ones below the edge, behind the outliers */
+        size_t larger = 0;
+        for (size_t c = 0; c < d->n; c++) larger += d->im[c] == 0.0 && d->re[c] > d->re[i];
+        if (d->im[i] == 0.0 && d->re[i] > 0.0 && larger == j) below = d->re[i] * sqrt(d->psi) / d->variance - 1.0;
+    }
+    if (x > 0.0 && e->step == 0) {
+        e->step = step;
+        e->time = e->before < 0.0 ? (double)step - 1.0 + e->before / (e->before - x) : (double)step;
+    }
+    e->before = x > 0.0 ? x : below;
+}
+
+START_TEST(following_against_dense_eigenvalues)
+{
+    enum { COUNT = 2 };
+    struct setting *s = &runs[_i / 3];
+    size_t T = (size_t)s->steps, every = _i % 3 == 0 ? 1 : _i % 3 == 1 ? 4 : 9;
+    slow_kernels *k = slow_of(s, (int)T);
+    double *m = target_of(s, k), *weight = numbers(T), of_z = 0.0, difference = NAN;
+    long products = 0;
+    for (int l = 0; l < s->depth; l++) {
+        dmft_kernels whole = kernels_of(s, k, l, T - 1, 1, weight, m);
+        struct outlier_source source = source_of(&whole, T);
+        struct escape escape[COUNT] = {{0}};
+        outlier_follow *f = NULL;
+        ck_assert_int_eq(outlier_follow_create(&f, &source, COUNT, NULL), DMFT_OK);
+        for (size_t t = 0; t < T; t += every) {
+            dmft_kernels p = kernels_of(s, k, l, t, 1, weight, m);
+            struct dense d = dense_of(&p);
+            struct outlier_state o = follow_to(f, t, weight);
+            for (size_t j = 0; j < COUNT; j++) {
+                look_for_escape(&escape[j], &d, j, (long)t);
+                ck_assert_msg(isnan(o.z[j]) == (j >= d.count), "%s, A_%d, step %zu: outlier %zu is %g, of %zu", s->name, l, t, j, o.z[j], d.count);
+                if (j >= d.count) continue;
+                double z = z_of(d.re[d.index[j]], p.sigma2, p.psi);
+                assert_near(o.z[j], z, 1e-10 * z, s->name, (long)t);
+                of_z = fmax(of_z, fabs(o.z[j] / z - 1.0));
+            }
+            if (d.count > 0) {
+                struct literal x = literal_of(&d, 0);
+                double g = p.C_g[t * p.stride + t], phi = p.C_phi[t * p.stride + t];
+                assert_near(o.left_overlap, left_product(&d, &x, t, t), 1e-6 * g, "left overlap", (long)t);
+                assert_near(o.right_overlap, right_product(&d, &x, t, t), 1e-6 * phi, "right overlap", (long)t);
+                if (m != NULL && l == 0) assert_near(o.target_overlap, target_product(&d, &x, m), 1e-6, "target overlap", (long)t);
+                literal_free(&x);
+            } else
+                ck_assert(isnan(o.left_overlap) && isnan(o.right_overlap) && isnan(o.target_overlap));
+            dense_free(&d);
+        }
+        for (size_t j = 0; j < COUNT && every == 1 && s->variance[l] > 0.0; j++) {
+            struct outlier_escape e = outlier_follow_escape(f, j);
+            ck_assert_int_eq(e.step, escape[j].step == 0 ? -1 : escape[j].step);
+            if (escape[j].step > 0) assert_near(e.time, escape[j].time, 1e-7 * e.time, "escape time", e.step);
+        }
+        double inside = NAN;
+        ck_assert_int_eq(outlier_follow_difference(f, &inside, NULL), DMFT_OK);
+        if (every == 1) difference = fmax(isnan(difference) ? 0.0 : difference, isnan(inside) ? 0.0 : inside);
+        products += outlier_follow_products(f);
+        outlier_follow_free(f);
+    }
+    printf("following, %s, every %zu: %.1f products a step and matrix, z to %.1e, ODE inside steps %.1e\n", s->name, every,
+           (double)products * (double)every / (double)(T * (size_t)s->depth), of_z, difference);
+    free(m);
+    free(weight);
+    slow_free(k);
+}
+END_TEST
+
+Suite *suite_kernels_outlier(void)
+{
+    Suite *s = suite_create("kernels_outlier");
+    TCase *dense = tcase_create("dense");
+    tcase_add_loop_test(dense, every_step_against_dense_eigenvalues, 0, RUNS);
+    tcase_add_loop_test(dense, following_against_dense_eigenvalues, 0, 3 * RUNS);
+    suite_add_tcase(s, dense);
+    return s;
+}
