@@ -180,7 +180,7 @@ int converge_run(struct converge *s, const struct run_kind *kind, const dmft_pro
     int status = kind->run(problem, &how, out, &err);
     if (status == DMFT_OK) return STATUS_DONE;
     progress_end(&s->progress);
-    if (status == DMFT_STOPPED) return run_stopped(s->o, &s->progress);
+    if (status == DMFT_STOPPED) return run_stopped(s->o, &s->progress, NULL);
     if (status < 0) return program_failed(status, &err);
     long step = dmft_trajectory_diverged_at(*out);
     dmft_trajectory_free(*out);
