@@ -27,6 +27,7 @@ static double error_at(const struct converge *s, const struct converge_row *row,
 static int is_drawn(const struct converge *s, const struct converge_row *row)
 {
     size_t points = 0;
+    if (row->c.verdict == DMFT_CONVERGENCE_UNRESOLVED) return 0;
     for (size_t i = 0; i < s->levels; i++) points += error_at(s, row, i) > 0.0;
     return points > 1;
 }
@@ -62,16 +63,18 @@ static void write_axes(const struct figure *f, const char *terminal, const char 
 {
     static const char *const ordinate[] = {
         [CONVERGE_STEP] = "error (rms over times)", [CONVERGE_WIDTH] = "error of one network (rms)", [CONVERGE_SEEDS] = "standard error (rms)"};
+    const double *x = f->s->setting;
+    size_t n = f->s->levels, first = f->s->in == CONVERGE_STEP; /* a difference from the level before: level 0 has none */
     (void)fprintf(f->script, "set encoding utf8\nset terminal %s\nset output ", terminal);
     gnuplot_string(f->script, file);
     (void)fputs("\nset logscale xy\nset grid lt 1 lw 0.5 lc rgb '#dddddd'\nset format y '10^{%L}'\nset border 3\nset tics nomirror\n"
-                "set key outside right top noenhanced samplen 2.5 spacing 1.2 Left reverse\nset offsets graph 0.05, graph 0.05, 0, 0\n"
-                "set xtics (",
+                "set key outside right top noenhanced samplen 2.5 spacing 1.2 Left reverse\nset xtics rotate by 30 right (",
                 f->script);
-    for (size_t i = 0; i < f->s->levels; i++) (void)fprintf(f->script, "%s'%.4g' %.9g", i > 0 ? ", " : "", f->s->setting[i], f->s->setting[i]);
+    for (size_t i = first; i < n; i++) (void)fprintf(f->script, "%s'%.4g' %.9g", i > first ? ", " : "", x[i], x[i]);
     (void)fputs(")\nset xlabel ", f->script);
     gnuplot_string(f->script, f->s->parameter);
-    (void)fprintf(f->script, " noenhanced\nset ylabel '%s'\n", ordinate[f->s->in]);
+    (void)fprintf(f->script, " noenhanced\nset ylabel '%s'\nset xrange [%.9g:%.9g]\n", ordinate[f->s->in], 0.8 * fmin(x[first], x[n - 1]),
+                  1.25 * fmax(x[first], x[n - 1]));
 }
 
 static void write_plots(void *figure, const char *terminal, const char *file)

@@ -24,7 +24,7 @@ static const char *heading(const struct converge *s)
     return s->in == CONVERGE_STEP ? "extrapolated" : s->in == CONVERGE_WIDTH ? "theory" : "mean";
 }
 
-static void print_row(const struct converge_row *row)
+static void print_row(const struct converge *s, const struct converge_row *row)
 {
     const dmft_convergence *c = &row->c;
     (void)printf("%-22s", row->name);
@@ -32,6 +32,7 @@ static void print_row(const struct converge_row *row)
     print_cell(c->order, 8, "%.3f");
     print_cell(c->order_error, 7, "%.3f");
     print_cell(c->error, 10, "%.3g");
+    if (s->in != CONVERGE_STEP) print_cell(row->size_error[s->levels - 1], 8, "%.2g");
     print_cell(c->value, 15, "%.9g");
     (void)printf("  %s\n", dmft_convergence_text(c->verdict));
 }
@@ -52,8 +53,9 @@ void converge_table(const struct converge *s)
     if (!options_given(s->o, OPTION_quiet)) {
         (void)printf("%zu levels in %s: %s", s->levels, mode[s->in], s->parameter);
         for (size_t i = 0; i < s->levels; i++) (void)printf("%s %.6g", i > 0 ? "," : "", s->setting[i]);
-        (void)printf("\n\n%-22s  %7s  %8s  %7s  %10s  %15s  verdict\n", "series", "nominal", "observed", "+-", "error", heading(s));
-        for (size_t i = 0; i < s->rows; i++) print_row(&s->row[i]);
+        (void)printf("\n\n%-22s  %7s  %8s  %7s  %10s%s  %15s  verdict\n", "series", "nominal", "observed", "+-", "error",
+                     s->in != CONVERGE_STEP ? "        +-" : "", heading(s));
+        for (size_t i = 0; i < s->rows; i++) print_row(s, &s->row[i]);
         (void)putchar('\n');
     }
     print_verdict(s);

@@ -145,21 +145,29 @@ static void leave_open(struct converge_row *row, size_t levels, double nominal, 
 /* ---- in width ---- */
 
 /* The bias: its mean square is that of the differences less that of their standard errors. It is judged over the first levels at which it exceeds
- * its standard error. */
+ * its standard error, and kept of all. */
 static int judge_bias(struct converge *s, const struct samples *m, size_t j, size_t used, double value)
 {
-    double size[LEVELS], covariance[LEVELS * LEVELS] = {0};
+    double size[LEVELS], se[LEVELS], covariance[LEVELS * LEVELS] = {0};
     size_t known = 0;
+    int status = STATUS_DONE;
     struct converge_row *row = converge_add(s, m->chosen[j]->name, " bias");
-    for (; known < m->levels; known++) {
-        struct squares q = mean_squares(s, m, j, known);
-        if (!(q.difference > 2.0 * q.se)) break;
-        size[known] = sqrt(q.difference - q.se);
-        covariance[known * (LEVELS + 1)] = q.se / (q.difference - q.se);
+    for (size_t i = 0; i < m->levels; i++) {
+        struct squares q = mean_squares(s, m, j, i);
+        size[i] = sqrt(fmax(q.difference - q.se, 0.0));
+        se[i] = sqrt(q.se);
+        covariance[i * (LEVELS + 1)] = q.se / (q.difference - q.se);
+        known += known == i && size[i] > se[i];
     }
-    if (known >= 2) return judge(row, size, covariance, known, 1.0, value, used);
     leave_open(row, m->levels, 1.0, DMFT_CONVERGENCE_UNRESOLVED);
-    return STATUS_DONE;
+    if (known >= 2) status = judge(row, size, covariance, known, 1.0, value, used);
+    for (size_t i = 0; i < m->levels; i++) {
+        row->c.size[i] = size[i];
+        row->size_error[i] = se[i];
+    }
+    row->c.value = value;
+    row->c.error = size[m->levels - 1];
+    return status;
 }
 
 static int judge_width(struct converge *s, const struct samples *m, size_t j)

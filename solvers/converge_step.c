@@ -4,7 +4,7 @@
  * Outliers, and overlaps with their vectors, are compared where every level has the outlier away from its edge. An adaptive grid shares its ends
  * alone: there the last row is compared, and errors need only fall.
  *
- * Memory: series x levels x rows of level 0. */
+ * Memory: series x levels x rows of level 2. */
 #include <gsl/gsl_poly.h>
 #include <math.h>
 #include <stdio.h>
@@ -15,19 +15,20 @@
 #include "converge.h"
 #include "program.h"
 
-/* The basis form drops what is a fifth of its tolerance, relative to a vector; kernels were off by up to 30 tolerances (doc/design.md). */
-static const double noise_of_basis = 30;
+/* What tolerances of 1e-11 and 1e-14 gave differed, relative to the largest value of a series, by at most 1 tolerance in kernels and outliers and
+ * 200 tolerances in overlaps (mostly below 30). */
+static const double noise_of_basis = 100;
 static const double noise_of_rounding = 1e-13;
 
 enum { JUDGED = 4, CUBIC = 4 }; /* levels that an escape must have; points of its polynomial */
 
-/* All that the levels have in common. */
+/* All levels at places in time: the rows of level 2 (CONVERGE_DENSE), of which level 1 has every other one and level 0 every fourth. What a
+ * level has not is nan. */
 struct shared {
     size_t series, places, levels;
     double *x;    /* series x levels x places, in the order of the series of the first result */
     double *time; /* of the places */
     double *one;  /* levels x places: a series as it is judged */
-    size_t every; /* outliers are recorded at places 0, every, .. */
     double nominal, noise;
 };
 
@@ -37,24 +38,33 @@ static int is_adaptive(const struct converge *s) { return s->problem->flow && s-
 
 /* ---- the runs ---- */
 
+static double *filled_with_nan(size_t n)
+{
+    double *x = memory_doubles(n);
+    for (size_t i = 0; x != NULL && i < n; i++) x[i] = NAN;
+    return x;
+}
+
 static int make_room(struct converge *s, struct shared *m)
 {
-    *m = (struct shared){.series = s->first->series_count, .levels = s->levels, .places = is_adaptive(s) ? 1 : s->first->rows};
-    m->every = is_adaptive(s) ? 1 : (size_t)s->problem->outlier_every;
+    *m = (struct shared){.series = s->first->series_count, .levels = s->levels, .places = is_adaptive(s) ? 1 : s->first->rows << CONVERGE_DENSE};
     m->nominal = !s->problem->flow ? 1.0 : is_adaptive(s) ? 0.0 : 2.0;
     m->noise = s->problem->method == METHOD_BASIS ? noise_of_basis * s->problem->tolerance : noise_of_rounding;
-    m->x = memory_doubles(m->series * m->levels * m->places);
-    m->time = memory_doubles(m->places);
+    m->x = filled_with_nan(m->series * m->levels * m->places);
+    m->time = filled_with_nan(m->places);
     m->one = memory_doubles(m->levels * m->places);
     s->row = calloc(2 * m->series + 1, sizeof *s->row);
     if (m->x != NULL && m->time != NULL && m->one != NULL && s->row != NULL) return STATUS_DONE;
     return program_error(STATUS_FAILED, "converge: no memory for %zu series at %zu levels", m->series, m->levels);
 }
 
-/* The row of a level that is place k, and its time. */
+/* The row of a level that is place k; as many as there are when it has none there. */
 static size_t row_of(const struct converge *s, const dmft_trajectory *t, size_t level, size_t k)
 {
-    return is_adaptive(s) ? t->rows - 1 : k << level;
+    if (is_adaptive(s)) return t->rows - 1;
+    if (level >= CONVERGE_DENSE) return k << (level - CONVERGE_DENSE);
+    size_t apart = (size_t)1 << (CONVERGE_DENSE - level);
+    return k % apart == 0 ? k / apart : t->rows;
 }
 
 static double time_of(const struct converge *s, const dmft_trajectory *t, size_t level, size_t row)
@@ -69,13 +79,14 @@ static int keep(struct converge *s, struct shared *m, const dmft_trajectory *t, 
     double end = time_of(s, t, level, t->rows - 1);
     for (size_t k = 0; k < m->places; k++) {
         size_t row = row_of(s, t, level, k);
-        double time = row < t->rows ? time_of(s, t, level, row) : NAN;
-        if (level == 0) m->time[k] = time;
+        if (row >= t->rows) continue;
+        double time = time_of(s, t, level, row);
+        if (isnan(m->time[k])) m->time[k] = time;
         if (!(fabs(time - m->time[k]) <= 1e-9 * end))
-            return program_error(STATUS_FAILED, "converge: level %zu has no row at the time %.12g of level 1", level + 1, m->time[k]);
+            return program_error(STATUS_FAILED, "converge: level %zu has no row at the time %.12g of the levels before", level + 1, m->time[k]);
         for (size_t j = 0; j < m->series; j++) {
             const double *x = dmft_trajectory_series(t, s->first->series[j].name);
-            level_of(m, j, level)[k] = x != NULL ? x[row] : NAN;
+            if (x != NULL) level_of(m, j, level)[k] = x[row];
         }
     }
     return STATUS_DONE;
@@ -167,12 +178,13 @@ static double zero_before(const double t[CUBIC], const double y[CUBIC])
 }
 
 /* The first places at which the finest levels have the outlier, after one at which they have it not; how many there are. */
-static size_t first_places(const struct shared *m, size_t outlier, size_t edge, size_t place[CUBIC])
+static size_t first_places(const struct converge *s, const struct shared *m, size_t outlier, size_t edge, size_t place[CUBIC])
 {
-    size_t found = 0, before = 0;
-    for (size_t k = 0; k < m->places && found < CUBIC; k += m->every) {
-        size_t have = 0, of = m->levels < JUDGED ? m->levels : JUDGED;
-        for (size_t i = m->levels - of; i < m->levels; i++) have += level_of(m, outlier, i)[k] > level_of(m, edge, i)[k];
+    size_t found = 0, before = 0, of = m->levels < JUDGED ? m->levels : JUDGED, coarsest = m->levels - of;
+    size_t recorded = (size_t)s->problem->outlier_every << (coarsest < CONVERGE_DENSE ? CONVERGE_DENSE - coarsest : 0);
+    for (size_t k = 0; k < m->places && found < CUBIC; k += recorded) {
+        size_t have = 0;
+        for (size_t i = coarsest; i < m->levels; i++) have += level_of(m, outlier, i)[k] > level_of(m, edge, i)[k];
         if (have == of && before > 0)
             place[found++] = k;
         else
@@ -182,10 +194,10 @@ static size_t first_places(const struct shared *m, size_t outlier, size_t edge, 
 }
 
 /* The escape at each level, from sqrt(z^2 - edge^2), which goes through 0 there without a kink. Levels that have not all the points have none. */
-static size_t find_escapes(const struct shared *m, size_t outlier, size_t edge, double escape[DMFT_CONVERGENCE_LEVELS])
+static size_t find_escapes(const struct converge *s, const struct shared *m, size_t outlier, size_t edge, double escape[DMFT_CONVERGENCE_LEVELS])
 {
     size_t place[CUBIC], first = 0;
-    if (first_places(m, outlier, edge, place) < CUBIC) return m->levels;
+    if (first_places(s, m, outlier, edge, place) < CUBIC) return m->levels;
     for (size_t i = 0; i < m->levels; i++) {
         double t[CUBIC], y[CUBIC];
         for (size_t k = 0; k < CUBIC; k++) {
@@ -203,10 +215,10 @@ static int judge_escape(struct converge *s, const struct shared *m, const char *
 {
     char outlier[32], edge[32], name[64];
     double escape[DMFT_CONVERGENCE_LEVELS];
-    if (!converge_governed(series, outlier, edge) || strcmp(series, outlier) != 0) return STATUS_DONE;
+    if (is_adaptive(s) || !converge_governed(series, outlier, edge) || strcmp(series, outlier) != 0) return STATUS_DONE;
     size_t z = index_of(s, outlier), bulk = index_of(s, edge);
     if (z == m->series || bulk == m->series || !(level_of(m, bulk, 0)[0] > 0.0)) return STATUS_DONE; /* no bulk, no escape */
-    size_t first = find_escapes(m, z, bulk, escape);
+    size_t first = find_escapes(s, m, z, bulk, escape);
     if (m->levels - first < 3) return STATUS_DONE;
     (void)snprintf(name, sizeof name, "%.*s_escape_time%s", (int)strcspn(series, "_"), series, strstr(series, "outlier") + strlen("outlier"));
     return judge(s, m, name, escape + first, m->levels - first, 1);
