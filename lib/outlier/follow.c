@@ -398,7 +398,7 @@ static int step(outlier_follow *f, const struct outlier_kernels *p, size_t t, do
     int follows = t > 0 && f->step == t - 1;
     size_t before = f->found;
     double *roots = f->start + (start_rows(f) - 1) * stride_of(f); /* the last start vector is never used inside a step */
-    int look = f->found < f->count || is_due(f, t, follows), status = solve(f, p, t, follows, look, err);
+    int look = is_due(f, t, follows), status = solve(f, p, t, follows, look, err);
     if (status == DMFT_OK && !look && outlier_krylov_found(f->krylov) < f->found) status = solve(f, p, t, follows, 1, err); /* one sank */
     if (status != DMFT_OK) return status;
     if (!follows)
