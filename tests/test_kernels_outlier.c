@@ -27,6 +27,7 @@ struct dense {
     double *X, *Y, *XY; /* n x n, row after row */
     double *re, *im, *left, *right; /* of XY: eigenvalues, eigenvectors in rows */
     size_t count, index[64]; /* outliers in falling order */
+    double size;             /* Frobenius norm of XY */
 };
 
 static double lower(const double *M, size_t stride, size_t i, size_t j) { return j <= i ? M[i * stride + j] : 0.0; }
@@ -71,6 +72,8 @@ static struct dense dense_of(const dmft_kernels *p)
     for (size_t i = 0; i < n; i++)
         for (size_t m = 0; m < n; m++)
             for (size_t j = 0; j < n; j++) d.XY[j * n + i] += d.X[i * n + m] * d.Y[m * n + j]; /* column-major for LAPACK */
+    for (size_t i = 0; i < n * n; i++) d.size += d.XY[i] * d.XY[i];
+    d.size = sqrt(d.size);
     if (n > 0) ck_assert_int_eq(LAPACKE_dgeev(LAPACK_COL_MAJOR, 'V', 'V', (int)n, d.XY, (int)n, d.re, d.im, d.left, (int)n, d.right, (int)n), 0);
     double last = INFINITY, edge = fmax(p->sigma2 / sqrt(p->psi), 0.0);
     for (;;) { /* the largest one below the last */
@@ -94,6 +97,9 @@ static void dense_free(struct dense *d)
     free(d->re);
     free(d->im);
 }
+
+/* What LAPACK's dgeev leaves of z: a backward error of lambda^2 of 1e-15 |XY|, beside `relative`. */
+static double allowed(const struct dense *d, double z, double relative) { return relative * z + 1e-14 * d->size / z; }
 
 static double z_of(double root, double v, double psi) { return sqrt((psi * root + v) * (root + v) / root); }
 
@@ -243,7 +249,7 @@ static double check_outlier(const dmft_kernels *p, const struct dense *d, const 
             worst = fmax(worst, check_product(sqrt(p->psi) * right[a] * left[b], mixed_product(d, &x, a, b), both, "(phi.B)(A.g)/N", step));
             if (a == b) (void)check_product(dmft_outliers_drift(o, j, a), mixed_product(d, &x, a, a), both, "dz/dd", step);
         }
-    if (p->target != NULL) check_product(dmft_outliers_target_overlap(o, j), target_product(d, &x, p->target), 1.0, "cos^2(B, w*)", step);
+    if (p->target != NULL) (void)check_product(dmft_outliers_target_overlap(o, j), target_product(d, &x, p->target), 1.0, "cos^2(B, w*)", step);
     else ck_assert(isnan(dmft_outliers_target_overlap(o, j)));
     literal_free(&x);
     return worst;
@@ -266,9 +272,10 @@ START_TEST(every_step_against_dense_eigenvalues)
                           dmft_outliers_count(o), d.count);
             for (size_t j = 0; j < dmft_outliers_count(o); j++, seen++) {
                 double z = z_of(d.re[d.index[j]], p.sigma2, p.psi);
-                assert_near(dmft_outliers_z(o, j), z, 1e-11 * z, s->name, (long)t);
+                assert_near(dmft_outliers_z(o, j), z, allowed(&d, z, 1e-12), s->name, (long)t);
                 of_z = fmax(of_z, fabs(dmft_outliers_z(o, j) / z - 1.0));
-                of_overlaps = fmax(of_overlaps, check_outlier(&p, &d, o, j, (long)t));
+                if (d.re[d.index[j]] > 1e-6 * d.size) /* else dgeev's vectors are not good enough */
+                    of_overlaps = fmax(of_overlaps, check_outlier(&p, &d, o, j, (long)t));
             }
             dmft_outliers_free(o);
             dense_free(&d);
@@ -342,7 +349,7 @@ START_TEST(following_against_dense_eigenvalues)
                 ck_assert_msg(isnan(o.z[j]) == (j >= d.count), "%s, A_%d, step %zu: outlier %zu is %g, of %zu", s->name, l, t, j, o.z[j], d.count);
                 if (j >= d.count) continue;
                 double z = z_of(d.re[d.index[j]], p.sigma2, p.psi);
-                assert_near(o.z[j], z, 1e-10 * z, s->name, (long)t);
+                assert_near(o.z[j], z, allowed(&d, z, 1e-11), s->name, (long)t);
                 of_z = fmax(of_z, fabs(o.z[j] / z - 1.0));
             }
             if (d.count > 0) {
@@ -375,12 +382,145 @@ START_TEST(following_against_dense_eigenvalues)
 }
 END_TEST
 
+/* ---- the basis form ---- */
+
+/* (B4)-(B8) and (O1)-(O5') at every step of the same run. */
+START_TEST(kernels_and_basis_agree)
+{
+    struct setting *s = &runs[_i];
+    size_t T = (size_t)s->steps, seen = 0;
+    slow_kernels *k = slow_of(s, (int)T);
+    double *m = target_of(s, k), *weight = numbers(T), worst[4] = {0.0};
+    dmft_problem problem = problem_of(s);
+    void *state = NULL;
+    const struct model_matrix *matrix;
+    outlier_basis *basis[MOST_LAYERS];
+    ck_assert_int_eq(model_deep_linear.create(&state, &problem, NULL), DMFT_OK);
+    size_t matrices = model_deep_linear.matrices(state, &matrix);
+    for (size_t l = 0; l < matrices; l++) ck_assert_int_eq(outlier_basis_create(&basis[l], matrix[l].A, matrix[l].target, 2, NULL), DMFT_OK);
+    for (size_t t = 0; t < T; t++) {
+        ck_assert_int_eq(model_deep_linear.reserve(state, NULL), DMFT_OK);
+        model_deep_linear.evaluate(state);
+        for (size_t l = 0; l < matrices; l++) {
+            struct outlier_state b;
+            dmft_kernels p = kernels_of(s, k, (int)l, t, 1, weight, m);
+            dmft_outliers *o = outliers_of(&p, 2);
+            ck_assert_int_eq(outlier_basis_step(basis[l], (long)t, &b, NULL), DMFT_OK);
+            double scale[2] = {p.C_g[t * T + t], p.C_phi[t * T + t]}, both = sqrt(p.psi * scale[0] * scale[1]);
+            for (size_t j = 0; j < 2; j++) {
+                double z = dmft_outliers_z(o, j);
+                if (z < 1e-3 * dmft_outliers_z(o, 0)) continue; /* without a bulk: lambda^2 has the rounding errors of the largest */
+                ck_assert_msg(isnan(z) == isnan(b.z[j]), "%s, A_%zu, step %zu: %.15g and %.15g", s->name, l, t, z, b.z[j]);
+                if (isnan(z)) continue;
+                assert_near(z, b.z[j], 1e-8 * z, s->name, (long)t);
+                worst[0] = fmax(worst[0], fabs(z / b.z[j] - 1.0));
+                seen++;
+            }
+            if (dmft_outliers_count(o) > 0) {
+                double left = dmft_outliers_left(o, 0)[t], right = dmft_outliers_right(o, 0)[t];
+                assert_near(left * left, b.left_overlap, 1e-7 * scale[0], "left overlap", (long)t);
+                assert_near(right * right, b.right_overlap, 1e-7 * scale[1], "right overlap", (long)t);
+                assert_near(dmft_outliers_drift(o, 0, t), b.drift, 1e-7 * both, "drift", (long)t);
+                if (l == 0) assert_near(dmft_outliers_target_overlap(o, 0), b.target_overlap, 1e-7, "target overlap", (long)t);
+                worst[1] = fmax(worst[1], fabs(left * left - b.left_overlap) / scale[0]);
+                worst[2] = fmax(worst[2], fabs(right * right - b.right_overlap) / scale[1]);
+                worst[3] = fmax(worst[3], fabs(dmft_outliers_drift(o, 0, t) - b.drift) / both);
+            }
+            dmft_outliers_free(o);
+        }
+        model_deep_linear.update(state);
+    }
+    printf("kernels and basis, %s: %zu outliers, z %.1e, overlaps %.1e, %.1e, drift %.1e\n", s->name, seen, worst[0], worst[1], worst[2], worst[3]);
+    ck_assert_uint_gt(seen, 0);
+    for (size_t l = 0; l < matrices; l++) outlier_basis_free(basis[l]);
+    model_deep_linear.free(state);
+    free(m);
+    free(weight);
+    slow_free(k);
+}
+END_TEST
+
+/* ---- closed forms ---- */
+
+/* (P2), (P3) of spikes on orthonormal vectors that do not depend on A, with queries between them. */
+START_TEST(independent_spikes)
+{
+    static const double psis[] = {0.5, 1.0, 2.0, 2.385}, strengths[] = {3.0, 0.0, -1.2, 0.99, 0.0, 30.0, 1.01};
+    enum { K = sizeof strengths / sizeof *strengths };
+    static const size_t order[] = {5, 0, 2, 6}; /* by strength */
+    double psi = psis[_i % 4], v = _i < 4 ? 0.7 : 0.0, threshold = _i < 4 ? sqrt(v) * pow(psi, 0.25) : 1.0;
+    double C[K * K] = {0.0}, R[K * K] = {0.0}, d[K], target[K] = {0.0};
+    for (size_t i = 0; i < K; i++) {
+        C[i * K + i] = 1.0;
+        d[i] = strengths[i] * threshold / sqrt(psi);
+    }
+    target[5] = 0.6;
+    dmft_kernels p = {.count = K, .stride = K, .C_phi = C, .R_phi = R, .C_g = C, .R_g = R, .weight = d, .target = target, .sigma2 = v, .psi = psi, .whole = 1};
+    dmft_outliers *o = outliers_of(&p, K);
+    ck_assert_uint_eq(dmft_outliers_count(o), v > 0.0 ? 4 : 5);
+    for (size_t j = 0; j < 4; j++) {
+        double t2 = strengths[order[j]] * strengths[order[j]] * threshold * threshold, gap = t2 * t2 - psi * v * v;
+        double z = sqrt((t2 + v) * (t2 + psi * v) / t2), left = sqrt(gap / (t2 * (t2 + psi * v))), right = sqrt(gap / (t2 * (t2 + v)));
+        assert_near(dmft_outliers_z(o, j), z, 1e-12 * z, "z", (long)j);
+        for (size_t c = 0; c < K; c++) {
+            assert_near(fabs(dmft_outliers_left(o, j)[c]), c == order[j] ? left : 0.0, 1e-9, "left", (long)c);
+            assert_near(fabs(dmft_outliers_right(o, j)[c]), c == order[j] ? right : 0.0, 1e-9, "right", (long)c);
+        }
+        double sign = d[order[j]] < 0.0 ? -1.0 : 1.0;
+        assert_near(dmft_outliers_drift(o, j, order[j]), sign * sqrt(psi) * left * right, 1e-9, "drift", (long)j);
+        assert_near(dmft_outliers_growth(o, j, order[j]), 2.0 / d[order[j]], 1e-9 * fabs(2.0 / d[order[j]]), "growth of d^2", (long)j);
+        assert_near(dmft_outliers_target_overlap(o, j), order[j] == 5 ? 0.36 * right * right : 0.0, 1e-9, "target", (long)j);
+    }
+    dmft_outliers_free(o);
+}
+END_TEST
+
+/* Equal spikes: equal eigenvalues. */
+START_TEST(equal_spikes)
+{
+    double C[16] = {0.0}, R[16] = {0.0}, d[4] = {2.0, 0.1, 2.0, 2.0};
+    for (size_t i = 0; i < 4; i++) C[i * 5] = 1.0;
+    dmft_kernels p = {.count = 4, .stride = 4, .C_phi = C, .R_phi = R, .C_g = C, .R_g = R, .weight = d, .sigma2 = 1.0, .psi = 1.0};
+    dmft_outliers *o = outliers_of(&p, 4);
+    ck_assert_uint_eq(dmft_outliers_count(o), 3);
+    for (size_t j = 0; j < 3; j++) assert_near(dmft_outliers_z(o, j), 2.5, 1e-12, "z", (long)j);
+    dmft_outliers_free(o);
+}
+END_TEST
+
+/* No events, one event, one that depends on A as (R5.2) of one large step does: lambda^2 = d^2 C + 2 d sigma^2 R. */
+START_TEST(the_smallest_cases)
+{
+    dmft_kernels none = {.sigma2 = 1.0, .psi = 0.5};
+    dmft_outliers *o = outliers_of(&none, 3);
+    ck_assert_uint_eq(dmft_outliers_count(o), 0);
+    ck_assert(isnan(dmft_outliers_z(o, 0)) && dmft_outliers_left(o, 0) == NULL && isnan(dmft_outliers_drift(o, 0, 0)));
+    assert_near(dmft_outliers_edge(o), 1.0 + sqrt(0.5), 1e-15, "edge", 0);
+    dmft_outliers_free(o);
+    double C_phi = 1.7, R_phi = -0.4, C_g = 1.0, R_g = 0.0, d = 2.3;
+    dmft_kernels one = {.count = 1, .stride = 1, .C_phi = &C_phi, .R_phi = &R_phi, .C_g = &C_g, .R_g = &R_g, .weight = &d, .sigma2 = 1.0, .psi = 0.5};
+    o = outliers_of(&one, 3);
+    ck_assert_uint_eq(dmft_outliers_count(o), 1);
+    assert_near(dmft_outliers_root(o, 0), d * d * C_phi + 2.0 * d * R_phi, 1e-12, "lambda^2", 1);
+    dmft_outliers_free(o);
+    o = outliers_of(&one, 0);
+    ck_assert_uint_eq(dmft_outliers_count(o), 0);
+    dmft_outliers_free(o);
+}
+END_TEST
+
 Suite *suite_kernels_outlier(void)
 {
     Suite *s = suite_create("kernels_outlier");
     TCase *dense = tcase_create("dense");
     tcase_add_loop_test(dense, every_step_against_dense_eigenvalues, 0, RUNS);
     tcase_add_loop_test(dense, following_against_dense_eigenvalues, 0, 3 * RUNS);
+    tcase_add_loop_test(dense, kernels_and_basis_agree, 0, RUNS);
     suite_add_tcase(s, dense);
+    TCase *closed = tcase_create("closed");
+    tcase_add_loop_test(closed, independent_spikes, 0, 8);
+    tcase_add_test(closed, equal_spikes);
+    tcase_add_test(closed, the_smallest_cases);
+    suite_add_tcase(s, closed);
     return s;
 }

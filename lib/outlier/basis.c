@@ -461,6 +461,7 @@ static void overlaps(outlier_basis *b, const struct limit_view *view, struct out
     double right = cblas_ddot((int)b->pencil.inputs, view->c_in, 1, beta, 1);
     state->left_overlap = 2.0 * left * left / b->norm2;
     state->right_overlap = 2.0 * right * right / b->norm2;
+    state->drift = 2.0 * sqrt(b->pencil.psi) * left * right / b->norm2; /* sqrt(psi) times (B8) */
     if (b->target != NULL) state->target_overlap = fixed_overlap(b, view);
 }
 
@@ -520,7 +521,7 @@ int outlier_basis_step(outlier_basis *b, long step, struct outlier_state *state,
     b->edge_now = edge;
     b->order_before = outlier_pencil_order(&b->pencil);
     b->last_step = step;
-    *state = (struct outlier_state){.z = b->z, .target_overlap = NAN, .left_overlap = NAN, .right_overlap = NAN};
+    *state = (struct outlier_state){.z = b->z, .target_overlap = NAN, .left_overlap = NAN, .right_overlap = NAN, .drift = NAN};
     if (!isnan(b->z[0])) overlaps(b, &view, state);
     return DMFT_OK;
 }

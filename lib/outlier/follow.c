@@ -379,8 +379,10 @@ static void take(outlier_follow *f, const struct outlier_kernels *p, size_t t, d
             f->nodes[j].growth[f->node_count] = rate * outlier_pair_growth(&x, p, t);
         }
         if (j == 0) {
-            state->left_overlap = x.left * x.p[t] * x.left * x.p[t];
-            state->right_overlap = x.right * x.s[t] * x.right * x.s[t];
+            double left = x.left * x.p[t], right = x.right * x.s[t];
+            state->left_overlap = left * left;
+            state->right_overlap = right * right;
+            state->drift = sqrt(f->source.psi) * left * right;
             if (f->source.target != NULL) state->target_overlap = outlier_pair_target(&x, p, f->source.target);
         }
         remember(f, o, t, x.r);
@@ -398,7 +400,7 @@ static int step(outlier_follow *f, const struct outlier_kernels *p, size_t t, do
     int follows = t > 0 && f->step == t - 1;
     size_t before = f->found;
     double *roots = f->start + (start_rows(f) - 1) * stride_of(f); /* the last start vector is never used inside a step */
-    int look = f->found < f->count || is_due(f, t, follows), status = solve(f, p, t, follows, look, err);
+    int look = is_due(f, t, follows), status = solve(f, p, t, follows, look, err);
     if (status == DMFT_OK && !look && outlier_krylov_found(f->krylov) < f->found) status = solve(f, p, t, follows, 1, err); /* one sank */
     if (status != DMFT_OK) return status;
     if (!follows)
@@ -415,7 +417,7 @@ static int step(outlier_follow *f, const struct outlier_kernels *p, size_t t, do
 int outlier_follow_step(outlier_follow *f, size_t t, const double *d, double time, double rate, struct outlier_state *state, dmft_error *err)
 {
     struct outlier_kernels p = kernels_at(f, t + 1, f->d);
-    struct outlier_state told = {.z = f->z, .target_overlap = NAN, .left_overlap = NAN, .right_overlap = NAN};
+    struct outlier_state told = {.z = f->z, .target_overlap = NAN, .left_overlap = NAN, .right_overlap = NAN, .drift = NAN};
     double *weights = f->d_before;
     f->d_before = f->d;
     f->d = weights;

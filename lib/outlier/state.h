@@ -8,6 +8,7 @@ struct outlier_state {
     double target_overlap; /* cos^2 of the first right singular vector with the target; nan without outlier or target */
     double left_overlap;   /* (g.A)^2/M of the first outlier with the newest g; nan without outlier */
     double right_overlap;  /* (phi.B)^2/N with the newest phi */
+    double drift;          /* (g.A)(phi.B)/N with the newest g and phi, signed: dz a unit of weight (O6) */
 };
 
 struct outlier_escape {
