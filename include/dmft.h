@@ -106,8 +106,11 @@ DMFT_FALLIBLE int dmft_problem_create(dmft_problem **out, const dmft_config *con
 /** The problem as YAML text with every setting that has a value, defaults included, in the order of doc/config.md. */
 DMFT_API const char *dmft_problem_text(const dmft_problem *problem);
 
-/** Number of gradient steps T; the kernels are taken at steps 0 .. T-1. */
+/** Number of gradient steps T; the kernels are taken at steps 0 .. T-1. In gradient flow the number of intervals of the time grid. */
 DMFT_API long dmft_problem_steps(const dmft_problem *problem);
+
+/** Rows of a result: T; in gradient flow T + 1, both ends of the grid (the most that an adaptive grid can have). */
+DMFT_API long dmft_problem_rows(const dmft_problem *problem);
 
 /** Number of hidden layers L; the weight matrices are A_0 .. A_{L-1}. */
 DMFT_API int dmft_problem_depth(const dmft_problem *problem);
@@ -188,12 +191,22 @@ typedef struct dmft_progress {
 /** Called now and then during a run, by one thread at a time; a value other than 0 ends the run with DMFT_STOPPED. */
 typedef int (*dmft_progress_function)(void *user, const dmft_progress *progress);
 
-/** How to run. A NULL pointer to it, or zeros, mean: no memory limit, one thread, no calls. */
+/** How to run. A NULL pointer to it, or zeros, mean: no memory limit, one thread, no calls, no checkpoint.
+ *
+ *  A checkpoint (doc/format.md) holds the whole state of a run. It is written every `checkpoint_every` seconds, at a whole step, and when the progress
+ *  function stops the run; the file is replaced as a whole each time, and left as it is when the run is done. A run that goes on from it gives
+ *  the same numbers, to the last bit (dmft_simulate: with any number of threads), as one that was never interrupted, on the same BLAS core. */
 typedef struct dmft_run_options {
     size_t memory_limit; /**< bytes; 0 for none */
     int threads;         /**< simulated networks at a time; 0 for one. Results do not depend on it with one BLAS thread. */
     dmft_progress_function progress;
     void *user;
+    const char *checkpoint;  /**< file for the state; NULL: none. A file there that is no checkpoint is refused (DMFT_ERROR_EXISTS); one that
+                                  cannot be written ends the run (DMFT_ERROR_WRITE), with the last whole one still there */
+    double checkpoint_every; /**< seconds between two checkpoints; 0: only when the run is stopped */
+    const char *resume;      /**< checkpoint to go on from; NULL: from the start. DMFT_ERROR_READ (absent, damaged), DMFT_ERROR_FORMAT (of another
+                                  version or kind of run), DMFT_ERROR_CONFIG (of another problem; names the setting) */
+    const char *blas;        /**< text that checkpoints carry: the BLAS and its core, on which last bits depend; NULL: none */
 } dmft_run_options;
 
 /** What a run needs, before it is made. */
@@ -221,6 +234,9 @@ DMFT_FALLIBLE int dmft_solver_step(dmft_solver *solver, dmft_error *err);
 
 /** Number of steps that are recorded. */
 DMFT_API long dmft_solver_done(const dmft_solver *solver);
+
+/** 1 when there is nothing left to step: the last row is recorded, the run diverged, or an adaptive grid reached its end; else 0. */
+DMFT_API int dmft_solver_ended(const dmft_solver *solver);
 
 /** Assembles the kernels and hands over the result of the steps made so far; the solver can then only be freed.
  *  Returns 0 or DMFT_DIVERGED (with the result), or DMFT_ERROR_MEMORY. */

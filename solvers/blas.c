@@ -1,10 +1,14 @@
-/* What the BLAS does on this machine: rates, a test against plain loops, and whether it knows the processor. */
+/* What the BLAS does on this machine: rates, a test against plain loops, whether it knows the processor, and how it is told. */
 #include "blas.h"
 
 #include <cblas.h>
+#include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <unistd.h>
 
 #include "program.h"
 
@@ -83,4 +87,31 @@ const char *blas_better_core(const char *core)
     (void)is_slow;
 #endif
     return NULL;
+}
+
+/* ---- another core ---- */
+
+static const char variable[] = "OPENBLAS_CORETYPE";
+static const char guard[] = "DMFT_BLAS_CORE_CHOSEN"; /* set in the program that was executed again */
+
+/* The program once more, with the core in its environment. */
+static int execute_again(const char *core, char **argv)
+{
+    if (setenv(variable, core, 1) != 0 || setenv(guard, core, 1) != 0) return program_error(STATUS_FAILED, "--blas-core: %s", strerror(errno));
+    (void)execv("/proc/self/exe", argv);
+    return program_error(STATUS_FAILED, "--blas-core: the program cannot be executed again: %s; run it with %s=%s", strerror(errno), variable, core);
+}
+
+int blas_choose_core(const char *wanted, char **argv)
+{
+    if (wanted == NULL) return STATUS_DONE;
+    const char *running = openblas_get_corename(), *set = getenv(variable);
+    int automatic = strcmp(wanted, "auto") == 0, again = getenv(guard) != NULL;
+    const char *core = automatic ? blas_better_core(running) : wanted;
+    (void)unsetenv(guard);
+    if (core == NULL || (automatic && set != NULL) || strcasecmp(core, running) == 0) return STATUS_DONE;
+    if (again) return program_error(STATUS_USAGE, "--blas-core: OpenBLAS does not take '%s'; it runs %s", core, running);
+    if (set != NULL)
+        return program_error(STATUS_USAGE, "--blas-core: %s=%s is set in the environment and stays; OpenBLAS runs %s", variable, set, running);
+    return execute_again(core, argv);
 }

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "io/outline.h"
+#include "base/outline.h"
 #include "program.h"
 
 enum { SHOWN_ROWS = 10, SHOWN_FAILURES = 5 }; /* of each series */

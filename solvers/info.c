@@ -31,6 +31,8 @@ int command_info(const options *o)
     (void)printf("dgemm     %.1f GFlop/s of order 1000\n", blas_gemm_rate(1000) / 1e9);
     (void)printf("self-test %s: dgemm and dgemv differ from plain loops by %.1e\n", difference < self_test_bound ? "passed" : "FAILED", difference);
     if (better != NULL)
-        (void)printf("warning: OpenBLAS does not know this processor and does without its vector units; run with OPENBLAS_CORETYPE=%s\n", better);
+        (void)printf("warning: OpenBLAS does not know this processor and does without its vector units; run with --blas-core auto,"
+                     " or OPENBLAS_CORETYPE=%s in the environment\n",
+                     better);
     return difference < self_test_bound ? STATUS_DONE : program_error(STATUS_FAILED, "info: the BLAS computes wrongly");
 }

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "blas.h"
 #include "program.h"
 
 int program_error(int status, const char *format, ...)
@@ -102,7 +103,10 @@ int main(int argc, char **argv)
     (void)signal(SIGXFSZ, SIG_IGN); /* a file that grows too large is an error of write(), which is reported */
     (void)gsl_set_error_handler_off();
     int status = options_read(&o, argc, argv);
-    if (status < 0) status = run_command(&o);
+    if (status < 0) {
+        int chosen = blas_choose_core(o.value[OPTION_blas_core], argv);
+        status = chosen == STATUS_DONE ? run_command(&o) : chosen;
+    }
     options_free(&o);
     if ((fflush(stdout) != 0 || ferror(stdout)) && status == STATUS_DONE)
         status = program_error(STATUS_FAILED, "cannot write to standard output: %s", strerror(errno));

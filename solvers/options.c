@@ -40,7 +40,6 @@ static const struct option table[OPTION_COUNT] = {
 static const char *const later_commands[] = {
 #define LATER_ROW(name) name,
     COMMAND_LATER(LATER_ROW)};
-static const char *const later_options[] = {OPTION_LATER(LATER_ROW)};
 #undef LATER_ROW
 
 enum { OPTION_TEXT = 32 };
@@ -155,8 +154,6 @@ static int take_long(options *o, struct words *w, const char *word)
         spell(name, table[i].name);
         if (is_word(word, length, name) && (table[i].commands & (1u << o->command)) != 0) return take_option(o, w, i, attached);
     }
-    for (size_t i = 0; i < sizeof later_options / sizeof *later_options; i++)
-        if (is_word(word, length, later_options[i])) return program_error(STATUS_USAGE, "--%s: not available in this version", later_options[i]);
     return unknown_option(&commands[o->command], word, length);
 }
 

@@ -37,7 +37,11 @@ enum command_id {
     X(set, 0, "KEY.SUB=VALUE", IN_RUNS, "set one setting of the configuration; may be given many times")                                  \
     X(dry_run, 0, NULL, IN_RUNS, "print memory and time that the run would take, and run nothing")                                        \
     X(memory_limit, 0, "BYTES", IN_RUNS, "refuse to take more; K, M, G for powers of 1000 (default: 3/4 of the memory)")                   \
+    X(checkpoint, 0, "FILE", IN_RUNS, "keep the state of the run there, for --resume (default: none)")                                      \
+    X(every, 0, "SECONDS", IN_RUNS, "seconds between two checkpoints; 0: only when a signal stops the run (default: 600)")                \
+    X(resume, 0, "FILE", IN_RUNS, "go on from this checkpoint, and keep it up unless --checkpoint names another")                          \
     X(threads, 0, "N", IN_ALL, "threads, of BLAS or of networks at a time (default: all cores)")                              \
+    X(blas_core, 0, "auto|NAME", IN_RUNS | IN(info), "kernels of OpenBLAS: those that fit this processor, or NAME (default: OpenBLAS chooses)") \
     X(quiet, 0, NULL, IN_ALL, "no progress line, no summary; compare keeps its verdict (default: both)")  \
     X(csv, 0, NULL, IN(show), "print CSV, 12 digits (default: an aligned table)")                                                         \
     X(json, 0, NULL, IN(show), "print JSON, with settings, numbers and texts of the run")                                                 \
@@ -48,8 +52,6 @@ enum command_id {
     X(allowance, 0, "C", IN(compare), "allow C |theory|/D for kernels and C/N for outliers (default: 20)")                                \
     X(help, 'h', NULL, IN_ALL, "print this help")                                                                                         \
     X(version, 0, NULL, IN_ALL, "print the version")
-
-#define OPTION_LATER(X) X("checkpoint") X("every") X("resume")
 
 enum option_id {
 #define OPTION_ID(name, letter, argument, commands, text) OPTION_##name,

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "io/outline.h"
+#include "base/outline.h"
 #include "program.h"
 
 enum { MOST_POINTS = 30, MOST_ON_LINE = 4000, MOST_CURVES = 400, NAME = 64, LABEL = 160 };

@@ -11,19 +11,35 @@
 
 static const double interval = 0.1; /* seconds between two drawings */
 
-static volatile sig_atomic_t caught;
+/* Whoever stops a run may send the signal twice at a time, to the program and to its group; later it is impatience. */
+static const double patience = 1; /* seconds */
 
-static void catch(int number) { caught = number; }
+static volatile sig_atomic_t caught;
+static double caught_at; /* of the handler alone */
+
+static void catch(int number)
+{
+    double now = clock_now(); /* clock_gettime is one of the functions that a handler may call */
+    if (caught == 0) {
+        caught_at = now;
+        caught = number;
+    } else if (now - caught_at >= patience) {
+        (void)signal(number, SIG_DFL);
+        (void)raise(number);
+    }
+}
 
 int progress_signal(void) { return caught; }
 
-void progress_begin(progress *p, const char *name, int quiet)
+void progress_begin(progress *p, const char *name, int quiet, long from)
 {
     struct sigaction action = {.sa_handler = catch, .sa_flags = SA_RESTART};
     (void)sigemptyset(&action.sa_mask);
+    (void)sigaddset(&action.sa_mask, SIGINT);
+    (void)sigaddset(&action.sa_mask, SIGTERM);
     (void)sigaction(SIGINT, &action, NULL);
     (void)sigaction(SIGTERM, &action, NULL);
-    *p = (progress){.name = name, .shown = !quiet && isatty(STDERR_FILENO), .begin = clock_now(), .last = {.what = "steps"}};
+    *p = (progress){.name = name, .shown = !quiet && isatty(STDERR_FILENO), .begin = clock_now(), .from = from, .last = {.what = "steps", .done = from}};
 }
 
 const char *progress_unit(const dmft_progress *now)
@@ -38,8 +54,8 @@ static void draw(const progress *p, const dmft_progress *now, double elapsed)
     double part = now->total > 0 ? (double)now->done / (double)now->total : 0;
     (void)fprintf(stderr, "\r\033[K%s: %s %ld of %ld (%.0f %%)", p->name, progress_unit(now), now->done, now->total, 100 * part);
     if (!isnan(now->residual)) (void)fprintf(stderr, ", residual %.2e", now->residual);
-    if (part > 0) {
-        format_seconds(left, elapsed * (1 - part) / part);
+    if (now->done > p->from) {
+        format_seconds(left, elapsed * (double)(now->total - now->done) / (double)(now->done - p->from));
         (void)fprintf(stderr, ", %s left", left);
     }
     (void)fflush(stderr);

@@ -11,21 +11,27 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/archive.h"
 #include "base/file.h"
 #include "blas.h"
 #include "git.h" /* made by the Makefile: DMFT_GIT, the state of the checkout */
-#include "io/outline.h"
+#include "base/outline.h"
 #include "io/print.h"
 #include "program.h"
 #include "progress.h"
 
 enum { MOST_THREADS = 1024 };
+static const double default_every = 600; /* seconds between two checkpoints */
 
 struct run {
     const options *o;
     const struct run_kind *kind;
     dmft_problem *problem;
     const char *output;
+    const char *checkpoint, *resume; /* NULL: none */
+    double every;
+    long resumed_at; /* what the checkpoint has done */
+    char blas[ARCHIVE_BLAS];
     int threads;
     double memory_limit;
     progress progress;
@@ -64,6 +70,40 @@ static int read_limits(struct run *r)
     r->threads = (int)threads;
     openblas_set_num_threads(r->kind->blas_threads ? r->threads : 1);
     return STATUS_DONE;
+}
+
+/* A run that goes on from a checkpoint keeps it up: what was saved once is not lost later. */
+static int read_checkpoint_options(struct run *r)
+{
+    r->resume = r->o->value[OPTION_resume];
+    r->checkpoint = options_given(r->o, OPTION_checkpoint) ? r->o->value[OPTION_checkpoint] : r->resume;
+    r->every = default_every;
+    (void)snprintf(r->blas, sizeof r->blas, "%s, core %s", openblas_get_config(), openblas_get_corename());
+    if (!options_given(r->o, OPTION_every)) return STATUS_DONE;
+    if (r->checkpoint == NULL) return program_error(STATUS_USAGE, "%s: --every needs --checkpoint FILE", r->kind->name);
+    return options_number(r->o, OPTION_every, 0, 1e9, 0, &r->every);
+}
+
+/* Whether the run can go on from its checkpoint, and another be written. */
+static int check_checkpoint(struct run *r)
+{
+    dmft_error err;
+    archive *a = NULL;
+    int status = DMFT_OK;
+    if (r->resume != NULL) status = archive_open_read(&a, r->resume, r->kind->name, dmft_problem_text(r->problem), &err);
+    if (status != DMFT_OK) return program_failed(status, &err);
+    if (a != NULL) {
+        const struct archive_head *head = archive_head_of(a);
+        r->resumed_at = head->done;
+        if (head->blas[0] != '\0' && strcmp(head->blas, r->blas) != 0)
+            (void)fprintf(stderr, "dmft: warning: %s comes from %s; with %s the last digits differ\n", r->resume, head->blas, r->blas);
+        if (!options_given(r->o, OPTION_quiet))
+            (void)fprintf(stderr, "%s goes on from %s, which has done %ld of %ld\n", r->kind->name, r->resume, head->done, head->total);
+        (void)archive_close(a, NULL); /* its parts are read by the run */
+    }
+    if (r->checkpoint == NULL || options_given(r->o, OPTION_dry_run)) return STATUS_DONE;
+    status = archive_may_write(r->checkpoint, &err);
+    return status == DMFT_OK ? STATUS_DONE : program_error(STATUS_USAGE, "%s", err.text);
 }
 
 /* The surest test of a place to write is to write there. */
@@ -127,17 +167,16 @@ static int state_needs(const struct run *r)
 /* Where and how the result was made. */
 static int add_provenance(const struct run *r, dmft_trajectory *result, double seconds, dmft_error *err)
 {
-    char date[32] = "", blas[256], threads[16], elapsed[32];
+    char date[32] = "", threads[16], elapsed[32];
     struct utsname host = {0};
     struct tm broken;
     time_t now = time(NULL);
     (void)uname(&host);
     if (gmtime_r(&now, &broken) != NULL) (void)strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", &broken);
-    (void)snprintf(blas, sizeof blas, "%s, core %s", openblas_get_config(), openblas_get_corename());
     (void)snprintf(threads, sizeof threads, "%d", r->threads);
     (void)snprintf(elapsed, sizeof elapsed, "%.3f", seconds);
     const char *const fact[][2] = {{"version", dmft_version()}, {"git", DMFT_GIT},   {"command_line", r->o->line}, {"date", date},
-                                   {"host", host.nodename},     {"blas", blas},      {"compiler", COMPILER},    {"threads", threads},
+                                   {"host", host.nodename},     {"blas", r->blas},   {"compiler", COMPILER},    {"threads", threads},
                                    {"elapsed_seconds", elapsed}};
     int status = DMFT_OK;
     for (size_t i = 0; i < sizeof fact / sizeof *fact && status == DMFT_OK; i++)
@@ -175,17 +214,25 @@ static int finish(const struct run *r, dmft_trajectory *result, double seconds)
 static int stopped(const struct run *r)
 {
     int number = progress_signal();
-    return program_error(STATUS_SIGNAL + number, "%s: stopped by signal %d (%s) at %s %ld of %ld; nothing was written", r->kind->name, number,
-                         number == SIGINT ? "SIGINT" : "SIGTERM", progress_unit(&r->progress.last), r->progress.last.done, r->progress.last.total);
+    char what[512] = "nothing was written";
+    if (r->checkpoint != NULL) (void)snprintf(what, sizeof what, "the same command with --resume %s goes on from there", r->checkpoint);
+    return program_error(STATUS_SIGNAL + number, "%s: stopped by signal %d (%s) at %s %ld of %ld; %s", r->kind->name, number,
+                         number == SIGINT ? "SIGINT" : "SIGTERM", progress_unit(&r->progress.last), r->progress.last.done, r->progress.last.total, what);
 }
 
 static int run_and_write(struct run *r)
 {
     dmft_error err;
     dmft_trajectory *result = NULL;
-    progress_begin(&r->progress, r->kind->name, options_given(r->o, OPTION_quiet));
-    dmft_run_options how = {
-        .memory_limit = (size_t)r->memory_limit, .threads = r->threads, .progress = progress_report, .user = &r->progress};
+    progress_begin(&r->progress, r->kind->name, options_given(r->o, OPTION_quiet), r->resumed_at);
+    dmft_run_options how = {.memory_limit = (size_t)r->memory_limit,
+                            .threads = r->threads,
+                            .progress = progress_report,
+                            .user = &r->progress,
+                            .checkpoint = r->checkpoint,
+                            .checkpoint_every = r->every,
+                            .resume = r->resume,
+                            .blas = r->blas};
     int status = r->kind->run(r->problem, &how, &result, &err);
     double seconds = clock_now() - r->progress.begin;
     progress_end(&r->progress);
@@ -200,8 +247,10 @@ int run_problem(const options *o, const struct run_kind *kind)
 {
     struct run r = {.o = o, .kind = kind};
     int status = read_limits(&r);
+    if (status == STATUS_DONE) status = read_checkpoint_options(&r);
     if (status == STATUS_DONE) status = check_output(&r);
     if (status == STATUS_DONE) status = read_problem(&r);
+    if (status == STATUS_DONE) status = check_checkpoint(&r);
     if (status == STATUS_DONE) status = state_needs(&r);
     if (status < 0) status = run_and_write(&r);
     dmft_problem_free(r.problem);

@@ -5,8 +5,9 @@
 
 #include "suites.h"
 
-static Suite *(*const suites[])(void) = {suite_spectrum, suite_limit,   suite_deep_linear, suite_outlier,
-                                         suite_config,   suite_network, suite_io,          suite_compare};
+#define SUITE_MADE(name) suite_##name,
+static Suite *(*const suites[])(void) = {SUITES(SUITE_MADE)};
+#undef SUITE_MADE
 
 int main(void)
 {

@@ -1,16 +1,23 @@
-/* The suites that tests/main.c runs, one a file. */
+/* The suites that tests/main.c runs, one a file: suite_spectrum of test_spectrum.c, .. */
 #ifndef TESTS_SUITES_H
 #define TESTS_SUITES_H
 
 #include <check.h>
 
-Suite *suite_spectrum(void);
-Suite *suite_limit(void);
-Suite *suite_deep_linear(void);
-Suite *suite_outlier(void);
-Suite *suite_config(void);
-Suite *suite_network(void);
-Suite *suite_io(void);
-Suite *suite_compare(void);
+#define SUITES(X)  \
+    X(spectrum)    \
+    X(limit)       \
+    X(deep_linear) \
+    X(outlier)     \
+    X(config)      \
+    X(grid)        \
+    X(network)     \
+    X(io)          \
+    X(compare)     \
+    X(archive)
+
+#define SUITE_DECLARED(name) Suite *suite_##name(void);
+SUITES(SUITE_DECLARED)
+#undef SUITE_DECLARED
 
 #endif

@@ -202,7 +202,7 @@ START_TEST(choices_take_their_words)
         }
         ck_assert_int_eq(dmft_config_set(config, row->key, row->value, NULL), 0);
     }
-    ck_assert_int_eq(later, 8);
+    ck_assert_int_eq(later, 7);
     dmft_config_free(config);
 }
 END_TEST
@@ -239,7 +239,7 @@ START_TEST(unavailable_settings_are_refused)
         ck_assert_ptr_nonnull(strstr(err.text, "not available in this version"));
         ck_assert_int_eq(strstr(err.text, "does not belong to model deep_linear") == NULL, settings_belongs(row, "deep_linear"));
     }
-    ck_assert_int_gt(count, 40);
+    ck_assert_int_gt(count, 35);
     dmft_config_free(config);
 }
 END_TEST
@@ -307,7 +307,8 @@ static const struct {
     {"tolerance: 1e-3\nmodel: mlp\n", LATER,
      "run.yaml:2:8: model: mlp is not available in this version; must be one of deep_linear | mlp (not yet) | extensive_output (not yet) | "
      "noisy_matrix (not yet) | two_layer_linear_width (not yet)"},
-    {"method: rows\n", LATER, "run.yaml:1:9: method: rows is not available in this version; must be one of basis | rows (not yet)"},
+    {"data: {batch: epoch}\n", LATER,
+     "run.yaml:1:15: data.batch: epoch is not available in this version; must be one of full | online | bernoulli (not yet) | epoch (not yet)"},
     {"network:\n  residual: false\n", LATER, "run.yaml:2:3: network.residual: not available in this version"},
     {"network:\n  activation: tanh\nmodel: deep_linear\n", LATER,
      "run.yaml:2:3: network.activation: does not belong to model deep_linear, and is not available in this version"},
@@ -551,12 +552,69 @@ START_TEST(a_problem_holds_the_defaults)
                                            "network:\n  depth: 2\n  width_ratio: 0.5\n  parameterization: mup\n  gamma0: 8.5\n"
                                            "  weight_variance: 0.25\n"
                                            "data:\n  sample_ratio: 4\n  label_noise: 0\n  batch: full\n"
-                                           "training:\n  learning_rate: 0.02\n  steps: 60\n"
+                                           "training:\n  learning_rate: 0.02\n  steps: 60\n  flow: false\n"
+                                           "grid:\n  kind: uniform\n  tolerance: 1e-08\n"
                                            "outliers:\n  count: 2\n  every: 1\noutput:\n  kernels: false\n"
                                            "simulation:\n  input_dim: 800\n  seeds: 8\n  seed: 1\n  engine: dense\n");
     dmft_problem_free(p);
     dmft_problem_free(NULL);
     dmft_config_free(NULL);
+}
+END_TEST
+
+/* `valid` as a gradient flow, with `more` at the end. */
+static const char flowing[] = "model: deep_linear\nnetwork: {depth: 2, width_ratio: 0.5, gamma0: 8.5, weight_variance: 0.25}\n"
+                              "data: {sample_ratio: 4}\n";
+
+START_TEST(a_flow_has_a_time_and_a_grid)
+{
+    char text[512];
+    (void)snprintf(text, sizeof text, "%straining: {flow: true, time: 10, steps: 200}\n", flowing);
+    dmft_config *config = parsed(text);
+    dmft_problem *p = problem_of(config);
+    ck_assert(p->flow == 1 && p->time == 10 && p->steps == 200 && p->rows == 201 && dmft_problem_rows(p) == 201 && p->learning_rate == 1);
+    ck_assert(p->grid == GRID_UNIFORM && p->grid_tolerance == 1e-8 && p->method == METHOD_BASIS);
+    dmft_problem_free(p);
+    ck_assert_int_eq(dmft_config_set(config, "grid.kind", "geometric", NULL), 0);
+    p = problem_of(config);
+    ck_assert(p->grid == GRID_GEOMETRIC && p->grid_first == 0.01);
+    dmft_problem_free(p);
+    ck_assert_int_eq(dmft_config_set(config, "grid.first", "2e-3", NULL), 0);
+    ck_assert_int_eq(dmft_config_set(config, "method", "rows", NULL), 0);
+    p = problem_of(config);
+    ck_assert(p->grid_first == 2e-3 && p->method == METHOD_ROWS);
+    dmft_problem_free(p);
+    dmft_config_free(config);
+}
+END_TEST
+
+static const struct {
+    const char *more, *line;
+} flow_errors[] = {
+    {"training: {flow: true, steps: 200}", "run.yaml: training.time is missing: a number in (0, inf); training.flow needs it"},
+    {"training: {flow: true, time: 1, learning_rate: 0.1, steps: 200}",
+     "run.yaml:4:48: training.learning_rate: gradient flow has no learning rate; remove it, or training.flow"},
+    {"training: {time: 1, learning_rate: 0.1, steps: 200}", "run.yaml:4:18: training.time: belongs to training.flow: true"},
+    {"training: {learning_rate: 0.1, steps: 200}\ngrid: {kind: adaptive}",
+     "run.yaml:5:14: grid.kind: a grid of time belongs to training.flow: true"},
+    {"training: {learning_rate: 0.1, steps: 200}\ngrid: {first: 0.1}", "run.yaml:5:15: grid.first: a grid of time belongs to training.flow: true"},
+    {"training: {flow: true, time: 1, steps: 200}\ngrid: {first: 0.001}", "run.yaml:5:15: grid.first: belongs to grid.kind: geometric"},
+    {"training: {flow: true, time: 1, steps: 200}\ngrid: {kind: geometric, first: 0.1}",
+     "run.yaml:5:32: grid.first: at most training.time/training.steps = 0.005, got 0.1"},
+    {"training: {flow: true, time: 1, steps: 200}\ngrid: {kind: adaptive}\nmethod: rows",
+     "run.yaml:5:14: grid.kind: method rows takes uniform | geometric; adaptive is for method basis"},
+    {"training: {flow: true, time: 1, steps: 200}\nmethod: lazy",
+     "run.yaml:5:9: method: lazy has gradient descent only, no training.flow: basis | rows"},
+    {"training: {learning_rate: 0.1, steps: 200}\nmethod: lazy\noutput: {kernels: true}",
+     "run.yaml:6:19: output.kernels: method lazy gives responses as series of t - s, no two-time kernels: false"},
+    {"training: {steps: 200}", "run.yaml: training.learning_rate is missing: a number in (0, inf)"},
+};
+
+START_TEST(flow_and_steps_are_told_apart)
+{
+    char text[512];
+    (void)snprintf(text, sizeof text, "%s%s\n", flowing, flow_errors[_i].more);
+    expect_line(text, DMFT_ERROR_CONFIG, flow_errors[_i].line);
 }
 END_TEST
 
@@ -744,6 +802,8 @@ Suite *suite_config(void)
     tcase_add_test(files, a_long_name_leaves_room_for_the_message);
     tcase_add_test(problems, a_problem_holds_what_was_given);
     tcase_add_test(problems, a_problem_holds_the_defaults);
+    tcase_add_test(problems, a_flow_has_a_time_and_a_grid);
+    tcase_add_loop_test(problems, flow_and_steps_are_told_apart, 0, sizeof flow_errors / sizeof *flow_errors);
     tcase_add_test(problems, a_configuration_can_be_built_by_setting);
     tcase_add_test(problems, a_configuration_without_a_file_names_the_missing_key);
     tcase_add_test(problems, canonical_text_is_stable);

@@ -49,6 +49,7 @@ static dmft_problem problem_of(struct setting *s)
                           .batch = s->batch,
                           .learning_rate = s->learning_rate,
                           .steps = s->steps,
+                          .rows = s->steps,
                           .tolerance = 1e-11,
                           .outlier_count = 2,
                           .outlier_every = 1,
@@ -301,7 +302,7 @@ START_TEST(kernels_are_symmetric_and_positive)
 {
     dmft_problem p = problem_of(&references[_i]);
     p.store_kernels = 1;
-    p.steps = 133; /* more than two blocks of any blocked transposition */
+    p.steps = p.rows = 133; /* more than two blocks of any blocked transposition */
     p.outlier_every = 133;
     dmft_trajectory *t = solved(&p, DMFT_OK);
     ck_assert_uint_eq(dmft_trajectory_kernel_count(t), (size_t)(2 * p.depth + 3));
@@ -320,9 +321,9 @@ END_TEST
 START_TEST(causality_is_bitwise)
 {
     dmft_problem p = problem_of(&references[_i]);
-    p.steps = 20;
+    p.steps = p.rows = 20;
     dmft_trajectory *early = solved(&p, DMFT_OK);
-    p.steps = 40;
+    p.steps = p.rows = 40;
     dmft_trajectory *late = solved(&p, DMFT_OK);
     ck_assert_uint_eq(dmft_trajectory_series_count(early), dmft_trajectory_series_count(late));
     for (size_t i = 0; i < dmft_trajectory_series_count(early); i++) {
@@ -564,7 +565,7 @@ END_TEST
 START_TEST(memory_limit_refuses)
 {
     dmft_problem p = problem_of(&references[0]);
-    p.steps = 4321;
+    p.steps = p.rows = 4321;
     p.store_kernels = 1;
     dmft_estimate e = dmft_solve_estimate(&p);
     dmft_run_options options = {.memory_limit = (size_t)(e.bytes * 0.99)};
@@ -579,7 +580,7 @@ START_TEST(memory_limit_refuses)
     ck_assert_int_eq(dmft_solver_create(&s, &p, &options, &err), DMFT_ERROR_MEMORY_LIMIT);
     ck_assert_ptr_null(t);
     ck_assert_ptr_null(s);
-    p.steps = 5;
+    p.steps = p.rows = 5;
     ck_assert_int_eq(dmft_solve(&p, &options, &t, &err), DMFT_OK);
     dmft_trajectory_free(t);
 }

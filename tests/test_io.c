@@ -16,7 +16,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "base/trajectory.h"
-#include "io/outline.h"
+#include "base/outline.h"
 #include "io/print.h"
 
 Suite *suite_io(void);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/random.h"
 #include "base/trajectory.h"
@@ -40,6 +41,7 @@ static void fixture_fill(struct fixture *f, int depth, long D, long N, long P)
                                 .sample_ratio = (double)P / (double)D,
                                 .learning_rate = 0.03,
                                 .steps = 6,
+                                .rows = 6,
                                 .tolerance = 1e-11,
                                 .outlier_count = 2,
                                 .outlier_every = 1,
@@ -395,7 +397,7 @@ START_TEST(test_initial_error)
     struct fixture f;
     fixture_fill(&f, 2, 60, 40, 30);
     f.problem.simulation.seeds = 64;
-    f.problem.steps = 1;
+    f.problem.rows = f.problem.steps = 1;
     f.problem.gamma0 = 0.6;
     dmft_trajectory *t = simulated(&f.problem, 2, DMFT_OK);
     double expected = 1 + f.variance[0] * f.variance[1] * f.variance[2] / (0.36 * 40 / 60.0);
@@ -508,7 +510,7 @@ START_TEST(test_threads_do_not_matter)
     fixture_fill(&f, 2, 40, 31, 80);
     f.problem.simulation.seeds = 7;
     f.problem.gamma0 = 5;
-    f.problem.steps = 20;
+    f.problem.rows = f.problem.steps = 20;
     f.problem.outlier_every = 3;
     f.problem.batch = _i != 0 ? BATCH_ONLINE : BATCH_FULL;
     f.problem.label_noise = 0.1;
@@ -607,7 +609,7 @@ START_TEST(test_outliers_and_escapes)
     for (int l = 0; l < 3; l++) f.variance[l] = 0.25;
     f.problem.gamma0 = 8.5;
     f.problem.learning_rate = 0.02;
-    f.problem.steps = 30;
+    f.problem.rows = f.problem.steps = 30;
     f.problem.outlier_every = 2;
     dmft_trajectory *t = simulated(&f.problem, 2, DMFT_OK);
     for (int l = 0; l < 2; l++) {
@@ -722,7 +724,7 @@ START_TEST(test_divergence)
     f.variance[0] = _i == 1 ? 0 : 0.5; /* 1: kernel regression, C_v grows by a factor of a few a step from 1; 2: from 1e5 */
     f.problem.gamma0 = _i == 0 ? 1 : _i == 1 ? 1e-8 : 1e-3;
     f.problem.learning_rate = _i == 0 ? 0.8 : _i == 1 ? 1.2 : 1.0;
-    f.problem.steps = 60;
+    f.problem.rows = f.problem.steps = 60;
     f.problem.simulation.seeds = 5;
     long earliest = -1, count = 0;
     for (long i = 0; i < 5; i++) {
@@ -807,6 +809,12 @@ struct watcher {
     int inside;
 };
 
+static void scratch_path(char *out, size_t bytes, const char *name)
+{
+    const char *base = getenv("TMPDIR");
+    (void)snprintf(out, bytes, "%s/dmft_%ld_%s", base != NULL && strlen(base) < 100 ? base : "/tmp", (long)getpid(), name);
+}
+
 static int watch(void *user, const dmft_progress *p)
 {
     struct watcher *w = user;
@@ -844,6 +852,137 @@ START_TEST(test_progress_and_stop)
 }
 END_TEST
 
+/* ---- Checkpoints ---- */
+
+static int stop_after(void *user, const dmft_progress *p)
+{
+    struct watcher *w = user;
+    ck_assert(p->done > w->last || w->calls == 0);
+    w->last = p->done;
+    return ++w->calls >= w->stop_after;
+}
+
+/* A problem whose networks are stopped within: several reports a network. */
+static void fixture_long(struct fixture *f)
+{
+    fixture_fill(f, 2, 100, 80, 600);
+    f->problem.simulation.seeds = 5;
+    f->problem.rows = f->problem.steps = 60;
+    f->problem.outlier_every = 4;
+    f->problem.gamma0 = 5;
+    f->problem.label_noise = 0.2;
+}
+
+/* Stops the run every few reports, with another number of threads each time, until it is done; returns the times it was stopped. */
+static int in_pieces(const dmft_problem *problem, long piece, double every, dmft_trajectory **out)
+{
+    char path[200];
+    int pieces = 0;
+    long done = 0;
+    scratch_path(path, sizeof path, "pieces");
+    for (;; pieces++) {
+        struct watcher w = {.stop_after = piece};
+        dmft_error err = {.text = ""};
+        dmft_run_options options = {.threads = 1 + (pieces * 2) % 5, .progress = stop_after, .user = &w, .checkpoint = path, .checkpoint_every = every,
+                                    .resume = pieces > 0 ? path : NULL};
+        int status = dmft_simulate(problem, &options, out, &err);
+        ck_assert(w.last > done || w.calls == 0); /* it goes on from where it was */
+        if (status != DMFT_STOPPED) {
+            ck_assert_msg(status >= 0, "%s", err.text);
+            break;
+        }
+        done = w.last;
+    }
+    (void)unlink(path);
+    return pieces;
+}
+
+/* 0: full batch; 1: online; 2: a network that diverges; bit 2: checkpoints all the time. */
+START_TEST(test_resume_is_the_same)
+{
+    struct fixture f;
+    fixture_long(&f);
+    f.problem.batch = _i % 3 == 1 ? BATCH_ONLINE : BATCH_FULL;
+    if (_i % 3 == 2) f.problem.learning_rate = 0.5;
+    dmft_trajectory *pieces = NULL, *whole = simulated(&f.problem, 2, _i % 3 == 2 ? DMFT_DIVERGED : DMFT_OK);
+    int times = in_pieces(&f.problem, 3, _i < 3 ? 0 : 1e-9, &pieces);
+    ck_assert_int_gt(times, _i % 3 == 2 ? 0 : 4);
+    assert_same(whole, pieces);
+    dmft_trajectory_free(whole);
+    dmft_trajectory_free(pieces);
+}
+END_TEST
+
+/* Fewer threads than networks under way: those that wait in the file are carried over to the next checkpoint. */
+START_TEST(test_networks_wait_in_the_checkpoint)
+{
+    struct fixture f;
+    char path[200];
+    fixture_long(&f);
+    scratch_path(path, sizeof path, "waiting");
+    dmft_trajectory *whole = simulated(&f.problem, 1, DMFT_OK), *resumed = NULL;
+    for (int run = 0; run < 4; run++) {
+        struct watcher w = {.stop_after = run < 3 ? (run == 0 ? 8 : 1) : 1000000};
+        dmft_run_options options = {
+            .threads = run == 0 ? 5 : 1, .progress = stop_after, .user = &w, .checkpoint = path, .resume = run > 0 ? path : NULL};
+        ck_assert_int_eq(dmft_simulate(&f.problem, &options, &resumed, NULL), run < 3 ? DMFT_STOPPED : DMFT_OK);
+    }
+    assert_same(whole, resumed);
+    (void)unlink(path);
+    dmft_trajectory_free(whole);
+    dmft_trajectory_free(resumed);
+}
+END_TEST
+
+/* A run that is stopped when all is done has all in its checkpoint. */
+START_TEST(test_stopped_at_the_end)
+{
+    struct fixture f;
+    char path[200];
+    fixture_fill(&f, 1, 9, 7, 20);
+    scratch_path(path, sizeof path, "end");
+    struct watcher w = {.stop_after = 3};
+    dmft_run_options options = {.threads = 2, .progress = stop_after, .user = &w, .checkpoint = path};
+    dmft_trajectory *t = NULL, *whole = simulated(&f.problem, 1, DMFT_OK);
+    ck_assert_int_eq(dmft_simulate(&f.problem, &options, &t, NULL), DMFT_STOPPED);
+    ck_assert(w.last == 3 * 6);
+    options = (dmft_run_options){.resume = path};
+    ck_assert_int_eq(dmft_simulate(&f.problem, &options, &t, NULL), DMFT_OK);
+    assert_same(whole, t);
+    (void)unlink(path);
+    dmft_trajectory_free(whole);
+    dmft_trajectory_free(t);
+}
+END_TEST
+
+/* Other parameters, no file, a place that cannot be written: refused before anything is computed. */
+START_TEST(test_checkpoint_refusals)
+{
+    struct fixture f;
+    char path[200];
+    fixture_long(&f);
+    scratch_path(path, sizeof path, "refused");
+    struct watcher w = {.stop_after = 2};
+    dmft_error err;
+    dmft_trajectory *t = NULL;
+    dmft_run_options options = {.threads = 2, .progress = stop_after, .user = &w, .resume = path};
+    ck_assert_int_eq(dmft_simulate(&f.problem, &options, &t, &err), DMFT_ERROR_READ);
+    ck_assert_ptr_nonnull(strstr(err.text, "No such file"));
+    options = (dmft_run_options){.progress = stop_after, .user = &w, .checkpoint = "/proc/nowhere/x"};
+    ck_assert_int_eq(dmft_simulate(&f.problem, &options, &t, &err), DMFT_ERROR_WRITE);
+    ck_assert_int_eq(w.calls, 0);
+    options.checkpoint = path;
+    ck_assert_int_eq(dmft_simulate(&f.problem, &options, &t, &err), DMFT_STOPPED);
+    options = (dmft_run_options){.progress = stop_after, .user = &w, .resume = path};
+    strcpy(f.text, "model: y\n");
+    w.calls = 0;
+    ck_assert_int_eq(dmft_simulate(&f.problem, &options, &t, &err), DMFT_ERROR_CONFIG);
+    ck_assert_msg(strstr(err.text, "model is x there and y here") != NULL, "%s", err.text);
+    ck_assert(w.calls == 0 && t == NULL);
+    (void)unlink(path);
+}
+END_TEST
+
 Suite *suite_network(void)
 {
     Suite *suite = suite_create("network");
@@ -871,6 +1010,10 @@ Suite *suite_network(void)
     tcase_add_test(cases, test_estimate);
     tcase_add_test(cases, test_too_large_for_blas);
     tcase_add_test(cases, test_progress_and_stop);
+    tcase_add_loop_test(cases, test_resume_is_the_same, 0, 6);
+    tcase_add_test(cases, test_networks_wait_in_the_checkpoint);
+    tcase_add_test(cases, test_stopped_at_the_end);
+    tcase_add_test(cases, test_checkpoint_refusals);
     suite_add_tcase(suite, cases);
     return suite;
 }

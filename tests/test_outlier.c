@@ -241,6 +241,7 @@ static dmft_problem problem_of(const struct run *r)
                           .batch = r->batch,
                           .learning_rate = r->learning_rate,
                           .steps = r->steps,
+                          .rows = r->steps,
                           .tolerance = 1e-11,
                           .outlier_count = 3,
                           .outlier_every = 1,

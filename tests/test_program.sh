@@ -46,7 +46,6 @@ expect "unknown option names the nearest" 2 "nearest is '--force'" solve a.yaml 
 expect "option of another command" 2 "unknown option '--csv'" solve a.yaml -o x.h5 --csv
 expect "option before the command" 2 "command comes before" --quiet solve
 for command in converge sweep spectrum outliers report; do expect "$command is for later" 2 "not available in this version" $command x; done
-for option in --checkpoint --every --resume; do expect "$option is for later" 2 "$option: not available in this version" solve a.yaml -o x.h5 $option x; done
 expect "missing argument" 2 "CONFIG is missing" solve -o x.h5
 expect "missing output" 2 "-o OUT.h5 is missing" solve a.yaml
 expect "--quiet goes everywhere" 0 "learning_rate" init deep_linear --quiet
@@ -82,6 +81,14 @@ expect "init and solve" 0 "^model: deep_linear" init deep_linear
 cp out template.yaml
 expect "the template is a configuration" 0 "steps" solve template.yaml --set training.steps=5 -o template.h5
 expect "info" 0 "self-test passed" info
+expect "--blas-core auto" 0 "self-test passed" info --blas-core auto
+holds "leaves nothing to warn of" test "$(grep -c '^warning' out)" -eq 0
+core=$("$dmft" info --blas-core auto | sed -n 's/^core *//p')
+expect "--blas-core NAME" 0 "^core +$core" info --blas-core "$core"
+expect "--blas-core of no processor" 2 "does not take 'nonsense'; it runs [A-Z]" info --blas-core nonsense
+expect "--blas-core of a run" 0 "wrote core.h5" solve a.yaml -o core.h5 --blas-core auto
+expect "the core is in the result" 0 "\"blas\": .*, core $core\"" show core.h5 --json
+OPENBLAS_CORETYPE=$core "$dmft" info --blas-core auto >out 2>err; holds "the environment's core stays" grep -q "^core *$core" out
 expect "escape" 0 "^A_1 +1 +6 +5\.9" escape theory.h5
 expect "escape says none" 0 "^A_1 +2 +none +none" escape theory.h5
 expect "steps: 1" 0 "1 steps" solve a.yaml -o one.h5 --set training.steps=1
@@ -222,6 +229,70 @@ for signal in INT TERM; do
     holds "SIG$signal stops a run" test $status -eq $((128 + number)) -a "$(grep -c "stopped by signal $number .* at step" err)" -eq 1
     holds "SIG$signal leaves nothing" test -z "$(ls -A | grep -E '^stopped|tmp$')"
 done
+
+# ---- checkpoints ----
+numbers() { "$dmft" show "$1" --json --errors | sed -e '/"seconds"/d' -e '/"command_line"/,/"elapsed_seconds"/d'; }
+long="--set training.steps=400 --set simulation.input_dim=200 --set outliers.every=8 --set training.learning_rate=0.01"
+"$dmft" simulate a.yaml -o whole.h5 $long --quiet --threads 2
+numbers whole.h5 >whole.json
+# stop SIGNAL THREADS MORE..: runs until there is a new checkpoint, then sends the signal; the exit status is in $status.
+stop() {
+    local signal=$1 threads=$2
+    shift 2
+    [ -e state ] && touch -d '1 hour ago' state
+    touch -d '1 minute ago' mark
+    "$dmft" simulate a.yaml -o pieces.h5 $long --threads "$threads" "$@" >out 2>err &
+    child=$!
+    for ((i = 0; i < 300; i++)); do [ state -nt mark ] && break; sleep 0.02; done
+    kill -s "$signal" $child
+    wait $child 2>/dev/null; status=$?
+}
+stop TERM 2 --checkpoint state --every 0.1
+holds "SIGTERM, with a checkpoint" test $status -eq 143
+holds "the message names the file" test "$(grep -c 'stopped by signal 15 .* --resume state goes on from there' err)" -eq 1
+stop KILL 3 --resume state --every 0.05
+holds "SIGKILL" test $status -eq 137 -a -s state
+rm -f state.*.tmp
+stop INT 1 --resume state --every 0.05
+holds "SIGINT of a run that was resumed" test $status -eq 130
+for threads in 1 2 5; do
+    cp state again
+    rm -f pieces.h5
+    expect "resume with $threads threads" 0 "goes on from again, which has done [0-9]+ of 1600" simulate a.yaml -o pieces.h5 $long --resume again --threads $threads
+    numbers pieces.h5 >pieces.json
+    holds "as if it had not been stopped ($threads)" cmp -s pieces.json whole.json
+done
+expect "resume of another problem" 2 "state belongs to another run: network.gamma0 is 8.48528137423857 there and 2 here" simulate a.yaml -o x.h5 $long --resume state --set network.gamma0=2
+expect "resume of another command" 2 "a checkpoint of simulate, not of solve" solve a.yaml -o x.h5 $long --resume state
+expect "resume of a missing file" 2 "no-such-file: No such file" simulate a.yaml -o x.h5 --resume no-such-file
+expect "resume of a result" 2 "whole.h5: not a checkpoint" simulate a.yaml -o x.h5 --resume whole.h5
+expect "a checkpoint over something else" 2 "a.yaml exists and is no checkpoint" simulate a.yaml -o x.h5 --checkpoint a.yaml
+expect "a checkpoint in a folder that is not there" 2 "No such file" simulate a.yaml -o x.h5 --checkpoint nowhere/state
+expect "--every without --checkpoint" 2 "needs --checkpoint" simulate a.yaml -o x.h5 --every 5
+expect "--every outside the domain" 2 "\[0, 1e\+09\]" simulate a.yaml -o x.h5 --checkpoint state --every -1
+size=$(wc -c <state) wrong=0
+for part in 0 1 19 24 100 $((size / 2)) $((size - 32)) $((size - 1)); do
+    head -c "$part" state >cut
+    "$dmft" simulate a.yaml -o x.h5 $long --resume cut >out 2>err
+    [ $? -eq 2 ] && [ "$(wc -l <err)" -eq 1 ] && [ ! -e x.h5 ] || wrong=$((wrong + 1))
+done
+for at in 3 22 60 200 $((size / 2)) $((size - 3)); do
+    cp state cut
+    printf 'XYZ' | dd of=cut bs=1 seek="$at" conv=notrunc 2>/dev/null
+    "$dmft" simulate a.yaml -o x.h5 $long --resume cut >out 2>err
+    [ $? -eq 2 ] && [ "$(wc -l <err)" -eq 1 ] && [ ! -e x.h5 ] || wrong=$((wrong + 1))
+done
+holds "truncated and damaged checkpoints are refused" test $wrong -eq 0
+mkdir small
+if mount -t tmpfs -o size=64k none small 2>/dev/null; then
+    expect "full disk, checkpoint" 1 "small/state: No space left" simulate a.yaml -o x.h5 $long --checkpoint small/state --every 0.01
+    holds "full disk, checkpoint: nothing is left" test -z "$(ls -A small)" -a ! -e x.h5
+    umount small
+else
+    skip "full disk, checkpoint" "no tmpfs can be mounted"
+fi
+rmdir small
+holds "no temporary was left behind" test -z "$(ls -A | grep 'tmp$')"
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -42,7 +42,7 @@ int grid_times(const struct dmft_problem *p, double *time, dmft_error *err)
     if (p->grid == GRID_ADAPTIVE) return error_set(err, DMFT_ERROR_ARGUMENT, "grid.kind: an adaptive grid chooses its nodes as it goes");
     double n = (double)p->steps, x = 0.0;
     if (p->grid == GRID_GEOMETRIC) x = log_factor((struct sum){.n = n, .total = p->time / p->grid_first});
-    if (isnan(x)) return error_set(err, DMFT_ERROR_NUMERIC, "no geometric grid of %ld intervals from %.12g on makes up %.12g", p->steps, p->grid_first, p->time);
+    if (isnan(x)) return error_set(err, DMFT_ERROR_NUMERIC, "no geometric grid of %ld intervals from %.12g makes up %.12g", p->steps, p->grid_first, p->time);
     for (long i = 0; i <= p->steps; i++) {
         double part = (double)i / n;
         time[i] = p->time * (x > 0.0 ? expm1((double)i * x) / expm1(n * x) : part);

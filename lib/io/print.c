@@ -14,7 +14,7 @@
 #include "base/text.h"
 #include "base/trajectory.h"
 #include "io/config.h"
-#include "io/outline.h"
+#include "base/outline.h"
 
 /* ---- columns ---- */
 

@@ -46,13 +46,15 @@ static int refuse(const dmft_config *config, enum setting_id id, const char *why
     return config_error(err, DMFT_ERROR_CONFIG, &value_of(config, id)->place, settings_table[id].key, "%s", why);
 }
 
-/* What belongs to gradient flow stands beside it, and nothing else does. */
-static int check_flow(const dmft_config *config, dmft_error *err)
+/* What belongs to a method and to gradient flow stands beside it, and nothing else does. */
+static int check_method(const dmft_config *config, dmft_error *err)
 {
     const struct config_place whole = {config->file, 0, 0};
     enum grid grid = (enum grid)number(config, SETTING_GRID_KIND);
     enum method method = (enum method)number(config, SETTING_METHOD);
     const struct config_value *first = value_of(config, SETTING_GRID_FIRST);
+    if (method == METHOD_LAZY && number(config, SETTING_OUTPUT_KERNELS) != 0.0)
+        return refuse(config, SETTING_OUTPUT_KERNELS, "method lazy gives responses as series of t - s, no two-time kernels: false", err);
     if (!flow(config)) {
         if (value_of(config, SETTING_TRAINING_TIME)->given) return refuse(config, SETTING_TRAINING_TIME, "belongs to training.flow: true", err);
         if (grid != GRID_UNIFORM) return refuse(config, SETTING_GRID_KIND, "a grid of time belongs to training.flow: true", err);
@@ -163,7 +165,7 @@ int dmft_problem_create(dmft_problem **out, const dmft_config *config, dmft_erro
 {
     int status = check_rows(config, err);
     if (status == 0) status = check_variances(config, err);
-    if (status == 0) status = check_flow(config, err);
+    if (status == 0) status = check_method(config, err);
     if (status < 0) return status;
     dmft_problem *problem = make(config);
     if (problem == NULL) return error_memory(err, (double)sizeof *problem);
@@ -173,6 +175,7 @@ int dmft_problem_create(dmft_problem **out, const dmft_config *config, dmft_erro
 
 const char *dmft_problem_text(const dmft_problem *problem) { return problem->text; }
 long dmft_problem_steps(const dmft_problem *problem) { return problem->steps; }
+long dmft_problem_rows(const dmft_problem *problem) { return problem->rows; }
 int dmft_problem_depth(const dmft_problem *problem) { return problem->depth; }
 
 void dmft_problem_free(dmft_problem *problem)

@@ -7,7 +7,7 @@
  *   /errors/NAME     standard errors of those series that have them
  *   /kernels/NAME    order x order f64; attributes row and column
  *
- * Damage is found and never read as a number. The file ends in a seal (io/seal.h) that is looked at before HDF5 sees the file, as HDF5 1.10
+ * Damage is found and never read as a number. The file ends in a seal (base/seal.h) that is looked at before HDF5 sees the file, as HDF5 1.10
  * loses memory over damaged ones. Inside, for other readers and after changes by other programs: the format of HDF5 1.10, whose metadata
  * (texts and numbers among them) carry checksums, and datasets in chunks with Fletcher32. Text of variable length would lie outside of both.
  * Every size is held against what the file can hold before memory is taken for it.
@@ -23,7 +23,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/trajectory.h"
-#include "io/seal.h"
+#include "base/seal.h"
 #include "io/stream.h"
 
 static const char format_name[] = "libdmft result";

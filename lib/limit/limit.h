@@ -12,6 +12,7 @@
 #ifndef DMFT_LIMIT_LIMIT_H
 #define DMFT_LIMIT_LIMIT_H
 
+#include "base/archive.h"
 #include "dmft.h"
 
 typedef struct limit_space limit_space;
@@ -63,6 +64,9 @@ double limit_dot(const limit_rows *a, const limit_rows *b); /* <a,b> of two fiel
 void limit_scale(limit_rows *a, double factor);             /* a <- factor a */
 void limit_add(limit_rows *a, double factor, const limit_rows *b); /* a <- a + factor b */
 void limit_copy(limit_rows *a, const limit_rows *b);        /* a <- b */
+void limit_put(limit_rows *a, size_t i, const limit_rows *b, size_t j); /* a_i <- b_j */
+/* a <- a + factor sum weight[i - first] b_i over first <= i < end */
+void limit_combine(limit_rows *a, double factor, const double *weight, const limit_rows *b, size_t first, size_t end);
 void limit_fresh(limit_rows *a);                            /* a <- a unit Gaussian field independent of everything; needs room for an axis */
 
 /* ---- operators ---- */
@@ -85,6 +89,28 @@ void limit_pull(limit_operator *A, const limit_rows *g, limit_rows *out);   /* o
 /* W <- W + (step/N) g phi^T, for the g of the last pull and the phi of the last push (B3). */
 void limit_learn(limit_operator *A, double step);
 
+/* ---- updates on trial, for the stages of an integrator (G2) ---- */
+
+/* Room for `slots` of them, kept ones included. Updates may not be weighed meanwhile. */
+int limit_trial_reserve(limit_operator *A, size_t slots, dmft_error *err);
+
+/* Keeps the g of the last pull and the phi of the last push in a slot; copies a slot. */
+void limit_trial_keep(limit_operator *A, size_t slot);
+void limit_trial_copy(limit_operator *A, size_t from, size_t to);
+
+/* From now on answers are those of W + (step/N) sum weight[i] g_i phi_i^T over the slots first <= i < end, until this is called again;
+ * first = end takes W alone. The weights stay the caller's and are read at every answer. */
+void limit_trial_weigh(limit_operator *A, double step, const double *weight, size_t first, size_t end);
+
+/* Enters that sum into W for good; none is weighed then, and the slots keep what they hold. */
+void limit_trial_learn(limit_operator *A, double step, const double *weight, size_t first, size_t end);
+
+/* The norm of that sum, (1/(M N)) |sum weight[i] g_i phi_i^T|_F^2 under the root: |g||phi| for one slot of weight 1. */
+double limit_trial_norm(limit_operator *A, const double *weight, size_t first, size_t end);
+
+/* A frozen operator meets no new direction: it answers to the part of a vector that lies in those it has met. */
+void limit_freeze(limit_operator *A, int frozen);
+
 /* ---- what an operator knows, for level 2 ---- */
 
 struct limit_view {
@@ -95,6 +121,12 @@ struct limit_view {
     const double *c_in, *c_out;      /* coefficients of the last phi on the e_j and of the last g on the f_i */
 };
 struct limit_view limit_operator_view(const limit_operator *A);
+
+/* ---- checkpoints ---- */
+
+/* All that a space and its rows, or an operator besides its rows, hold. The rows must have been made in the same order. */
+void limit_space_transfer(limit_space *space, archive *a);
+void limit_operator_transfer(limit_operator *A, archive *a);
 
 /* Number of directions met on the side of the input and of the output. */
 size_t limit_operator_inputs(const limit_operator *A);

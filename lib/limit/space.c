@@ -1,5 +1,6 @@
 /* Site spaces and their fields. A vector operation costs one pass over the axes in use; growing a space by a factor 3/2 moves its rows. */
 #include <cblas.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -120,4 +121,53 @@ void limit_add(limit_rows *a, double factor, const limit_rows *b) { cblas_daxpy(
 
 void limit_copy(limit_rows *a, const limit_rows *b) { memcpy(a->x, b->x, a->space->axes * sizeof *a->x); }
 
+void limit_put(limit_rows *a, size_t i, const limit_rows *b, size_t j)
+{
+    size_t stride = a->space->stride;
+    if (a->x + i * stride != b->x + j * stride) memcpy(a->x + i * stride, b->x + j * stride, a->space->axes * sizeof *a->x);
+}
+
+void limit_combine(limit_rows *a, double factor, const double *weight, const limit_rows *b, size_t first, size_t end)
+{
+    cblas_dgemv(CblasRowMajor, CblasTrans, (int)(end - first), axes(a), factor, b->x + first * b->space->stride, (int)b->space->stride,
+                weight, 1, 1.0, a->x, 1);
+}
+
 void limit_fresh(limit_rows *a) { a->space->backend->fresh(a->space, NULL, a->x); }
+
+/* ---- checkpoints ---- */
+
+static void transfer_rows(limit_rows *r, archive *a)
+{
+    dmft_error err;
+    size_t count = r->count, capacity = r->capacity, stride = r->space->stride;
+    archive_size(a, &count, SIZE_MAX);
+    archive_size(a, &capacity, SIZE_MAX / sizeof *r->x / stride);
+    if (archive_status(a) == 0 && archive_reading(a)) {
+        r->count = 0; /* nothing of it need be moved */
+        int status = count <= capacity ? move_rows(r, capacity, stride, &err) : error_set(&err, DMFT_ERROR_FORMAT, "rows of another run");
+        if (status != DMFT_OK) archive_fail(a, status, &err);
+        else r->count = count;
+    }
+    for (size_t i = 0; i < r->count && archive_status(a) == 0; i++) archive_doubles(a, r->x + i * stride, r->space->axes);
+}
+
+void limit_space_transfer(limit_space *space, archive *a)
+{
+    dmft_error err;
+    size_t rows = 0, stored, axes = space->axes, stride = space->stride;
+    for (const limit_rows *r = space->first; r != NULL; r = r->next) rows++;
+    stored = rows;
+    archive_tag(a, "space");
+    archive_size(a, &stored, SIZE_MAX);
+    archive_size(a, &axes, SIZE_MAX / sizeof(double));
+    archive_size(a, &stride, SIZE_MAX / sizeof(double));
+    if (archive_status(a) != 0) return;
+    if (stored != rows || axes > stride || stride == 0) {
+        archive_fail(a, error_set(&err, DMFT_ERROR_FORMAT, "a space of another run"), &err);
+        return;
+    }
+    space->axes = axes;
+    space->stride = stride;
+    for (limit_rows *r = space->first; r != NULL; r = r->next) transfer_rows(r, a);
+}

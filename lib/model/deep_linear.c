@@ -11,7 +11,7 @@
 #include "model/model.h"
 
 struct deep_linear {
-    int depth, online;
+    int depth, online, flow;
     double gain;        /* 1/(gamma sqrt(nu)): of the network's output */
     double step;        /* c = eta gamma/sqrt(nu) */
     double sample_ratio, label_noise;
@@ -22,6 +22,10 @@ struct deep_linear {
     limit_rows noise, Delta;              /* sample space */
     limit_rows *h, *g, readout;           /* h[1 .. L], g[1 .. L]; readout in hidden[L] */
 
+    limit_rows sum, slot;                 /* h[L] of the gradients kept in slots; those of the operators keep g and h */
+    const double *weight;                 /* of the slots first .. end - 1, the caller's */
+    size_t first, end;
+
     struct model_observable *observable;
     size_t observables;
     struct model_matrix *matrix;
@@ -29,10 +33,17 @@ struct deep_linear {
 
 /* ---- the training loop ---- */
 
+/* out <- out + c sum_i weight_i h^L_i of the slots. */
+static void add_slots(const struct deep_linear *n, const double *weight, size_t first, size_t end, limit_rows *out)
+{
+    if (end > first) limit_combine(out, n->step, weight + first, &n->slot, first, end);
+}
+
 static void backward(struct deep_linear *n)
 {
     int L = n->depth;
     limit_copy(&n->g[L], &n->readout);
+    add_slots(n, n->weight, n->first, n->end, &n->g[L]);
     for (int l = L - 1; l >= 1; l--) limit_pull(n->A[l], &n->g[l + 1], &n->g[l]);
     limit_pull(n->A[0], &n->g[1], &n->v);
     limit_scale(&n->v, -n->gain);
@@ -48,6 +59,10 @@ static void see_data(struct deep_linear *n)
     }
     limit_push(n->data, &n->v, &n->Delta);
     limit_add(&n->Delta, n->label_noise, &n->noise);
+    if (n->online && n->flow) { /* the noise of fresh batches is of the order of the learning rate */
+        limit_copy(&n->v_hat, &n->v);
+        return;
+    }
     limit_pull(n->data, &n->Delta, &n->v_hat);
     limit_scale(&n->v_hat, 1.0 / n->sample_ratio);
 }
@@ -70,6 +85,84 @@ static void update(void *state)
     struct deep_linear *n = state;
     for (int l = 0; l < n->depth; l++) limit_learn(n->A[l], n->step);
     limit_add(&n->readout, n->step, &n->h[n->depth]);
+}
+
+/* ---- gradient flow ---- */
+
+static int slots(void *state, size_t count, dmft_error *err)
+{
+    struct deep_linear *n = state;
+    if (count <= n->slot.count) return DMFT_OK;
+    int status = limit_rows_reserve(&n->slot, count - n->slot.count, err);
+    for (int l = 0; l < n->depth && status == DMFT_OK; l++) status = limit_trial_reserve(n->A[l], count, err);
+    if (status == DMFT_OK) n->slot.count = count;
+    return status;
+}
+
+static void keep(void *state, size_t slot)
+{
+    struct deep_linear *n = state;
+    for (int l = 0; l < n->depth; l++) limit_trial_keep(n->A[l], slot);
+    limit_put(&n->slot, slot, &n->h[n->depth], 0);
+}
+
+static void copy(void *state, size_t from, size_t to)
+{
+    struct deep_linear *n = state;
+    for (int l = 0; l < n->depth; l++) limit_trial_copy(n->A[l], from, to);
+    limit_put(&n->slot, to, &n->slot, from);
+}
+
+static void weigh(void *state, const double *weight, size_t first, size_t end)
+{
+    struct deep_linear *n = state;
+    for (int l = 0; l < n->depth; l++) limit_trial_weigh(n->A[l], n->step, weight, first, end);
+    n->weight = weight;
+    n->first = first;
+    n->end = end;
+}
+
+static void learn(void *state, const double *weight, size_t first, size_t end)
+{
+    struct deep_linear *n = state;
+    for (int l = 0; l < n->depth; l++) limit_trial_learn(n->A[l], n->step, weight, first, end);
+    add_slots(n, weight, first, end, &n->readout);
+    n->first = n->end = 0;
+}
+
+static double norm_of_slots(void *state, const double *weight, size_t first, size_t end)
+{
+    struct deep_linear *n = state;
+    limit_rows *sum = &n->sum;
+    limit_scale(sum, 0.0);
+    if (end > first) limit_combine(sum, 1.0, weight + first, &n->slot, first, end);
+    double square = limit_dot(sum, sum);
+    for (int l = 0; l < n->depth; l++) {
+        double one = limit_trial_norm(n->A[l], weight, first, end);
+        square += one * one;
+    }
+    return sqrt(square);
+}
+
+/* Fresh data is met anew at every evaluation, and nothing of it is kept. */
+static void freeze(void *state, int frozen)
+{
+    struct deep_linear *n = state;
+    for (int l = 0; l < n->depth; l++) limit_freeze(n->A[l], frozen);
+    if (!n->online) limit_freeze(n->data, frozen);
+}
+
+/* ---- checkpoints ---- */
+
+static void transfer(void *state, archive *a)
+{
+    struct deep_linear *n = state;
+    archive_tag(a, "deep_linear");
+    limit_space_transfer(&n->input, a);
+    limit_space_transfer(&n->samples, a);
+    for (int l = 1; l <= n->depth; l++) limit_space_transfer(&n->hidden[l], a);
+    limit_operator_transfer(n->data, a);
+    for (int l = 0; l < n->depth; l++) limit_operator_transfer(n->A[l], a);
 }
 
 /* ---- making ---- */
@@ -124,7 +217,9 @@ static int make_fields(struct deep_linear *n, dmft_error *err)
         status = limit_field_init(&n->h[l], &n->hidden[l], err);
         if (status == DMFT_OK) status = limit_field_init(&n->g[l], &n->hidden[l], err);
     }
-    return status == DMFT_OK ? limit_field_init(&n->readout, &n->hidden[n->depth], err) : status;
+    if (status == DMFT_OK) status = limit_field_init(&n->readout, &n->hidden[n->depth], err);
+    if (status == DMFT_OK) status = limit_field_init(&n->sum, &n->hidden[n->depth], err);
+    return status == DMFT_OK ? limit_rows_init(&n->slot, &n->hidden[n->depth], 0, err) : status;
 }
 
 /* The fields that are there before training: the target, the label noise, the readout. */
@@ -172,6 +267,7 @@ static int create(void **state, const struct dmft_problem *p, dmft_error *err)
     double root_nu = sqrt(p->width_ratio), gamma = p->parameterization == PARAMETERIZATION_MUP ? p->gamma0 * root_nu : p->gamma0;
     n->depth = p->depth;
     n->online = p->batch == BATCH_ONLINE;
+    n->flow = p->flow;
     n->gain = 1.0 / (gamma * root_nu);
     n->step = p->learning_rate * gamma / root_nu;
     n->sample_ratio = p->sample_ratio;
@@ -222,7 +318,7 @@ static const limit_operator *data(void *state)
 static void expect(const struct dmft_problem *p, double *directions, double *axes)
 {
     double T = (double)p->steps;
-    *directions = p->batch == BATCH_ONLINE ? T : fmin(T, 14.0 * log2(T));
+    *directions = p->batch == BATCH_ONLINE && !p->flow ? T : fmin(T, 14.0 * log2(T));
     *axes = 2.0 * *directions + 1.0;
 }
 
@@ -232,6 +328,14 @@ const struct model model_deep_linear = {.name = "deep_linear",
                                         .reserve = reserve,
                                         .evaluate = evaluate,
                                         .update = update,
+                                        .slots = slots,
+                                        .keep = keep,
+                                        .copy = copy,
+                                        .weigh = weigh,
+                                        .learn = learn,
+                                        .norm = norm_of_slots,
+                                        .freeze = freeze,
+                                        .transfer = transfer,
                                         .observables = observables,
                                         .matrices = matrices,
                                         .data = data,

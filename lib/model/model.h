@@ -2,6 +2,7 @@
 #ifndef DMFT_MODEL_MODEL_H
 #define DMFT_MODEL_MODEL_H
 
+#include "base/archive.h"
 #include "base/problem.h"
 #include "limit/limit.h"
 
@@ -33,6 +34,18 @@ struct model {
     int (*reserve)(void *state, dmft_error *err); /* room for one more step: the only call of a step that allocates */
     void (*evaluate)(void *state);                /* all fields of this step, with the weights before the update */
     void (*update)(void *state);                  /* one step of learning */
+
+    /* Gradient flow. A slot keeps the gradient of an evaluation; evaluations are then made with sum weight[i] x (gradient in slot i) of the slots
+     * first <= i < end on top of the weights, until it is `learn`ed or others are weighed. A weight is a time; the arrays stay the caller's. */
+    int (*slots)(void *state, size_t count, dmft_error *err); /* room for so many, kept ones included */
+    void (*keep)(void *state, size_t slot);
+    void (*copy)(void *state, size_t from, size_t to);
+    void (*weigh)(void *state, const double *weight, size_t first, size_t end);
+    void (*learn)(void *state, const double *weight, size_t first, size_t end);
+    double (*norm)(void *state, const double *weight, size_t first, size_t end); /* of that sum, |.| of (G1) */
+    void (*freeze)(void *state, int frozen);                  /* evaluations meet no new directions, and cannot fail */
+
+    void (*transfer)(void *state, archive *a);
     size_t (*observables)(void *state, const struct model_observable **list);
     size_t (*matrices)(void *state, const struct model_matrix **list); /* A_0, A_1, .. */
     const limit_operator *(*data)(void *state);   /* the matrix of inputs, X; only its directions are reported */

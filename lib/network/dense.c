@@ -179,6 +179,18 @@ void network_start(struct network *n, long index)
     network_singular_start(n);
 }
 
+void network_transfer(struct network *n, archive *a)
+{
+    archive_tag(a, "weights");
+    for (int l = 0; l < n->depth; l++) archive_doubles(a, n->weight[l], n->width * network_columns(n, l));
+    archive_doubles(a, n->readout, n->width);
+    archive_tag(a, "streams");
+    archive_bytes(a, n->input_stream.state, sizeof n->input_stream.state);
+    archive_bytes(a, n->noise_stream.state, sizeof n->noise_stream.state);
+    archive_tag(a, "singular");
+    network_singular_transfer(n, a);
+}
+
 /* ---- A step ---- */
 
 /* y = A x and y = A^T x for a row-major matrix. */

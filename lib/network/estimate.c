@@ -49,7 +49,7 @@ double network_spectrum_operations(const dmft_problem *problem)
 /* Doubles that ensemble.c holds of one network. */
 static double slot_of(const dmft_problem *problem)
 {
-    return (double)problem->steps * (double)network_kernel_columns(problem) +
+    return (double)problem->rows * (double)network_kernel_columns(problem) +
            (double)network_spectrum_rows(problem) * (double)network_spectrum_columns(problem);
 }
 
@@ -61,6 +61,6 @@ dmft_estimate dmft_simulate_estimate(const dmft_problem *problem, int threads)
     double start = entries(problem) + n.width + n.input_dim + (online(problem) ? 0 : n.samples * n.input_dim);
     return (dmft_estimate){
         .bytes = 8 * (workers * network + seeds * (slot_of(problem) + 1)) + network_summary_bytes(problem),
-        .operations = seeds * (GAUSSIAN * start + (double)problem->steps * network_step_operations(problem) +
+        .operations = seeds * (GAUSSIAN * start + (double)problem->rows * network_step_operations(problem) +
                                (double)network_spectrum_rows(problem) * network_spectrum_operations(problem))};
 }

@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 
+#include "base/archive.h"
 #include "base/problem.h"
 #include "base/random.h"
 #include "spectrum/leading.h"
@@ -65,6 +66,9 @@ size_t network_columns(const struct network *network, int l);
 /* Draws network number `index`: weights, target, data. It depends on the problem's seed and the index alone. */
 void network_start(struct network *network, long index);
 
+/* The state between two steps, besides what network_start draws for the same number. */
+void network_transfer(struct network *network, archive *a);
+
 /* All vectors of the step from the present weights; online, on a fresh batch. */
 void network_evaluate(struct network *network);
 
@@ -89,10 +93,11 @@ size_t network_layer_columns(const dmft_problem *problem);
 size_t network_spectrum_columns(const dmft_problem *problem);
 size_t network_spectrum_rows(const dmft_problem *problem);
 
-/* Creates, frees, forgets the vectors of the network before, measures. */
+/* Creates, frees, forgets the vectors of the network before, writes or reads them, measures. */
 int network_singular_create(struct network *network, dmft_error *err);
 void network_singular_free(struct network *network);
 void network_singular_start(struct network *network);
+void network_singular_transfer(struct network *network, archive *a);
 int network_spectrum(struct network *network, double *out, dmft_error *err);
 
 /* ---- The ensemble -------------------------------------------------------------------------------------------------------------- */

@@ -55,7 +55,7 @@ size_t network_layer_columns(const dmft_problem *problem) { return (size_t)probl
 
 size_t network_spectrum_columns(const dmft_problem *problem) { return (size_t)problem->depth * network_layer_columns(problem); }
 
-size_t network_spectrum_rows(const dmft_problem *problem) { return (size_t)((problem->steps - 1) / problem->outlier_every + 1); }
+size_t network_spectrum_rows(const dmft_problem *problem) { return (size_t)((problem->rows - 1) / problem->outlier_every + 1); }
 
 /* ---- Life ---- */
 
@@ -89,6 +89,14 @@ void network_singular_free(struct network *n)
 void network_singular_start(struct network *n)
 {
     for (int l = 0; l < n->depth; l++) n->singular.known[l] = 0;
+}
+
+void network_singular_transfer(struct network *n, archive *a)
+{
+    for (int l = 0; l < n->depth; l++) {
+        archive_size(a, &n->singular.known[l], n->singular.wanted);
+        archive_doubles(a, n->singular.vectors[l], n->singular.known[l] * (size_t)order_of(n->problem, l));
+    }
 }
 
 /* ---- The operator ---- */

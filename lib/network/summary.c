@@ -52,7 +52,7 @@ static void moments(const struct summary *s, size_t offset, double *mean, double
 
 static void spectrum_moments(struct summary *s)
 {
-    size_t begin = (size_t)s->problem->steps * network_kernel_columns(s->problem);
+    size_t begin = (size_t)s->problem->rows * network_kernel_columns(s->problem);
     size_t numbers = s->recorded * network_spectrum_columns(s->problem);
     s->mean = memory_doubles(numbers);
     s->se = memory_doubles(numbers);
@@ -271,7 +271,7 @@ static void summarise(struct summary *s)
 int network_summary(dmft_trajectory **out, const dmft_problem *problem, const struct network_results *results, dmft_error *err)
 {
     long diverged_at = earliest_divergence(problem, results), every = problem->outlier_every;
-    long rows = diverged_at >= 0 ? diverged_at : problem->steps;
+    long rows = diverged_at >= 0 ? diverged_at : problem->rows;
     struct summary s = {.problem = problem, .results = results, .err = err, .rows = (size_t)rows};
     s.recorded = (size_t)(rows > 0 ? (rows - 1) / every + 1 : 0);
     summarise(&s);
@@ -289,7 +289,7 @@ int network_summary(dmft_trajectory **out, const dmft_problem *problem, const st
 
 double network_summary_bytes(const dmft_problem *problem)
 {
-    double L = problem->depth, count = problem->outlier_count, T = (double)problem->steps;
+    double L = problem->depth, count = problem->outlier_count, T = (double)problem->rows;
     double series = 1 + 2 * ((double)network_kernel_columns(problem) + 2) + 2 * L * (2 * count + 1) + 2 * (L + 1 + 2 * L);
     double moments_of_spectra = 2 * (double)network_spectrum_rows(problem) * (double)network_spectrum_columns(problem);
     return 8 * (series * T + moments_of_spectra);

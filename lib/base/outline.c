@@ -1,5 +1,5 @@
 /* The settings of a problem from its text. The text is canonical YAML, one setting a line, two spaces before those of a section. */
-#include "io/outline.h"
+#include "base/outline.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* The seal is text, "\nlibdmft:sum64=" and 16 hexadecimal digits and "\n", behind what HDF5 takes for the end of the file, where its
  * readers do not look and its writers cut it off. The sum takes 8 bytes at a time, each in a step that can be undone: a change within one
  * word always changes the sum. It guards against damage, not against forgery. Cost: one pass, 3 GB/s or more. */
-#include "io/seal.h"
+#include "base/seal.h"
 
 #include <errno.h>
 #include <inttypes.h>

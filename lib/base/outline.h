@@ -1,6 +1,6 @@
 /* The settings of a problem from its text: the lines "section:", "  key: value" and "key: value" of dmft_problem_text. */
-#ifndef DMFT_IO_OUTLINE_H
-#define DMFT_IO_OUTLINE_H
+#ifndef DMFT_BASE_OUTLINE_H
+#define DMFT_BASE_OUTLINE_H
 
 #include <stddef.h>
 

@@ -1,6 +1,6 @@
 /* A line at the end of a file that carries a sum over all that stands before it. */
-#ifndef DMFT_IO_SEAL_H
-#define DMFT_IO_SEAL_H
+#ifndef DMFT_BASE_SEAL_H
+#define DMFT_BASE_SEAL_H
 
 #include <stddef.h>
 
