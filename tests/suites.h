@@ -8,6 +8,7 @@
     X(spectrum)    \
     X(limit)       \
     X(deep_linear) \
+    X(rows)        \
     X(outlier)     \
     X(config)      \
     X(grid)        \

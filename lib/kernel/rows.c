@@ -37,7 +37,7 @@ double kernel_rows_operations(const struct dmft_problem *p)
 
 /* ---- making ---- */
 
-/* Nodes and the weights (F2); the two-step rule needs intervals that grow by less than 1.4 or so, else some of its weights are not positive. */
+/* Nodes and the weights (E2); the two-step rule needs intervals that grow by less than 1.4 or so, else some of its weights are not positive. */
 static int make_time(struct kernel_rows *r, const struct dmft_problem *p, dmft_error *err)
 {
     size_t n = r->rows;
@@ -193,7 +193,7 @@ static void name_result(const kernel_rows *r, size_t i, char *name)
     else (void)snprintf(name, KERNEL_NAME_BYTES, "%c_g%d", kind, field - 2 - L);
 }
 
-/* Responses of a flow by what they would have changed in its weights, (F3). */
+/* Responses of a flow by what they would have changed in its weights, (E3). */
 static void make_density(const kernel_rows *r, double *R)
 {
     for (size_t t = 1; t < r->done; t++)

@@ -1,4 +1,4 @@
-/* One row of the row form of level 1, in the order (L1): (F1)-(F14) of doc/theory.md.
+/* One row of the row form of level 1, in the order (L1): (E1)-(E14) of doc/theory.md.
  *
  * Row t costs 14 (L-1) + 22 times t^2 floating-point operations (full batch; one-pass SGD 13 for 22), a pair of them for every number of a
  * lower triangle that comes in, and reads 10 (L-1) + 14 lower triangles (5 less) from memory: O(L T^3) for T rows. It allocates nothing. */
@@ -20,7 +20,7 @@ static void correlate(const kernel_rows *r, const double *C, const double *diago
     kernel_triangle_symmetric(C, r->stride, diagonal, n, x, y, r->work[ROWS_WORK - 1]);
 }
 
-/* m(s) = a R(t,s) + b kappa(t,s) C(t,s), s < t: the memory kernels (F4). */
+/* m(s) = a R(t,s) + b kappa(t,s) C(t,s), s < t: the memory kernels (E4). */
 static void remember(const kernel_rows *r, double a, const double *R, double b, const double *C, double *m)
 {
     size_t t = r->done;
@@ -30,7 +30,7 @@ static void remember(const kernel_rows *r, double a, const double *R, double b, 
 
 /* ---- backward ---- */
 
-/* C_g(t,s) = G_u(s).p + G_r(s).q, (F6), from the rows up to t; the second product is added by the caller for g^L. */
+/* C_g(t,s) = G_u(s).p + G_r(s).q, (E6), from the rows up to t; the second product is added by the caller for g^L. */
 static void finish_C_g(kernel_rows *r, int l, const double *p, const double *q)
 {
     size_t t = r->done, n = t + 1;
@@ -45,7 +45,7 @@ static void finish_C_g(kernel_rows *r, int l, const double *p, const double *q)
     rows_diagonal_g(r, l)[t] = C[t];
 }
 
-/* p = sigma_{l-1}^2 C_{h,l-1} G_u[t], (F6). */
+/* p = sigma_{l-1}^2 C_{h,l-1} G_u[t], (E6). */
 static void through_u(kernel_rows *r, int l, double *p)
 {
     size_t t = r->done;
@@ -54,7 +54,7 @@ static void through_u(kernel_rows *r, int l, double *p)
     p[t] = 0.0;
 }
 
-/* g^L moves by c h^L a step, (L8), (F8): its rows follow from the rows before. */
+/* g^L moves by c h^L a step, (L8), (E8): its rows follow from the rows before. */
 static void backward_top(kernel_rows *r)
 {
     size_t t = r->done;
@@ -73,7 +73,7 @@ static void backward_top(kernel_rows *r)
     finish_C_g(r, L, p, NULL);
 }
 
-/* g^l for l < L, (L7): (F5), (F6). */
+/* g^l for l < L, (L7): (E5), (E6). */
 static void backward(kernel_rows *r, int l)
 {
     size_t t = r->done, n = t + 1;
@@ -98,7 +98,7 @@ static void remember_data(const kernel_rows *r, double *m, double *own)
     for (size_t b = 0; b <= r->done; b++) own[b] = -r->gain * spread * C[b];
 }
 
-/* v and Delta, (L2), (L5): (F9), (F10). */
+/* v and Delta, (L2), (L5): (E9), (E10). */
 static void data_full(kernel_rows *r)
 {
     size_t t = r->done, stride = r->stride;
@@ -130,7 +130,7 @@ static void data_full(kernel_rows *r)
     r->diagonal[DELTA][t] = C_Delta[t];
 }
 
-/* vhat, (L3): (F11). Leaves <vhat(t) v(s)> in `cross`. */
+/* vhat, (L3): (E11). Leaves <vhat(t) v(s)> in `cross`. */
 static void data_hat_full(kernel_rows *r)
 {
     size_t t = r->done, n = t + 1;
@@ -149,7 +149,7 @@ static void data_hat_full(kernel_rows *r)
     r->diagonal[V_HAT][t] = C_h[t];
 }
 
-/* One-pass SGD, and flow on the population: (L13), (F12). Here vhat = v + noise of the batch, and v responds to r_0 as vhat does. */
+/* One-pass SGD, and flow on the population: (L13), (E12). Here vhat = v + noise of the batch, and v responds to r_0 as vhat does. */
 static void data_online(kernel_rows *r)
 {
     size_t t = r->done, n = t + 1;
@@ -176,7 +176,7 @@ static void data_online(kernel_rows *r)
 
 /* ---- forward ---- */
 
-/* Makes <h^l(t) g^l(s)> of the same of layer l-1 by the law (F7). */
+/* Makes <h^l(t) g^l(s)> of the same of layer l-1 by the law (E7). */
 static void cross_layer(kernel_rows *r, int l)
 {
     size_t t = r->done;
@@ -191,7 +191,7 @@ static void cross_layer(kernel_rows *r, int l)
         r->cross[s] += r->step * (rows_kappa(r, t, s - 1) - r->newest[s]) * C[s - 1] * row(r, learned, s)[s - 1];
 }
 
-/* C_h and R_h of layer l from its H_u[t] = x and <h(t) g(s)>: (F5), (F6) with the memory kernel of the layer below. */
+/* C_h and R_h of layer l from its H_u[t] = x and <h(t) g(s)>: (E5), (E6) with the memory kernel of the layer below. */
 static void finish_h(kernel_rows *r, int l, const double *x)
 {
     size_t t = r->done, n = t + 1;
