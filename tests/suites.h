@@ -8,6 +8,7 @@
     X(spectrum)    \
     X(limit)       \
     X(deep_linear) \
+    X(rows)        \
     X(outlier)     \
     X(kernels_outlier) \
     X(config)      \

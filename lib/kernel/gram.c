@@ -21,13 +21,18 @@ static void mirror_block(double *C, size_t stride, size_t row, size_t rows, size
     }
 }
 
+void kernel_mirror(double *C, size_t steps, size_t stride)
+{
+    for (size_t t = 0; t < steps; t += BLOCK)
+        for (size_t s = 0; s <= t; s += BLOCK) mirror_block(C, stride, t, least(BLOCK, steps - t), s, least(BLOCK, steps - s));
+}
+
 void kernel_gram(const double *H, size_t steps, size_t length, size_t stride, double *C, size_t C_stride)
 {
     if (length == 0) return;
     /* beta = 0: to write fresh pages costs half of what it costs to read them first. */
     cblas_dsyrk(CblasRowMajor, CblasLower, CblasNoTrans, (int)steps, (int)length, 1.0, H, (int)stride, 0.0, C, (int)C_stride);
-    for (size_t t = 0; t < steps; t += BLOCK)
-        for (size_t s = 0; s <= t; s += BLOCK) mirror_block(C, C_stride, t, least(BLOCK, steps - t), s, least(BLOCK, steps - s));
+    kernel_mirror(C, steps, C_stride);
 }
 
 void kernel_gram_diagonal(const double *H, size_t steps, size_t length, size_t stride, double *C, size_t C_stride)

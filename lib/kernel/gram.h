@@ -11,4 +11,7 @@ void kernel_gram(const double *H, size_t steps, size_t length, size_t stride, do
 /* The same where different steps are independent: C(t,t) = |H_t|^2, zero elsewhere. */
 void kernel_gram_diagonal(const double *H, size_t steps, size_t length, size_t stride, double *C, size_t C_stride);
 
+/* Copies the lower triangle to the upper one. */
+void kernel_mirror(double *C, size_t steps, size_t stride);
+
 #endif
