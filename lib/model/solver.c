@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/trajectory.h"
 #include "kernel/gram.h"
+#include "model/lazy.h"
 #include "model/model.h"
 #include "outlier/basis.h"
 
@@ -83,6 +84,7 @@ dmft_estimate dmft_solve_estimate(const dmft_problem *p)
 {
     const struct model *model = find_model(p->model);
     if (model == NULL) return (dmft_estimate){0};
+    if (p->method == METHOD_LAZY) return lazy_estimate(p);
     double k, d, T = (double)p->steps, L = p->depth, operators = L + 1.0, kernels = 2.0 * L + 3.0;
     double recorded = ceil(T / (double)p->outlier_every), outliers = p->outlier_count;
     model->expect(p, &k, &d);
@@ -419,6 +421,7 @@ static int report(const struct dmft_solver *s, const char *what, dmft_error *err
 int dmft_solve(const dmft_problem *p, const dmft_run_options *options, dmft_trajectory **out, dmft_error *err)
 {
     dmft_solver *s = NULL;
+    if (p->method == METHOD_LAZY) return lazy_solve(p, options, out, err);
     int status = dmft_solver_create(&s, p, options, err);
     while (status == DMFT_OK && s->done < s->steps) {
         status = report(s, "steps", err);
