@@ -12,6 +12,7 @@
     X(outlier)     \
     X(kernels_outlier) \
     X(config)      \
+    X(forms)       \
     X(grid)        \
     X(network)     \
     X(io)          \

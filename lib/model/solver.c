@@ -8,6 +8,7 @@
 #include "base/archive.h"
 #include "base/error.h"
 #include "base/trajectory.h"
+#include "model/lazy.h"
 #include "model/route.h"
 
 static const double divergence_factor = 1e12; /* a kernel past this times max(first value, 1) has diverged */
@@ -49,13 +50,9 @@ static double seconds_since(const struct timespec *begin)
     return (double)(now.tv_sec - begin->tv_sec) + 1e-9 * (double)(now.tv_nsec - begin->tv_nsec);
 }
 
-static const struct route *route_of(const dmft_problem *p)
-{
-    (void)p;
-    return &route_basis;
-}
+static const struct route *route_of(const dmft_problem *p) { return p->method == METHOD_ROWS ? &route_rows : &route_basis; }
 
-dmft_estimate dmft_solve_estimate(const dmft_problem *p) { return route_of(p)->estimate(p); }
+dmft_estimate dmft_solve_estimate(const dmft_problem *p) { return p->method == METHOD_LAZY ? lazy_estimate(p) : route_of(p)->estimate(p); }
 
 static int refuse_memory(const struct dmft_solver *s, const dmft_problem *p, dmft_error *err)
 {
@@ -150,6 +147,7 @@ static int make(struct dmft_solver *s, const dmft_problem *p, dmft_error *err)
 
 int dmft_solver_create(dmft_solver **out, const dmft_problem *p, const dmft_run_options *options, dmft_error *err)
 {
+    if (p->method == METHOD_LAZY) return error_set(err, DMFT_ERROR_UNAVAILABLE, "method lazy solves all steps at once: call dmft_solve");
     struct dmft_solver *s = calloc(1, sizeof *s);
     if (s == NULL) return error_memory(err, sizeof *s);
     clock_gettime(CLOCK_MONOTONIC, &s->begin);
@@ -360,9 +358,17 @@ static int run(struct dmft_solver *s, dmft_error *err)
     return status;
 }
 
+static int solve_lazily(const dmft_problem *p, const dmft_run_options *options, dmft_trajectory **out, dmft_error *err)
+{
+    if (options != NULL && options->resume != NULL)
+        return error_set(err, DMFT_ERROR_UNAVAILABLE, "method lazy solves all steps at once and has no checkpoint to go on from");
+    return lazy_solve(p, options, out, err);
+}
+
 int dmft_solve(const dmft_problem *p, const dmft_run_options *options, dmft_trajectory **out, dmft_error *err)
 {
     dmft_solver *s = NULL;
+    if (p->method == METHOD_LAZY) return solve_lazily(p, options, out, err);
     int status = options != NULL && options->checkpoint != NULL ? archive_may_write(options->checkpoint, err) : DMFT_OK;
     if (status == DMFT_OK) status = dmft_solver_create(&s, p, options, err);
     if (status == DMFT_OK) status = run(s, err);
