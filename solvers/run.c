@@ -56,6 +56,7 @@ static int read_problem(struct run *r)
         status = dmft_config_set(config, key, r->o->set[i] + length + 1, &err);
     }
     if (status == DMFT_OK) status = dmft_problem_create(&r->problem, config, &err);
+    if (status == DMFT_OK && r->kind->check != NULL) status = r->kind->check(r->problem, &err);
     dmft_config_free(config);
     return status == DMFT_OK ? STATUS_DONE : program_failed(status, &err);
 }
