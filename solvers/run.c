@@ -70,6 +70,7 @@ static int read_problem(struct run *r)
     int status = run_read_config(r->o, &config);
     if (status != STATUS_DONE) return status;
     status = dmft_problem_create(&r->problem, config, &err);
+    if (status == DMFT_OK && r->kind->check != NULL) status = r->kind->check(r->problem, &err);
     dmft_config_free(config);
     return status == DMFT_OK ? STATUS_DONE : program_failed(status, &err);
 }

@@ -123,18 +123,18 @@ int network_flow(struct network *n, double interval, dmft_error *err)
 
 /* ---- How many ---- */
 
-/* The largest rate at the start, (N4): the edge of the data's spectrum times a bound on that of the tangent kernel. */
+/* About the largest rate at the start, (N4): layer by layer the mean of what its learning takes off the error, with the spread of the spectra of
+ * the matrices that are passed on the way. */
 static double largest_rate(const dmft_problem *p)
 {
-    const double *variance = p->weight_variance;
-    double data = p->batch == BATCH_ONLINE ? 1.0 : pow(1 + 1 / sqrt(p->sample_ratio), 2), kernel = 0, forward = 1, backward = 1;
+    double rate = 0;
     for (int l = 0; l <= p->depth; l++) { /* what learns is A_l, or w for l = L */
-        backward = 1;
-        for (int k = l + 1; k <= p->depth; k++) backward *= variance[k]; /* C_g of layer l+1 */
-        kernel += backward * forward / (l > 0 ? p->width_ratio : 1.0);
-        if (l < p->depth) forward *= variance[l] * pow(1 + sqrt(l == 0 ? p->width_ratio : 1.0), 2);
+        double mean = 1, spread = p->batch == BATCH_ONLINE ? 0 : 1 / p->sample_ratio;
+        for (int k = 0; k <= p->depth; k++) mean *= k != l ? p->weight_variance[k] : 1.0;
+        if (l > 0) spread += 1 / p->width_ratio + l - 1;
+        rate += mean * pow(1 + sqrt(spread), 2);
     }
-    return data * kernel;
+    return rate;
 }
 
 double network_flow_steps(const dmft_problem *problem) { return (double)problem->steps + problem->time * largest_rate(problem) / STABLE; }
