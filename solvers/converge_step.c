@@ -48,7 +48,7 @@ static double *filled_with_nan(size_t n)
 static int make_room(struct converge *s, struct shared *m)
 {
     *m = (struct shared){.series = s->first->series_count, .levels = s->levels, .places = is_adaptive(s) ? 1 : s->first->rows << CONVERGE_DENSE};
-    m->nominal = !s->problem->flow ? 1.0 : is_adaptive(s) ? 0.0 : 2.0;
+    m->nominal = !s->problem->flow ? 1.0 : is_adaptive(s) ? 0.0 : s->problem->method == METHOD_BASIS ? 4.0 : 2.0;
     m->noise = s->problem->method == METHOD_BASIS ? noise_of_basis * s->problem->tolerance : noise_of_rounding;
     m->x = filled_with_nan(m->series * m->levels * m->places);
     m->time = filled_with_nan(m->places);
@@ -159,20 +159,20 @@ static int judge(struct converge *s, const struct shared *m, const char *name, c
 
 /* ---- escapes ---- */
 
-/* Where the polynomial through the points (t, y), with y > 0, comes down to 0 before the first of them; nan when it does not within the
+/* Where the polynomial through the first n points (t, y), with y > 0, comes down to 0 before the first of them; nan when it does not within the
  * span of the points. */
-static double zero_before(const double t[CUBIC], const double y[CUBIC])
+static double zero_before(const double t[CUBIC], const double y[CUBIC], size_t n)
 {
     double dd[CUBIC], high = t[0], low = t[0], span = t[CUBIC - 1] - t[0];
-    (void)gsl_poly_dd_init(dd, t, y, CUBIC);
-    while (gsl_poly_dd_eval(dd, t, CUBIC, low) > 0.0) {
+    (void)gsl_poly_dd_init(dd, t, y, n);
+    while (gsl_poly_dd_eval(dd, t, n, low) > 0.0) {
         high = low;
         low -= span / 64.0;
         if (low < t[0] - span) return NAN;
     }
     for (int i = 0; i < 100; i++) {
         double middle = 0.5 * (low + high);
-        *(gsl_poly_dd_eval(dd, t, CUBIC, middle) > 0.0 ? &high : &low) = middle;
+        *(gsl_poly_dd_eval(dd, t, n, middle) > 0.0 ? &high : &low) = middle;
     }
     return high;
 }
@@ -193,8 +193,10 @@ static size_t first_places(const struct converge *s, const struct shared *m, siz
     return found;
 }
 
-/* The escape at each level, from sqrt(z^2 - edge^2), which goes through 0 there without a kink. Levels that have not all the points have none. */
-static size_t find_escapes(const struct converge *s, const struct shared *m, size_t outlier, size_t edge, double escape[DMFT_CONVERGENCE_LEVELS])
+/* The escape at each level, from sqrt(z^2 - edge^2), which goes through 0 there without a kink; returns the first level from which on all have
+ * one: those before lack some of the points. `bend`: what the last point changes at the finest level. */
+static size_t find_escapes(const struct converge *s, const struct shared *m, size_t outlier, size_t edge, double escape[DMFT_CONVERGENCE_LEVELS],
+                           double *bend)
 {
     size_t place[CUBIC], first = 0;
     if (first_places(s, m, outlier, edge, place) < CUBIC) return m->levels;
@@ -205,7 +207,8 @@ static size_t find_escapes(const struct converge *s, const struct shared *m, siz
             t[k] = m->time[place[k]];
             y[k] = sqrt(z * z - bulk * bulk);
         }
-        escape[i] = isfinite(y[0] + y[1] + y[2] + y[3]) ? zero_before(t, y) : NAN;
+        escape[i] = isfinite(y[0] + y[1] + y[2] + y[3]) ? zero_before(t, y, CUBIC) : NAN;
+        *bend = fabs(escape[i] - zero_before(t, y, CUBIC - 1));
         if (isnan(escape[i])) first = i + 1;
     }
     return first;
@@ -214,14 +217,16 @@ static size_t find_escapes(const struct converge *s, const struct shared *m, siz
 static int judge_escape(struct converge *s, const struct shared *m, const char *series)
 {
     char outlier[32], edge[32], name[64];
-    double escape[DMFT_CONVERGENCE_LEVELS];
+    double escape[DMFT_CONVERGENCE_LEVELS], bend = 0.0;
     if (is_adaptive(s) || !converge_governed(series, outlier, edge) || strcmp(series, outlier) != 0) return STATUS_DONE;
     size_t z = index_of(s, outlier), bulk = index_of(s, edge);
     if (z == m->series || bulk == m->series || !(level_of(m, bulk, 0)[0] > 0.0)) return STATUS_DONE; /* no bulk, no escape */
-    size_t first = find_escapes(s, m, z, bulk, escape);
+    size_t first = find_escapes(s, m, z, bulk, escape, &bend);
     if (m->levels - first < 3) return STATUS_DONE;
     (void)snprintf(name, sizeof name, "%.*s_escape_time%s", (int)strcspn(series, "_"), series, strstr(series, "outlier") + strlen("outlier"));
-    return judge(s, m, name, escape + first, m->levels - first, 1);
+    int status = judge(s, m, name, escape + first, m->levels - first, 1);
+    if (status == STATUS_DONE) s->row[s->rows - 1].c.error += bend;
+    return status;
 }
 
 /* ---- all of it ---- */

@@ -107,7 +107,7 @@ static void judge_values(dmft_convergence *c, double noise)
     c->order = log2(before / c->size[m]);
     c->order_error = fmax(rounding, m > 2 && isfinite(c->orders[m - 1]) ? fabs(c->order - c->orders[m - 1]) : 0.0);
     double least = c->nominal > 0.0 ? c->nominal - tolerated : 0.0;
-    c->verdict = c->order >= least && isfinite(c->order) ? DMFT_CONVERGENCE_OK : DMFT_CONVERGENCE_LOW;
+    c->verdict = c->order >= least - rounding && isfinite(c->order) ? DMFT_CONVERGENCE_OK : DMFT_CONVERGENCE_LOW;
 }
 
 /* The order to extrapolate with: the nominal one, or what was observed in its place; 0: none. */
