@@ -20,6 +20,7 @@ int command_compare(const options *o);
 int command_show(const options *o);
 int command_plot(const options *o);
 int command_escape(const options *o);
+int command_outliers(const options *o);
 int command_init(const options *o);
 int command_info(const options *o);
 

@@ -5,7 +5,7 @@
 
 #include "suites.h"
 
-static Suite *(*const suites[])(void) = {suite_spectrum, suite_limit, suite_deep_linear, suite_outlier, suite_kernels_outlier,
+static Suite *(*const suites[])(void) = {suite_spectrum, suite_limit, suite_deep_linear, suite_outlier, suite_kernels_outlier, suite_kernel_file,
                                          suite_config,   suite_network, suite_io, suite_compare, suite_archive};
 
 int main(void)

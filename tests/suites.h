@@ -9,6 +9,7 @@ Suite *suite_limit(void);
 Suite *suite_deep_linear(void);
 Suite *suite_outlier(void);
 Suite *suite_kernels_outlier(void);
+Suite *suite_kernel_file(void);
 Suite *suite_config(void);
 Suite *suite_network(void);
 Suite *suite_io(void);
