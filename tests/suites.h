@@ -12,5 +12,6 @@ Suite *suite_config(void);
 Suite *suite_network(void);
 Suite *suite_io(void);
 Suite *suite_compare(void);
+Suite *suite_lazy(void);
 
 #endif
