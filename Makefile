@@ -139,7 +139,7 @@ $(AGREEMENT): $(BUILD)/tests/agreement.o $(LIBA)
 	$(Q)$(LINK) -o $@ $^ $(PKG_LIBS) -lm
 
 .PHONY: agreement
-agreement: tests  ## theory against 64 networks at D = 200 and 800, six configurations
+agreement: tests  ## theory against 64 networks at D = 200 and 800, seven configurations
 	$(TEST_ENV) $(AGREEMENT) --sizes 200,800 --seeds 64
 
 .PHONY: asan

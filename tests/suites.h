@@ -14,6 +14,7 @@
     X(kernel_file) \
     X(config)      \
     X(forms)       \
+    X(lazy)        \
     X(grid)        \
     X(network)     \
     X(io)          \
