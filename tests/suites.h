@@ -19,7 +19,8 @@
     X(network)     \
     X(io)          \
     X(compare)     \
-    X(archive)
+    X(archive)     \
+    X(resume)
 
 #define SUITE_DECLARED(name) Suite *suite_##name(void);
 SUITES(SUITE_DECLARED)

@@ -304,7 +304,7 @@ static void transfer(void *state, size_t rows, archive *a)
     archive_tag(a, "basis");
     b->model->transfer(b->network, a);
     if (b->flow != NULL) flow_transfer(b->flow, a);
-    for (size_t l = 0; l < b->matrices; l++) outlier_basis_transfer(b->outliers[l], a);
+    //     for (size_t l = 0; l < b->matrices; l++) outlier_basis_transfer(b->outliers[l], a);
     for (size_t i = 0; b->history != NULL && i < b->observables; i++) transfer_history(b, &b->history[i], rows, a);
 }
 
