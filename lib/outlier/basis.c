@@ -41,7 +41,9 @@ static const double settled = 1e-7;
 static const double trusted = 1e-6;
 /* Of the learned part: singular values below it have lost more digits to rounding than outliers are good for. */
 static const double rounding = 1e-8;
-static const double margin = 0.01; /* of the edge, in the proof that there are no more outliers */
+/* Of the edge, in the proof that there are no more outliers: the larger, the longer it holds. */
+static const double margins[] = {0.3, 0.1, 0.03, 0.01, 0.0};
+enum { MARGINS = sizeof margins / sizeof *margins };
 
 /* One outlier that is followed: its last steps, the newest first. */
 struct followed {
@@ -81,6 +83,7 @@ struct outlier_basis {
     double *proven_S;                      /* the learned part when it was proven that there are no more, row stride `room` */
     size_t proven_outputs, proven_inputs;  /* the directions then; 0 when there is no proof */
     double proven_margin;
+    size_t level;                          /* the margin that the last proof was made with */
 
     struct outlier_watch watch;
     int watched;
@@ -499,6 +502,36 @@ static void note_proof(outlier_basis *b, const struct limit_view *view, double s
     b->proven_margin = share * p->edge;
 }
 
+/* Proves, with the largest margin that will do, that there are no outliers but the `known` ones, whose eigenvectors are in b->trial and whose
+ * eigenvalues at the edge in b->at_edge. */
+static int prove(outlier_basis *b, const struct limit_view *view, size_t known)
+{
+    b->proven_outputs = 0;
+    for (size_t level = b->level > 0 ? b->level - 1 : 0; level < MARGINS; level++) {
+        if (!proven(b, known, margins[level])) continue;
+        b->level = level;
+        note_proof(b, view, margins[level]);
+        return 1;
+    }
+    b->level = 0;
+    return 0;
+}
+
+/* The same with the eigenvectors at the roots of those that were followed, which need no further product than one each. */
+static int prove_followed(outlier_basis *b, const struct limit_view *view)
+{
+    size_t n = outlier_pencil_order(&b->pencil);
+    struct matrix edge = pencil_at(b, edge_root(b));
+    if (!awaits_escape(b)) outlier_pencil_form(&b->pencil, &edge.at, b->edge_now);
+    for (size_t j = 0; j < b->found; j++) {
+        double *x = b->trial + j * stride_of(b);
+        memcpy(x, b->outlier[j].vector[0], n * sizeof *x);
+        outlier_pencil_apply(&b->pencil, &edge.at, x, b->work);
+        b->at_edge[j] = cblas_ddot((int)n, x, 1, b->work, 1);
+    }
+    return prove(b, view, b->found);
+}
+
 /* The first `tracked` eigenpairs of B(edge) by LAPACK, in b->value and b->trial. */
 static int solve_densely(outlier_basis *b, dmft_error *err)
 {
@@ -539,13 +572,8 @@ static int look_at_edge(outlier_basis *b, const struct limit_view *view, size_t 
     memcpy(b->at_edge, b->value, b->tracked * sizeof *b->at_edge);
     *there = above_edge(b);
     *changed = *there != b->found;
-    b->proven_outputs = 0;
     if (!awaits_escape(b)) outlier_pencil_form(&b->pencil, &edge.at, b->edge_now);
-    double share = proven(b, *there, margin) ? margin : 0.0;
-    if (share > 0.0 || proven(b, *there, 0.0)) {
-        note_proof(b, view, share);
-        return DMFT_OK;
-    }
+    if (prove(b, view, *there)) return DMFT_OK;
     status = solve_densely(b, err);
     memcpy(b->at_edge, b->value, b->tracked * sizeof *b->at_edge);
     *there = above_edge(b);
@@ -750,7 +778,7 @@ static int update(outlier_basis *b, const struct limit_view *view, long step, dm
     if (!(b->pencil.edge > 0.0)) return find_without_bulk(b, view, step, err);
     int status = follow(b, view, err);
     if (status != DMFT_OK) return status;
-    if (b->found == before && still_proven(b, view)) return DMFT_OK;
+    if (b->found == before && (still_proven(b, view) || prove_followed(b, view))) return DMFT_OK;
     status = look_at_edge(b, view, &there, &changed, err);
     return status == DMFT_OK && changed ? find_all(b, there, step, err) : status;
 }
@@ -840,6 +868,7 @@ void outlier_basis_transfer(outlier_basis *b, archive *a)
     archive_size(a, &b->proven_outputs, b->pencil.outputs);
     archive_size(a, &b->proven_inputs, b->pencil.inputs);
     archive_double(a, &b->proven_margin);
+    archive_size(a, &b->level, MARGINS);
     archive_double(a, &b->norm2);
     archive_long(a, &b->last_step);
     if (archive_status(a) != DMFT_OK) return;
