@@ -1,6 +1,6 @@
 /* Memory, queries and results of the row form; the equations are in rows_step.c.
  *
- * Kept are all rows of the 2 (2L+3) results, of the coefficients of h^l on u^l and g^l on r^l, and of v on r_0: 6L+5 squares of T^2 doubles
+ * Kept are all rows of the 2 (2L+3) results, of the coefficients of h^l on u^l and g^l on r^l, and of v on r_0: 6L+6 squares of T^2 doubles
  * (one-pass SGD one less) and some vectors. Results are finished in place, so that no more is needed to hand them over. */
 #include "kernel/rows.h"
 
