@@ -573,6 +573,39 @@ START_TEST(flow_kernel_regression)
 }
 END_TEST
 
+/* On the population with fixed features v decays as e^{-s t}: R_v(t,u) = -(s/alpha) e^{-s(t-u)}, R_h0(t,u) = -gain (delta - s e^{-s(t-u)}). Densities
+ * are of second order but for the first column and the two diagonals below the main one, (E3). */
+static double density_error(long n, double *at_ends)
+{
+    struct setting s = {"density", 1, 0.8, 1e-6, {0.0, 0.9}, 2.385, 0.4, 1.0, MUP, ONLINE, 0};
+    dmft_problem p = flow_of(&s, 3.0, n, GRID_UNIFORM, 0.0);
+    struct solution r = solved(&p);
+    double worst = 0.0, rate = s.variance[1], gain = 1.0 / (s.gamma0 * s.width_ratio);
+    *at_ends = 0.0;
+    for (size_t t = 0; t < r.rows; t++) {
+        ck_assert_double_eq_tol(at(&r, r.fields + 2, t, t) / gain, -1.0, 1e-12);
+        ck_assert(at(&r, r.fields + 1, t, t) == 1.0);
+        for (size_t u = 0; u < t; u++) {
+            double decay = rate * exp(-rate * (r.time[t] - r.time[u]));
+            double error = fabs(at(&r, r.fields, t, u) + decay / s.sample_ratio) + fabs(at(&r, r.fields + 2, t, u) / gain - decay);
+            double *kind = u == 0 || t < u + 3 ? at_ends : &worst;
+            *kind = fmax(*kind, error);
+        }
+    }
+    clear(&r);
+    return worst;
+}
+
+START_TEST(flow_densities)
+{
+    double ends[2], coarse = density_error(100, &ends[0]), fine = density_error(200, &ends[1]);
+    double inside = log2(coarse / fine), at_ends = log2(ends[0] / ends[1]);
+    printf("order of the densities: %.3f inside (%.1e), %.3f at the ends (%.1e)\n", inside, fine, at_ends, ends[1]);
+    ck_assert_double_eq_tol(inside, 2.0, 0.15);
+    ck_assert_double_eq_tol(at_ends, 1.0, 0.15);
+}
+END_TEST
+
 Suite *suite_rows(void)
 {
     Suite *suite = suite_create("rows");
@@ -588,6 +621,7 @@ Suite *suite_rows(void)
     tcase_add_loop_test(flow, flow_second_order, 0, 2 * FLOWS);
     tcase_add_loop_test(flow, flow_is_small_steps, 0, FLOWS);
     tcase_add_loop_test(flow, flow_kernel_regression, 0, 2);
+    tcase_add_test(flow, flow_densities);
     suite_add_tcase(suite, slow);
     suite_add_tcase(suite, structure);
     suite_add_tcase(suite, flow);

@@ -255,7 +255,7 @@ static void describe(struct deep_linear *n)
     for (int l = 1; l < L; l++) observe(n, "h", l, &n->h[l], MODEL_OF_PUSH, n->A[l]);
     observe(n, "h", L, &n->h[L], MODEL_OF_FIELD, NULL);
     for (int l = 1; l <= L; l++) observe(n, "g", l, &n->g[l], MODEL_OF_PULL, n->A[l - 1]);
-    for (int l = 0; l < n->depth; l++) n->matrix[l] = (struct model_matrix){.A = n->A[l], .target = l == 0 ? &n->target : NULL};
+    for (int l = 0; l < n->depth; l++) n->matrix[l] = (struct model_matrix){.A = n->A[l], .target = l == 0 ? &n->target : NULL, .step = n->step};
 }
 
 static int create(void **state, const struct dmft_problem *p, dmft_error *err)

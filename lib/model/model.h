@@ -25,6 +25,7 @@ struct model_observable {
 struct model_matrix {
     const limit_operator *A;
     const limit_rows *target;
+    double step; /* of an update (B3); in gradient flow of a unit of time */
 };
 
 struct model {
