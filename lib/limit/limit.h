@@ -24,6 +24,7 @@ struct limit_rows {
     limit_space *space;
     size_t count, capacity;
     double *x;
+    int derived;      /* they lie in the span of the other rows of the space, or what they hold is not needed any more */
     limit_rows *next; /* all rows of a space are linked, so that it can move them */
 };
 
@@ -108,8 +109,21 @@ void limit_trial_learn(limit_operator *A, double step, const double *weight, siz
 /* The norm of that sum, (1/(M N)) |sum weight[i] g_i phi_i^T|_F^2 under the root: |g||phi| for one slot of weight 1. */
 double limit_trial_norm(limit_operator *A, const double *weight, size_t first, size_t end);
 
-/* A frozen operator meets no new direction: it answers to the part of a vector that lies in those it has met. */
-void limit_freeze(limit_operator *A, int frozen);
+/* From now on a direction counts as met when its residual is below factor x tolerance x the largest norm (1 at first). With INFINITY no new one is
+ * met: the operator answers to the part of a vector that lies in those it has met. */
+void limit_coarsen(limit_operator *A, double factor);
+
+/* ---- fewer directions (G8) ---- */
+
+/* Notes what the last push and pull asked for, as something that is to be represented from now on. */
+int limit_remember(limit_operator *A, dmft_error *err);
+
+/* Turns the directions of either side so that fewer of them do, and forgets the others: what was learned changes by at most about `learned` (the norm
+ * of S), what was remembered by `asked` x the largest norm met. Slots below `kept` are kept, the others emptied. */
+int limit_operator_compress(limit_operator *A, double learned, double asked, size_t kept, dmft_error *err);
+
+/* Turns the axes of a space so that its rows fill the first of them, and drops the others. Inner products stay what they are. */
+int limit_space_compress(limit_space *space, dmft_error *err);
 
 /* ---- what an operator knows, for level 2 ---- */
 
@@ -118,6 +132,7 @@ struct limit_view {
     const limit_rows *E, *Y, *F, *X; /* orthonormal e_j, y_j = A e_j; orthonormal f_i, x_i = A^T f_i */
     const double *S;                 /* learned: W = A + sum S_ij f_i e_j^T / N; row i, column j */
     size_t stride;                   /* of S */
+    size_t turns;                    /* times the directions were turned: what is kept of them from before is worth nothing */
     const double *c_in, *c_out;      /* coefficients of the last phi on the e_j and of the last g on the f_i */
 };
 struct limit_view limit_operator_view(const limit_operator *A);

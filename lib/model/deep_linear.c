@@ -145,11 +145,42 @@ static double norm_of_slots(void *state, const double *weight, size_t first, siz
 }
 
 /* Fresh data is met anew at every evaluation, and nothing of it is kept. */
-static void freeze(void *state, int frozen)
+static void coarsen(void *state, double factor)
 {
     struct deep_linear *n = state;
-    for (int l = 0; l < n->depth; l++) limit_freeze(n->A[l], frozen);
-    if (!n->online) limit_freeze(n->data, frozen);
+    for (int l = 0; l < n->depth; l++) limit_coarsen(n->A[l], factor);
+    if (!n->online) limit_coarsen(n->data, factor);
+}
+
+static size_t directions(void *state)
+{
+    struct deep_linear *n = state;
+    size_t most = 0;
+    for (int l = -1; l < n->depth; l++) {
+        const limit_operator *A = l < 0 ? n->data : n->A[l];
+        size_t in = limit_operator_inputs(A), out = limit_operator_outputs(A), more = in > out ? in : out;
+        most = more > most ? more : most;
+    }
+    return most;
+}
+
+static int remember(void *state, dmft_error *err)
+{
+    struct deep_linear *n = state;
+    int status = n->online ? DMFT_OK : limit_remember(n->data, err);
+    for (int l = 0; l < n->depth && status == DMFT_OK; l++) status = limit_remember(n->A[l], err);
+    return status;
+}
+
+static int compress(void *state, double learned, double asked, size_t kept, dmft_error *err)
+{
+    struct deep_linear *n = state;
+    int status = n->online ? DMFT_OK : limit_operator_compress(n->data, 1.0, asked, kept, err);
+    for (int l = 0; l < n->depth && status == DMFT_OK; l++) status = limit_operator_compress(n->A[l], n->step * learned, asked, kept, err);
+    if (status == DMFT_OK) status = limit_space_compress(&n->input, err);
+    if (status == DMFT_OK) status = limit_space_compress(&n->samples, err);
+    for (int l = 1; l <= n->depth && status == DMFT_OK; l++) status = limit_space_compress(&n->hidden[l], err);
+    return status;
 }
 
 /* ---- checkpoints ---- */
@@ -334,7 +365,10 @@ const struct model model_deep_linear = {.name = "deep_linear",
                                         .weigh = weigh,
                                         .learn = learn,
                                         .norm = norm_of_slots,
-                                        .freeze = freeze,
+                                        .coarsen = coarsen,
+                                        .directions = directions,
+                                        .remember = remember,
+                                        .compress = compress,
                                         .transfer = transfer,
                                         .observables = observables,
                                         .matrices = matrices,

@@ -17,7 +17,7 @@
 #include "base/error.h"
 #include "base/grid.h"
 
-enum { RUNS = 3, PARTS = 6 /* 1 + 2 + 3 */, MOST_STAGES = 200, MOST_STAGES_FIXED = 2000, FIRST_PROBES = 12, MORE_PROBES = 4 };
+enum { RUNS = 3, PARTS = 6 /* 1 + 2 + 3 */, FIRST_BOUND = 96, MOST_STAGES = 200, MOST_STAGES_FIXED = 2000, FIRST_PROBES = 12, MORE_PROBES = 4 };
 
 /* Slots: the probe of the power iteration and the gradient it is the neighbour of; the gradient at the start of the step and those of its stages. */
 enum { PROBE, NEIGHBOUR, START };
@@ -28,6 +28,9 @@ static const double safety_radius = 1.1;  /* a power iteration approaches the ra
 static const double floor_share = 1e-3;   /* of the error of the predictor at the start: (G7) */
 static const double nudge = 1e-3;         /* change of the predictor by a probe, as a share of its error */
 static const double settled = 1e-8;       /* of the largest gradient: a smaller one may be the end, and is no saddle before the start */
+static const double stage_factor = 50.0; /* stages meet a direction beyond so many times the tolerance of the problem (G8) */
+static const double estimate_share = 20.0; /* the error of fourth order over that of third which is estimated, at tolerances in use */
+static const double growth_of_directions = 1.5;
 static const double safety = 0.85, most_growth = 4.0, least_growth = 0.1;
 
 /* Extrapolation of runs of 1, 2, 3 substeps to fourth order, and its difference to that of the last two, which is of third (G4). */
@@ -54,7 +57,9 @@ struct flow {
     double radius, scale, first_scale, gradient, largest_gradient; /* (G6), (G7); norms of the gradient */
     struct chebyshev method;
     size_t slots;
-    double *rows[6], *work; /* weights over the slots */
+    size_t bound, first_bound; /* of directions: with more they are compressed; 0: never */
+    double forget;             /* share of what was asked that may be forgotten */
+    double *rows[5], *work; /* weights over the slots */
     struct flow_numbers numbers;
 };
 
@@ -114,12 +119,14 @@ static void set_stages(struct chebyshev *c, size_t s)
 /* ---- evaluations ---- */
 
 /* The gradient at W + sum weight[i] (gradient i) into a slot. */
-static int evaluate(flow *f, const double *weight, size_t first, size_t end, size_t slot, dmft_error *err)
+static int evaluate(flow *f, const double *weight, size_t first, size_t end, size_t slot, double factor, dmft_error *err)
 {
     int status = f->model->reserve(f->network, err);
     if (status != DMFT_OK) return status;
     f->model->weigh(f->network, weight, first, end);
+    f->model->coarsen(f->network, factor);
     f->model->evaluate(f->network);
+    f->model->coarsen(f->network, 1.0);
     f->model->weigh(f->network, NULL, 0, 0);
     f->model->keep(f->network, slot);
     f->numbers.evaluations++;
@@ -157,9 +164,8 @@ static int probe(flow *f, int probes, dmft_error *err)
         if (!(size > 0.0)) break;
         weight[0] *= off / size;
         weight[1] *= off / size;
-        f->model->freeze(f->network, known); /* the first probes meet what the stages will need */
-        status = evaluate(f, weight, PROBE, START, PROBE, err);
-        f->model->freeze(f->network, 0);
+        /* The first probes meet what the stages will need. */
+        status = evaluate(f, weight, PROBE, START, PROBE, known ? (double)INFINITY : stage_factor, err);
         if (status != DMFT_OK) break;
         f->model->copy(f->network, START, NEIGHBOUR);
         weight[0] = 1.0;
@@ -175,6 +181,8 @@ static int begin(flow *f, dmft_error *err)
 {
     static const double unit[START + 1] = {[START] = 1.0};
     f->model->keep(f->network, START);
+    int status = f->bound > 0 ? f->model->remember(f->network, err) : DMFT_OK;
+    if (status != DMFT_OK) return status;
     f->scale = sqrt(limit_dot(f->predictor, f->predictor));
     if (!f->started) f->first_scale = f->scale;
     f->scale = fmax(f->scale, floor_share * f->first_scale);
@@ -182,7 +190,7 @@ static int begin(flow *f, dmft_error *err)
     f->largest_gradient = fmax(f->largest_gradient, f->gradient);
     f->at_rest = f->gradient == 0.0;
     if (f->at_rest) return DMFT_OK;
-    int status = probe(f, f->started ? 1 : FIRST_PROBES, err);
+    status = probe(f, f->started ? 1 : FIRST_PROBES, err);
     if (!f->started) f->h = pow(fmax(f->tolerance, 1e-12), 0.25) / f->radius;
     f->started = 1;
     f->at_rest = f->tolerance > 0.0 && f->gradient <= settled * f->largest_gradient &&
@@ -204,14 +212,14 @@ static int run(flow *f, size_t slot, int parts, double h, dmft_error *err)
     clear(base + first, n);
     int status = DMFT_OK;
     for (int m = 0; m < parts; m++) {
-        if (m > 0) status = evaluate(f, base, first, slot, slot, err);
+        if (m > 0) status = evaluate(f, base, first, slot, slot, stage_factor, err);
         if (status != DMFT_OK) return status;
         size_t start = slot++;
         memcpy(before + first, base + first, n * sizeof *base);
         memcpy(now + first, base + first, n * sizeof *base);
         now[start] += c->step[1] * tau;
         for (size_t j = 2; j <= c->stages; j++) {
-            status = evaluate(f, now, first, slot, slot, err);
+            status = evaluate(f, now, first, slot, slot, stage_factor, err);
             if (status != DMFT_OK) return status;
             double rest = 1.0 - c->mu[j] - c->nu[j], *next = before;
             for (size_t i = first; i <= slot; i++) next[i] = rest * base[i] + c->mu[j] * now[i] + c->nu[j] * before[i];
@@ -267,11 +275,19 @@ static int set_method(flow *f, double h, dmft_error *err)
     return status;
 }
 
-static void accept(flow *f, double h)
+/* Learns what the step came to, and forgets directions when they have become many (G8). */
+static int accept(flow *f, double h, dmft_error *err)
 {
-    f->model->learn(f->network, f->rows[3], START, START + PARTS * f->method.stages);
+    size_t end = START + PARTS * f->method.stages, most;
+    f->model->learn(f->network, f->rows[3], START, end);
     f->time += h;
     f->numbers.accepted++;
+    if (f->bound == 0 || f->model->directions(f->network) <= f->bound) return DMFT_OK;
+    int status = f->model->compress(f->network, f->forget * f->scale / sqrt(f->radius), f->forget, START, err);
+    most = (size_t)(growth_of_directions * (double)f->model->directions(f->network));
+    f->bound = most > f->first_bound ? most : f->first_bound;
+    f->numbers.compressed++;
+    return status;
 }
 
 /* One step without error control. */
@@ -279,8 +295,7 @@ static int fixed_step(flow *f, double to, dmft_error *err)
 {
     int status = set_method(f, to - f->time, err);
     if (status == DMFT_OK) status = attempt(f, to - f->time, err);
-    if (status == DMFT_OK) accept(f, to - f->time);
-    return status;
+    return status == DMFT_OK ? accept(f, to - f->time, err) : status;
 }
 
 /* A step that keeps the tolerance, not beyond `to`; no sliver is left before it. */
@@ -294,13 +309,12 @@ static int controlled_step(flow *f, double to, dmft_error *err)
         if (status == DMFT_OK) status = attempt(f, h, err);
         if (status != DMFT_OK) return status;
         double size = f->model->norm(f->network, f->rows[4], START, START + PARTS * f->method.stages);
-        double ratio = sqrt(f->radius) * size / (f->tolerance * f->scale); /* (G7) */
+        double ratio = sqrt(f->radius) * size / (estimate_share * f->tolerance * f->scale); /* (G7) */
         double growth = isfinite(ratio) ? safety * pow(fmax(ratio, 1e-8), -0.25) : 0.0;
         growth = fmin(fmax(growth, least_growth), most_growth);
         if (ratio <= 1.0) {
-            accept(f, h);
             f->h = h < wanted ? fmax(wanted, h * growth) : h * growth;
-            return DMFT_OK;
+            return accept(f, h, err);
         }
         f->numbers.rejected++;
         f->h = h * fmin(growth, 0.7);
@@ -333,7 +347,7 @@ int flow_advance(flow *f, dmft_error *err)
         }
         status = f->tolerance > 0.0 ? controlled_step(f, f->node != NULL ? next : f->end, err) : fixed_step(f, next, err);
         if (status != DMFT_OK || f->time >= next * (1.0 - 1e-12)) break;
-        status = evaluate(f, NULL, 0, 0, START, err);
+        status = evaluate(f, NULL, 0, 0, START, 1.0, err);
         if (status == DMFT_OK) status = begin(f, err);
     }
     if (status != DMFT_OK) return status;
@@ -352,7 +366,9 @@ int flow_create(flow **out, const struct model *model, void *network, const stru
     if (f == NULL) return error_memory(err, sizeof *f);
     const struct model_observable *observable;
     model->observables(network, &observable);
-    *f = (flow){.model = model, .network = network, .predictor = observable[0].field, .intervals = p->steps, .end = p->time, .tolerance = p->grid_tolerance};
+    *f = (flow){.model = model, .network = network, .predictor = observable[0].field, .intervals = p->steps, .end = p->time, .tolerance = p->grid_tolerance,
+                .forget = stage_factor * p->tolerance};
+    if (!p->store_kernels) flow_bound_directions(f, FIRST_BOUND); /* kernels are made of coefficients on directions that stay */
     int status = DMFT_OK;
     if (p->grid != GRID_ADAPTIVE) {
         f->node = memory_doubles((size_t)p->rows);
@@ -377,6 +393,8 @@ void flow_free(flow *f)
     free(f);
 }
 
+void flow_bound_directions(flow *f, size_t bound) { f->bound = f->first_bound = bound; }
+
 double flow_time(const flow *f) { return f->time; }
 
 int flow_ended(const flow *f) { return f->ended; }
@@ -391,6 +409,7 @@ static void transfer_numbers(struct flow_numbers *n, archive *a)
     archive_long(a, &n->rejected);
     archive_long(a, &n->evaluations);
     archive_long(a, &n->most_stages);
+    archive_long(a, &n->compressed);
     archive_double(a, &n->radius);
 }
 
@@ -408,6 +427,7 @@ void flow_transfer(flow *f, archive *a)
     archive_double(a, &f->radius);
     archive_double(a, &f->first_scale);
     archive_double(a, &f->largest_gradient);
+    archive_size(a, &f->bound, SIZE_MAX);
     archive_size(a, &slots, SIZE_MAX / sizeof *f->work);
     transfer_numbers(&f->numbers, a);
     if (!archive_reading(a) || archive_status(a) != 0) return;

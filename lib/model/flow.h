@@ -11,12 +11,16 @@ struct flow_numbers {
     long accepted, rejected; /* steps */
     long evaluations;        /* of the gradient, those that bound the spectral radius included */
     long most_stages;        /* of one Chebyshev method */
+    long compressed;         /* times that directions were made fewer */
     double radius;           /* the largest spectral radius met, a unit of time */
 };
 
 /* A flow at the first node, time 0, of this network, which was made for the same problem and outlives it. */
 int flow_create(flow **out, const struct model *model, void *network, const struct dmft_problem *problem, dmft_error *err);
 void flow_free(flow *f);
+
+/* Directions of one operator and side beyond which they are made fewer, 96 at first; 0: never. It grows to one and a half times those that are needed. */
+void flow_bound_directions(flow *f, size_t bound);
 
 double flow_time(const flow *f); /* of the present node */
 int flow_ended(const flow *f);   /* the present node is the last */
