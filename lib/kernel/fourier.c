@@ -1,4 +1,4 @@
-/* FFTW behind a lock, and convolutions by halving: what the first half of a block contributes to the second is one product of transforms (F13).
+/* FFTW behind a lock, and convolutions by halving: what the first half of a block contributes to the second is one product of transforms (F16).
  *
  * Blocks of LEAF numbers are summed directly. A sequence of n numbers costs log2(n/LEAF) levels of transforms of n numbers in all.
  */
