@@ -309,7 +309,7 @@ static struct outlier_state follow_to(outlier_follow *f, size_t t, const double 
     return s;
 }
 
-/* (B9a) from dense eigenvalues: lambda^2 over that of the edge, less 1, of the j-th real eigenvalue at the last step, and where it passed zero. */
+/* (O11) from dense eigenvalues: lambda^2 over that of the edge, less 1, of the j-th real eigenvalue at the last step, and where it passed zero. */
 struct escape {
     double before, time;
     long step; /* 0: not yet */

@@ -478,20 +478,24 @@ static int proven(outlier_basis *b, size_t known, double share)
 }
 
 /* Frobenius norm of what was learned, less `from` where that is given (row stride `room`). */
-static double learned_norm(const outlier_basis *b, const struct limit_view *view, const double *from)
+static double learned_norm(outlier_basis *b, const struct limit_view *view, const double *from)
 {
     const struct outlier_pencil *p = &b->pencil;
+    int inputs = (int)p->inputs;
     double sum = 0.0;
-    for (size_t i = 0; i < p->outputs; i++)
-        for (size_t j = 0; j < p->inputs; j++) {
-            double change = view->S[i * view->stride + j] - (from != NULL ? from[i * p->room + j] : 0.0);
-            sum += change * change;
+    for (size_t i = 0; i < p->outputs; i++) {
+        const double *row = view->S + i * view->stride;
+        if (from != NULL) {
+            for (size_t j = 0; j < p->inputs; j++) b->work[j] = row[j] - from[i * p->room + j];
+            row = b->work;
         }
+        sum += cblas_ddot(inputs, row, 1, row, 1);
+    }
     return sqrt(p->psi * sum);
 }
 
 /* Whether the last proof still holds: by Weyl's inequality, while the learned part has changed by less than the margin. */
-static int still_proven(const outlier_basis *b, const struct limit_view *view)
+static int still_proven(outlier_basis *b, const struct limit_view *view)
 {
     const struct outlier_pencil *p = &b->pencil;
     if (b->proven_outputs != p->outputs || b->proven_inputs != p->inputs || p->outputs == 0) return 0;

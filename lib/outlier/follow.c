@@ -1,4 +1,4 @@
-/* The outliers of one matrix from step to step, from its kernels: (O1)-(O7), (B9a).
+/* The outliers of one matrix from step to step, from its kernels: (O1)-(O7), (O11).
  *
  * The pencil of a step is a leading block of that of the next, and its eigenvectors (p_c = g_c.A/M and the responses) are smooth in the step. Each
  * outlier starts from its last vectors, extrapolated by the order that would have done best at the step before: for old events along the step, for
@@ -259,7 +259,7 @@ static int excess_before(outlier_follow *f, size_t j, size_t t, double *excess, 
     return DMFT_OK;
 }
 
-/* (B9a) */
+/* (O11) */
 static int note_escape(outlier_follow *f, size_t j, size_t t, double time, dmft_error *err)
 {
     struct outlier_escape *e = &f->escape[j];
