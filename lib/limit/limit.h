@@ -24,7 +24,6 @@ struct limit_rows {
     limit_space *space;
     size_t count, capacity;
     double *x;
-    int derived;      /* they lie in the span of the other rows of the space, or what they hold is not needed any more */
     limit_rows *next; /* all rows of a space are linked, so that it can move them */
 };
 
@@ -113,18 +112,6 @@ double limit_trial_norm(limit_operator *A, const double *weight, size_t first, s
  * met: the operator answers to the part of a vector that lies in those it has met. */
 void limit_coarsen(limit_operator *A, double factor);
 
-/* ---- fewer directions (G8) ---- */
-
-/* Notes what the last push and pull asked for, as something that is to be represented from now on. */
-int limit_remember(limit_operator *A, dmft_error *err);
-
-/* Turns the directions of either side so that fewer of them do, and forgets the others: what was learned changes by at most about `learned` (the norm
- * of S), what was remembered by `asked` x the largest norm met. Slots below `kept` are kept, the others emptied. */
-int limit_operator_compress(limit_operator *A, double learned, double asked, size_t kept, dmft_error *err);
-
-/* Turns the axes of a space so that its rows fill the first of them, and drops the others. Inner products stay what they are. */
-int limit_space_compress(limit_space *space, dmft_error *err);
-
 /* ---- what an operator knows, for level 2 ---- */
 
 struct limit_view {
@@ -132,7 +119,6 @@ struct limit_view {
     const limit_rows *E, *Y, *F, *X; /* orthonormal e_j, y_j = A e_j; orthonormal f_i, x_i = A^T f_i */
     const double *S;                 /* learned: W = A + sum S_ij f_i e_j^T / N; row i, column j */
     size_t stride;                   /* of S */
-    size_t turns;                    /* times the directions were turned: what is kept of them from before is worth nothing */
     const double *c_in, *c_out;      /* coefficients of the last phi on the e_j and of the last g on the f_i */
 };
 struct limit_view limit_operator_view(const limit_operator *A);

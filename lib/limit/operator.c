@@ -12,7 +12,6 @@
  * n k^2 to a norm, and n (k + d) doubles a side.
  */
 #include <cblas.h>
-#include <lapacke.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -49,16 +48,13 @@ struct side {
 
     double *trial_c;  /* the same for the updates on trial, which are not multiplied by anything */
     limit_rows trial;
-
-    double *past; /* coefficients of vectors that were remembered, row stride `room`, or rows of the same span and size (G8) */
-    size_t remembered, past_room;
 };
 
 struct limit_operator {
     double variance, psi, tolerance;
     struct side in, out;   /* in: e_j, y_j, W e_j; out: f_i, x_i, W^T f_i */
     double *S, *work;      /* S: outputs x inputs, row stride `room`; work: the larger of room and slots, and WAITING numbers */
-    size_t room, waiting, turns;
+    size_t room, waiting;
     double coarse; /* factor of the tolerance */
 
     size_t slots;         /* updates on trial that there is room for */
@@ -84,9 +80,7 @@ static int side_init(struct side *s, limit_space *own, limit_space *other, doubl
     if (status == DMFT_OK) status = limit_rows_init(&s->waiting, own, WAITING, err);
     if (status == DMFT_OK) status = limit_rows_init(&s->trial, own, 0, err);
     if (status == DMFT_OK) status = limit_field_init(&s->seen, own, err);
-    if (status == DMFT_OK) status = limit_field_init(&s->residual, own, err);
-    s->trained.derived = s->trial.derived = s->seen.derived = s->residual.derived = 1;
-    return status;
+    return status == DMFT_OK ? limit_field_init(&s->residual, own, err) : status;
 }
 
 int limit_operator_create(limit_operator **out, limit_space *in_space, limit_space *out_space, double variance, double psi,
@@ -117,8 +111,6 @@ void limit_operator_free(limit_operator *A)
     free(A->out.waiting_c);
     free(A->in.trial_c);
     free(A->out.trial_c);
-    free(A->in.past);
-    free(A->out.past);
     free(A->S);
     free(A->sum);
     free(A->work);
@@ -135,7 +127,7 @@ static double *widened(const double *old, size_t count, size_t stride, size_t ro
 
 /* The coefficient arrays of a side, as they are made anew. */
 struct wide {
-    double *c, *waiting_c, *trial_c, *past;
+    double *c, *waiting_c, *trial_c;
 };
 
 static int widen_side(const limit_operator *A, struct side *s, struct wide *w, size_t room, size_t slots, dmft_error *err)
@@ -143,8 +135,7 @@ static int widen_side(const limit_operator *A, struct side *s, struct wide *w, s
     w->c = widened(s->c, 1, A->room, 1, room);
     w->waiting_c = memory_doubles(WAITING * room);
     w->trial_c = widened(s->trial_c, A->slots, A->room, slots, room);
-    w->past = widened(s->past, s->remembered, A->room, s->past_room, room);
-    if (w->c == NULL || w->waiting_c == NULL || w->trial_c == NULL || w->past == NULL) return error_memory(err, 8.0 * (double)(WAITING + slots + 1) * (double)room);
+    if (w->c == NULL || w->waiting_c == NULL || w->trial_c == NULL) return error_memory(err, 8.0 * (double)(WAITING + slots + 1) * (double)room);
     return limit_rows_reserve(&s->trial, slots - s->trial.count, err);
 }
 
@@ -153,17 +144,15 @@ static void free_wide(const struct wide *w)
     free(w->c);
     free(w->waiting_c);
     free(w->trial_c);
-    free(w->past);
 }
 
 /* Puts the new arrays of a side in their places, and leaves the old ones in w. */
 static void take_wide(struct side *s, struct wide *w, size_t slots)
 {
-    struct wide old = {s->c, s->waiting_c, s->trial_c, s->past};
+    struct wide old = {s->c, s->waiting_c, s->trial_c};
     s->c = w->c;
     s->waiting_c = w->waiting_c;
     s->trial_c = w->trial_c;
-    s->past = w->past;
     s->trial.count = slots;
     *w = old;
 }
@@ -458,168 +447,6 @@ double limit_trial_norm(limit_operator *A, const double *weight, size_t first, s
 
 void limit_coarsen(limit_operator *A, double factor) { A->coarse = factor; }
 
-/* ---- fewer directions ---- */
-
-/* Row i of U is the i-th of `count` new directions of a side on the `had` old ones; value[i] the size of what must be represented along it. */
-struct turn {
-    size_t had, count;
-    double *U, *value;
-};
-
-static void free_turn(struct turn *t)
-{
-    free(t->U);
-    free(t->value);
-}
-
-/* The rows that must be represented, each over its allowance: what was learned, and what was remembered. */
-static void stack(const limit_operator *A, const struct side *s, double learned, double asked, double *rows)
-{
-    size_t k = s->unit.count, others = s == &A->in ? A->out.unit.count : A->in.unit.count;
-    for (size_t i = 0; i < others; i++)
-        for (size_t j = 0; j < k; j++) rows[i * k + j] = (s == &A->in ? A->S[i * A->room + j] : A->S[j * A->room + i]) / learned;
-    for (size_t i = 0; i < s->remembered; i++)
-        for (size_t j = 0; j < k; j++) rows[(others + i) * k + j] = s->past[i * A->room + j] / (asked * s->largest);
-}
-
-/* The right singular vectors, of singular values above 1, of the rows that must be represented. */
-static int find_turn(const limit_operator *A, const struct side *s, struct turn *t, double learned, double asked, dmft_error *err)
-{
-    size_t k = s->unit.count, m = (s == &A->in ? A->out.unit.count : A->in.unit.count) + s->remembered, least = m < k ? m : k;
-    double unused;
-    t->had = k;
-    t->value = memory_doubles(2 * least);
-    t->U = memory_doubles(m * k);
-    if (t->value == NULL || t->U == NULL) return error_memory(err, 8.0 * (double)m * (double)k);
-    if (least == 0 || !(s->largest > 0.0)) return DMFT_OK;
-    stack(A, s, learned, asked, t->U); /* columns to LAPACK, whose left singular vectors take their place */
-    int info = LAPACKE_dgesvd(LAPACK_COL_MAJOR, 'O', 'N', (int)k, (int)m, t->U, (int)k, t->value, &unused, 1, &unused, 1, t->value + least);
-    while (t->count < least && t->value[t->count] > 1.0) t->count++;
-    if (info == LAPACK_WORK_MEMORY_ERROR) return error_memory(err, 8.0 * (double)m * (double)k);
-    return info == 0 ? DMFT_OK : error_set(err, DMFT_ERROR_NUMERIC, "dgesvd of %zu x %zu directions failed (%d)", m, k, info);
-}
-
-/* rows <- U rows; `work` has room for the new ones. */
-static void turn_rows(limit_rows *rows, const struct turn *t, double *work)
-{
-    size_t stride = rows->space->stride;
-    int axes = (int)rows->space->axes;
-    if (t->count > 0)
-        cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)t->count, axes, (int)t->had, 1.0, t->U, (int)t->had, rows->x, (int)stride,
-                    0.0, work, (int)stride);
-    memset(rows->x, 0, t->had * stride * sizeof *work);
-    for (size_t i = 0; i < t->count; i++) memcpy(rows->x + i * stride, work + i * stride, (size_t)axes * sizeof *work);
-    rows->count = t->count;
-}
-
-static void turn_coefficients(double *c, size_t room, const struct turn *t, double *work)
-{
-    if (t->count > 0)
-        cblas_dgemv(CblasRowMajor, CblasNoTrans, (int)t->count, (int)t->had, 1.0, t->U, (int)t->had, c, 1, 0.0, work, 1);
-    memset(c, 0, room * sizeof *c);
-    memcpy(c, work, t->count * sizeof *c);
-}
-
-/* S <- U_out S U_in^T */
-static void turn_learned(limit_operator *A, const struct turn *in, const struct turn *out, double *work)
-{
-    int room = (int)A->room;
-    double *half = work, *S = work + A->room * A->room;
-    memset(work, 0, 2 * A->room * A->room * sizeof *work);
-    if (in->count > 0 && out->count > 0) {
-        cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)out->had, (int)in->count, (int)in->had, 1.0, A->S, room, in->U, (int)in->had,
-                    0.0, half, room);
-        cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)out->count, (int)in->count, (int)out->had, 1.0, out->U, (int)out->had, half,
-                    room, 0.0, S, room);
-    }
-    memcpy(A->S, S, A->room * A->room * sizeof *S);
-}
-
-/* What was remembered becomes as many rows as there are directions, of the same squares. */
-static void turn_past(limit_operator *A, struct side *s, const struct turn *t, double asked)
-{
-    memset(s->past, 0, s->past_room * A->room * sizeof *s->past);
-    for (size_t i = 0; i < t->count; i++) s->past[i * A->room + i] = t->value[i] * asked * s->largest;
-    s->remembered = t->count;
-}
-
-static void turn_side(limit_operator *A, struct side *s, const struct turn *t, size_t kept, double *work)
-{
-    turn_rows(&s->unit, t, work);
-    turn_rows(&s->answer, t, work);
-    turn_coefficients(s->c, A->room, t, work);
-    memset(trial_vector(s, 0), 0, A->slots * s->space->stride * sizeof *work);
-    for (size_t i = 0; i < A->slots; i++) {
-        double *c = trial_c(A, s, i);
-        if (i < kept) {
-            turn_coefficients(c, A->room, t, work);
-            combine(&s->unit, 1.0, c, trial_vector(s, i));
-        } else {
-            memset(c, 0, A->room * sizeof *c);
-        }
-    }
-}
-
-/* The trained answers from the others: W e_j = y_j + sum_i S_ij f_i, W^T f_i = x_i + psi sum_j S_ij e_j. */
-static void train_anew(limit_operator *A, struct side *s, const struct side *other)
-{
-    size_t k = s->unit.count, stride = other->space->stride;
-    memcpy(s->trained.x, s->answer.x, k * stride * sizeof *s->answer.x);
-    s->trained.count = k;
-    if (k == 0 || other->unit.count == 0) return;
-    cblas_dgemm(CblasRowMajor, s == &A->in ? CblasTrans : CblasNoTrans, CblasNoTrans, (int)k, (int)other->space->axes, (int)other->unit.count,
-                s == &A->in ? 1.0 : A->psi, A->S, (int)A->room, other->unit.x, (int)stride, 1.0, s->trained.x, (int)stride);
-}
-
-static int reserve_past(const limit_operator *A, struct side *s, size_t rows, dmft_error *err)
-{
-    if (rows <= s->past_room) return DMFT_OK;
-    size_t wide = rows + rows / 2;
-    double *past = widened(s->past, s->remembered, A->room, wide, A->room);
-    if (past == NULL) return error_memory(err, 8.0 * (double)wide * (double)A->room);
-    free(s->past);
-    s->past = past;
-    s->past_room = wide;
-    return DMFT_OK;
-}
-
-int limit_remember(limit_operator *A, dmft_error *err)
-{
-    struct side *both[] = {&A->in, &A->out};
-    int status = reserve_past(A, both[0], both[0]->remembered + 1, err);
-    if (status == DMFT_OK) status = reserve_past(A, both[1], both[1]->remembered + 1, err);
-    for (size_t i = 0; i < 2 && status == DMFT_OK; i++)
-        memcpy(both[i]->past + both[i]->remembered++ * A->room, both[i]->c, both[i]->unit.count * sizeof(double));
-    return status;
-}
-
-int limit_operator_compress(limit_operator *A, double learned, double asked, size_t kept, dmft_error *err)
-{
-    struct turn in = {0}, out = {0};
-    size_t stride = A->in.space->stride > A->out.space->stride ? A->in.space->stride : A->out.space->stride;
-    double *work = memory_doubles(A->room * (stride + 2 * A->room));
-    int status = work != NULL ? DMFT_OK : error_memory(err, 8.0 * (double)A->room * (double)(stride + 2 * A->room));
-    if (status == DMFT_OK) status = find_turn(A, &A->in, &in, learned, asked, err);
-    if (status == DMFT_OK) status = find_turn(A, &A->out, &out, learned, asked, err);
-    if (status == DMFT_OK) status = reserve_past(A, &A->in, in.count, err);
-    if (status == DMFT_OK) status = reserve_past(A, &A->out, out.count, err);
-    if (status == DMFT_OK) {
-        enter_waiting(A);
-        turn_learned(A, &in, &out, work);
-        turn_side(A, &A->in, &in, kept, work);
-        turn_side(A, &A->out, &out, kept, work);
-        turn_past(A, &A->in, &in, asked);
-        turn_past(A, &A->out, &out, asked);
-        train_anew(A, &A->in, &A->out);
-        train_anew(A, &A->out, &A->in);
-        A->turns++;
-    }
-    free_turn(&in);
-    free_turn(&out);
-    free(work);
-    return status;
-}
-
 /* ---- checkpoints ---- */
 
 static void transfer_side(limit_operator *A, struct side *s, archive *a)
@@ -628,19 +455,6 @@ static void transfer_side(limit_operator *A, struct side *s, archive *a)
     archive_doubles(a, s->c, s->unit.count);
     archive_doubles(a, s->waiting_c, A->waiting * A->room);
     archive_doubles(a, s->trial_c, A->slots * A->room);
-    archive_doubles(a, s->past, s->remembered * A->room);
-}
-
-/* How many rows of the past there are, with room for them. */
-static void transfer_remembered(limit_operator *A, struct side *s, archive *a)
-{
-    dmft_error err;
-    size_t remembered = s->remembered;
-    archive_size(a, &remembered, SIZE_MAX / sizeof *s->past / A->room);
-    if (archive_status(a) != 0 || !archive_reading(a)) return;
-    int status = reserve_past(A, s, remembered, &err);
-    if (status != DMFT_OK) archive_fail(a, status, &err);
-    else s->remembered = remembered;
 }
 
 /* The rows have been read with their spaces before, so that the counts of directions are known. */
@@ -652,7 +466,6 @@ void limit_operator_transfer(limit_operator *A, archive *a)
     archive_size(a, &room, most);
     archive_size(a, &slots, most);
     archive_size(a, &A->waiting, WAITING);
-    archive_size(a, &A->turns, SIZE_MAX);
     if (archive_status(a) == 0 && archive_reading(a)) {
         size_t waiting = A->waiting;
         A->waiting = 0; /* nothing of what `widen` could enter is there yet */
@@ -661,8 +474,6 @@ void limit_operator_transfer(limit_operator *A, archive *a)
         if (status != DMFT_OK) archive_fail(a, status, &err);
         A->waiting = waiting;
     }
-    transfer_remembered(A, &A->in, a);
-    transfer_remembered(A, &A->out, a);
     if (archive_status(a) != 0) return;
     for (size_t i = 0; i < A->out.unit.count; i++) archive_doubles(a, A->S + i * A->room, A->in.unit.count);
     transfer_side(A, &A->in, a);
@@ -681,7 +492,6 @@ struct limit_view limit_operator_view(const limit_operator *A)
                                .X = &A->out.answer,
                                .S = A->S,
                                .stride = A->room,
-                               .turns = A->turns,
                                .c_in = A->in.c,
                                .c_out = A->out.c};
 }

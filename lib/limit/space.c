@@ -1,6 +1,5 @@
 /* Site spaces and their fields. A vector operation costs one pass over the axes in use; growing a space by a factor 3/2 moves its rows. */
 #include <cblas.h>
-#include <lapacke.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -135,69 +134,6 @@ void limit_combine(limit_rows *a, double factor, const double *weight, const lim
 }
 
 void limit_fresh(limit_rows *a) { a->space->backend->fresh(a->space, NULL, a->x); }
-
-/* ---- fewer axes ---- */
-
-static int is_zero(const double *x, size_t n)
-{
-    size_t i = 0;
-    while (i < n && x[i] == 0.0) i++;
-    return i == n;
-}
-
-/* Copies the rows that are not zero, of those that are derived from others or not, to B from the n-th on; without B it counts them. */
-static size_t gather(const limit_space *space, int derived, double *B, size_t n)
-{
-    for (const limit_rows *r = space->first; r != NULL; r = r->next) {
-        if (r->derived != derived) continue;
-        for (size_t i = 0; i < r->count; i++) {
-            const double *x = r->x + i * space->stride;
-            if (is_zero(x, space->axes)) continue;
-            if (B != NULL) memcpy(B + n * space->axes, x, space->axes * sizeof *x);
-            n++;
-        }
-    }
-    return n;
-}
-
-/* The way back, from the columns of an upper triangle, of which `axes` numbers are taken at most. */
-static size_t scatter(limit_space *space, int derived, const double *R, size_t n, size_t axes)
-{
-    for (limit_rows *r = space->first; r != NULL; r = r->next) {
-        if (r->derived != derived) continue;
-        for (size_t i = 0; i < r->count; i++) {
-            double *x = r->x + i * space->stride;
-            if (is_zero(x, space->axes)) continue;
-            size_t length = n + 1 < axes ? n + 1 : axes;
-            memset(x, 0, space->axes * sizeof *x);
-            memcpy(x, R + n++ * space->axes, length * sizeof *x);
-        }
-    }
-    return n;
-}
-
-/* The rows are the columns of B = Q R: on the axes Q their coordinates are R, of which those that are derived from others need no more than the
- * others do. */
-int limit_space_compress(limit_space *space, dmft_error *err)
-{
-    size_t axes = gather(space, 0, NULL, 0), rows = gather(space, 1, NULL, axes), least = rows < space->axes ? rows : space->axes;
-    if (axes >= space->axes) return DMFT_OK;
-    double *B = memory_doubles(rows * space->axes), *tau = memory_doubles(least);
-    int status = B != NULL && tau != NULL ? DMFT_OK : error_memory(err, 8.0 * (double)rows * (double)space->axes);
-    if (status == DMFT_OK && rows > 0) {
-        (void)gather(space, 1, B, gather(space, 0, B, 0));
-        int info = LAPACKE_dgeqrf(LAPACK_COL_MAJOR, (int)space->axes, (int)rows, B, (int)space->axes, tau);
-        if (info == LAPACK_WORK_MEMORY_ERROR) status = error_memory(err, 256.0 * (double)rows);
-        else if (info != 0) status = error_set(err, DMFT_ERROR_NUMERIC, "dgeqrf of %zu x %zu coordinates failed (%d)", space->axes, rows, info);
-    }
-    if (status == DMFT_OK) {
-        (void)scatter(space, 1, B, scatter(space, 0, B, 0, axes), axes);
-        space->axes = axes;
-    }
-    free(B);
-    free(tau);
-    return status;
-}
 
 /* ---- checkpoints ---- */
 

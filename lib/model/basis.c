@@ -270,7 +270,7 @@ static int add_flow(dmft_trajectory *result, const flow *f, dmft_error *err)
     if (status == DMFT_OK) status = trajectory_set_number(result, (double)n.rejected, err, "flow_rejected");
     if (status == DMFT_OK) status = trajectory_set_number(result, (double)n.evaluations, err, "flow_evaluations");
     if (status == DMFT_OK) status = trajectory_set_number(result, (double)n.most_stages, err, "flow_stages");
-    if (status == DMFT_OK) status = trajectory_set_number(result, (double)n.compressed, err, "flow_compressed");
+    if (status == DMFT_OK) status = trajectory_set_number(result, n.coarseness, err, "flow_coarseness");
     return status == DMFT_OK ? trajectory_set_number(result, n.radius, err, "flow_radius") : status;
 }
 

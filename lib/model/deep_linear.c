@@ -164,25 +164,6 @@ static size_t directions(void *state)
     return most;
 }
 
-static int remember(void *state, dmft_error *err)
-{
-    struct deep_linear *n = state;
-    int status = n->online ? DMFT_OK : limit_remember(n->data, err);
-    for (int l = 0; l < n->depth && status == DMFT_OK; l++) status = limit_remember(n->A[l], err);
-    return status;
-}
-
-static int compress(void *state, double learned, double asked, size_t kept, dmft_error *err)
-{
-    struct deep_linear *n = state;
-    int status = n->online ? DMFT_OK : limit_operator_compress(n->data, 1.0, asked, kept, err);
-    for (int l = 0; l < n->depth && status == DMFT_OK; l++) status = limit_operator_compress(n->A[l], n->step * learned, asked, kept, err);
-    if (status == DMFT_OK) status = limit_space_compress(&n->input, err);
-    if (status == DMFT_OK) status = limit_space_compress(&n->samples, err);
-    for (int l = 1; l <= n->depth && status == DMFT_OK; l++) status = limit_space_compress(&n->hidden[l], err);
-    return status;
-}
-
 /* ---- checkpoints ---- */
 
 static void transfer(void *state, archive *a)
@@ -367,8 +348,6 @@ const struct model model_deep_linear = {.name = "deep_linear",
                                         .norm = norm_of_slots,
                                         .coarsen = coarsen,
                                         .directions = directions,
-                                        .remember = remember,
-                                        .compress = compress,
                                         .transfer = transfer,
                                         .observables = observables,
                                         .matrices = matrices,

@@ -17,7 +17,7 @@
 #include "base/error.h"
 #include "base/grid.h"
 
-enum { RUNS = 3, PARTS = 6 /* 1 + 2 + 3 */, FIRST_BOUND = 96, MOST_STAGES = 200, MOST_STAGES_FIXED = 2000, FIRST_PROBES = 12, MORE_PROBES = 4 };
+enum { RUNS = 3, PARTS = 6 /* 1 + 2 + 3 */, MANY_DIRECTIONS = 1024, MORE_DIRECTIONS = 32, MOST_STAGES = 200, MOST_STAGES_FIXED = 2000, FIRST_PROBES = 12, MORE_PROBES = 4 };
 
 /* Slots: the probe of the power iteration and the gradient it is the neighbour of; the gradient at the start of the step and those of its stages. */
 enum { PROBE, NEIGHBOUR, START };
@@ -27,10 +27,9 @@ static const double reach = 0.5;
 static const double safety_radius = 1.1;  /* a power iteration approaches the radius from below */
 static const double floor_share = 1e-3;   /* of the error of the predictor at the start: (G7) */
 static const double nudge = 1e-3;         /* change of the predictor by a probe, as a share of its error */
-static const double settled = 1e-8;       /* of the largest gradient: a smaller one may be the end, and is no saddle before the start */
+static const double settled = 10.0;       /* times the tolerance of directions: a gradient that has fallen by more is not known any more (G7) */
 static const double stage_factor = 50.0; /* stages meet a direction beyond so many times the tolerance of the problem (G8) */
 static const double estimate_share = 20.0; /* the error of fourth order over that of third which is estimated, at tolerances in use */
-static const double growth_of_directions = 1.5;
 static const double safety = 0.85, most_growth = 4.0, least_growth = 0.1;
 
 /* Extrapolation of runs of 1, 2, 3 substeps to fourth order, and its difference to that of the last two, which is of third (G4). */
@@ -50,15 +49,14 @@ struct flow {
 
     double *node;      /* times of a grid that is given, or NULL */
     long intervals, at;
-    double time, end, tolerance;
+    double time, end, tolerance, uncertain;
     int ended, started, at_rest;
 
     double h;          /* the next step as the error control wants it */
     double radius, scale, first_scale, gradient, largest_gradient; /* (G6), (G7); norms of the gradient */
     struct chebyshev method;
     size_t slots;
-    size_t bound, first_bound; /* of directions: with more they are compressed; 0: never */
-    double forget;             /* share of what was asked that may be forgotten */
+    size_t bound; /* of directions, see flow.h */
     double *rows[5], *work; /* weights over the slots */
     struct flow_numbers numbers;
 };
@@ -124,9 +122,9 @@ static int evaluate(flow *f, const double *weight, size_t first, size_t end, siz
     int status = f->model->reserve(f->network, err);
     if (status != DMFT_OK) return status;
     f->model->weigh(f->network, weight, first, end);
-    f->model->coarsen(f->network, factor);
+    f->model->coarsen(f->network, factor * f->numbers.coarseness);
     f->model->evaluate(f->network);
-    f->model->coarsen(f->network, 1.0);
+    f->model->coarsen(f->network, f->numbers.coarseness);
     f->model->weigh(f->network, NULL, 0, 0);
     f->model->keep(f->network, slot);
     f->numbers.evaluations++;
@@ -181,20 +179,16 @@ static int begin(flow *f, dmft_error *err)
 {
     static const double unit[START + 1] = {[START] = 1.0};
     f->model->keep(f->network, START);
-    int status = f->bound > 0 ? f->model->remember(f->network, err) : DMFT_OK;
-    if (status != DMFT_OK) return status;
     f->scale = sqrt(limit_dot(f->predictor, f->predictor));
     if (!f->started) f->first_scale = f->scale;
     f->scale = fmax(f->scale, floor_share * f->first_scale);
     f->gradient = f->model->norm(f->network, unit, START, START + 1);
     f->largest_gradient = fmax(f->largest_gradient, f->gradient);
-    f->at_rest = f->gradient == 0.0;
+    f->at_rest = f->gradient == 0.0 || (f->tolerance > 0.0 && f->gradient <= f->uncertain * f->largest_gradient);
     if (f->at_rest) return DMFT_OK;
-    status = probe(f, f->started ? 1 : FIRST_PROBES, err);
+    int status = probe(f, f->started ? 1 : FIRST_PROBES, err);
     if (!f->started) f->h = pow(fmax(f->tolerance, 1e-12), 0.25) / f->radius;
     f->started = 1;
-    f->at_rest = f->tolerance > 0.0 && f->gradient <= settled * f->largest_gradient &&
-                 sqrt(f->radius) * f->gradient * (f->end - f->time) <= 0.1 * f->tolerance * f->scale;
     return status;
 }
 
@@ -275,19 +269,16 @@ static int set_method(flow *f, double h, dmft_error *err)
     return status;
 }
 
-/* Learns what the step came to, and forgets directions when they have become many (G8). */
-static int accept(flow *f, double h, dmft_error *err)
+/* Learns what the step came to; directions that have become many are met more sparingly from then on (G8). */
+static void accept(flow *f, double h)
 {
-    size_t end = START + PARTS * f->method.stages, most;
-    f->model->learn(f->network, f->rows[3], START, end);
+    f->model->learn(f->network, f->rows[3], START, START + PARTS * f->method.stages);
     f->time += h;
     f->numbers.accepted++;
-    if (f->bound == 0 || f->model->directions(f->network) <= f->bound) return DMFT_OK;
-    int status = f->model->compress(f->network, f->forget * f->scale / sqrt(f->radius), f->forget, START, err);
-    most = (size_t)(growth_of_directions * (double)f->model->directions(f->network));
-    f->bound = most > f->first_bound ? most : f->first_bound;
-    f->numbers.compressed++;
-    return status;
+    if (f->model->directions(f->network) < f->bound) return;
+    f->bound += MORE_DIRECTIONS;
+    f->numbers.coarseness *= 2.0;
+    f->model->coarsen(f->network, f->numbers.coarseness);
 }
 
 /* One step without error control. */
@@ -295,7 +286,8 @@ static int fixed_step(flow *f, double to, dmft_error *err)
 {
     int status = set_method(f, to - f->time, err);
     if (status == DMFT_OK) status = attempt(f, to - f->time, err);
-    return status == DMFT_OK ? accept(f, to - f->time, err) : status;
+    if (status == DMFT_OK) accept(f, to - f->time);
+    return status;
 }
 
 /* A step that keeps the tolerance, not beyond `to`; no sliver is left before it. */
@@ -314,7 +306,8 @@ static int controlled_step(flow *f, double to, dmft_error *err)
         growth = fmin(fmax(growth, least_growth), most_growth);
         if (ratio <= 1.0) {
             f->h = h < wanted ? fmax(wanted, h * growth) : h * growth;
-            return accept(f, h, err);
+            accept(f, h);
+            return DMFT_OK;
         }
         f->numbers.rejected++;
         f->h = h * fmin(growth, 0.7);
@@ -367,8 +360,7 @@ int flow_create(flow **out, const struct model *model, void *network, const stru
     const struct model_observable *observable;
     model->observables(network, &observable);
     *f = (flow){.model = model, .network = network, .predictor = observable[0].field, .intervals = p->steps, .end = p->time, .tolerance = p->grid_tolerance,
-                .forget = stage_factor * p->tolerance};
-    if (!p->store_kernels) flow_bound_directions(f, FIRST_BOUND); /* kernels are made of coefficients on directions that stay */
+                .uncertain = settled * p->tolerance, .bound = MANY_DIRECTIONS, .numbers = {.coarseness = 1.0}};
     int status = DMFT_OK;
     if (p->grid != GRID_ADAPTIVE) {
         f->node = memory_doubles((size_t)p->rows);
@@ -393,7 +385,7 @@ void flow_free(flow *f)
     free(f);
 }
 
-void flow_bound_directions(flow *f, size_t bound) { f->bound = f->first_bound = bound; }
+void flow_bound_directions(flow *f, size_t bound) { f->bound = bound; }
 
 double flow_time(const flow *f) { return f->time; }
 
@@ -409,7 +401,7 @@ static void transfer_numbers(struct flow_numbers *n, archive *a)
     archive_long(a, &n->rejected);
     archive_long(a, &n->evaluations);
     archive_long(a, &n->most_stages);
-    archive_long(a, &n->compressed);
+    archive_double(a, &n->coarseness);
     archive_double(a, &n->radius);
 }
 
@@ -434,4 +426,5 @@ void flow_transfer(flow *f, archive *a)
     int status = reserve_slots(f, slots, &err);
     if (status == DMFT_OK && (f->at < 0 || f->at > f->intervals)) status = error_set(&err, DMFT_ERROR_FORMAT, "a flow of another run");
     if (status != DMFT_OK) archive_fail(a, status, &err);
+    f->model->coarsen(f->network, f->numbers.coarseness);
 }

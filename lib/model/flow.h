@@ -11,7 +11,7 @@ struct flow_numbers {
     long accepted, rejected; /* steps */
     long evaluations;        /* of the gradient, those that bound the spectral radius included */
     long most_stages;        /* of one Chebyshev method */
-    long compressed;         /* times that directions were made fewer */
+    double coarseness;       /* of the tolerance beyond which directions were met at the end, over that of the problem (G8) */
     double radius;           /* the largest spectral radius met, a unit of time */
 };
 
@@ -19,7 +19,7 @@ struct flow_numbers {
 int flow_create(flow **out, const struct model *model, void *network, const struct dmft_problem *problem, dmft_error *err);
 void flow_free(flow *f);
 
-/* Directions of one operator and side beyond which they are made fewer, 96 at first; 0: never. It grows to one and a half times those that are needed. */
+/* Directions of one operator and side from which on they are met more sparingly (G8); 1024 unless set. */
 void flow_bound_directions(flow *f, size_t bound);
 
 double flow_time(const flow *f); /* of the present node */

@@ -47,10 +47,6 @@ struct model {
     void (*coarsen)(void *state, double factor); /* of the tolerance beyond which evaluations meet new directions; INFINITY: they meet none */
 
     size_t (*directions)(void *state);           /* the most that an operator has met on one side */
-    int (*remember)(void *state, dmft_error *err); /* that the last evaluation is to be represented by fewer directions, too */
-    /* Fewer directions and axes (G8): the weights change by at most about `learned` in |.| of (G1), what was remembered by the share `asked`. Slots
-     * below `kept` are kept, the others emptied. */
-    int (*compress)(void *state, double learned, double asked, size_t kept, dmft_error *err);
 
     void (*transfer)(void *state, archive *a);
     size_t (*observables)(void *state, const struct model_observable **list);

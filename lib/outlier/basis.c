@@ -81,7 +81,6 @@ struct outlier_basis {
     long products; /* of workspaces that were outgrown */
 
     double *proven_S;                      /* the learned part when it was proven that there are no more, row stride `room` */
-    size_t turns; /* of the directions, as in limit_view */
     size_t proven_outputs, proven_inputs;  /* the directions then; 0 when there is no proof */
     double proven_margin;
     size_t level;                          /* the margin that the last proof was made with */
@@ -241,10 +240,6 @@ static void lengthen(outlier_basis *b, size_t outputs, size_t inputs)
 static int catch_up(outlier_basis *b, const struct limit_view *view, dmft_error *err)
 {
     size_t outputs = view->F->count, inputs = view->E->count, most = outputs > inputs ? outputs : inputs;
-    if (view->turns != b->turns) { /* to begin with none; the vectors are zero then */
-        b->pencil.outputs = b->pencil.inputs = b->proven_outputs = 0;
-        b->turns = view->turns;
-    }
     int status = most <= b->pencil.room ? DMFT_OK : widen(b, most + most / 2, err);
     if (status != DMFT_OK) return status;
     lengthen(b, outputs, inputs);
