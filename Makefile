@@ -22,7 +22,7 @@ WERROR    ?= -Werror
 SANITIZE  ?=
 
 # OpenBLAS comes before GSL, whose own (slow) CBLAS would serve cblas_dgemm otherwise.
-PACKAGES  := openblas lapacke hdf5-serial yaml-0.1 gsl
+PACKAGES  := openblas lapacke hdf5-serial yaml-0.1 gsl fftw3
 PKG_CONFIG ?= pkg-config
 # Asked only when something is compiled, so that `make deps` and `make help` work before the packages are there.
 PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell $(PKG_CONFIG) --cflags $(PACKAGES) | sed 's/-I/-isystem /g'))$(PKG_CFLAGS)
@@ -139,7 +139,7 @@ $(AGREEMENT): $(BUILD)/tests/agreement.o $(LIBA)
 	$(Q)$(LINK) -o $@ $^ $(PKG_LIBS) -lm
 
 .PHONY: agreement
-agreement: tests  ## theory against 64 networks at D = 200 and 800, six configurations
+agreement: tests  ## theory against 64 networks at D = 200 and 800, seven configurations
 	$(TEST_ENV) $(AGREEMENT) --sizes 200,800 --seeds 64
 
 .PHONY: asan

@@ -224,7 +224,8 @@ DMFT_API dmft_estimate dmft_solve_estimate(const dmft_problem *problem);
 /** The same for dmft_simulate with this number of threads. */
 DMFT_API dmft_estimate dmft_simulate_estimate(const dmft_problem *problem, int threads);
 
-/** Makes a solver at step 0. `options` may be NULL. Errors: DMFT_ERROR_MEMORY, DMFT_ERROR_MEMORY_LIMIT, DMFT_ERROR_UNAVAILABLE. */
+/** Makes a solver at step 0, or, with `options->resume`, where that checkpoint left off; `options->checkpoint` is dmft_solve's affair.
+ *  `options` may be NULL. Errors: those of reading a checkpoint; DMFT_ERROR_MEMORY, DMFT_ERROR_MEMORY_LIMIT, DMFT_ERROR_UNAVAILABLE. */
 DMFT_FALLIBLE int dmft_solver_create(dmft_solver **out, const dmft_problem *problem, const dmft_run_options *options, dmft_error *err);
 
 /** One step: kernels, then the outliers where they are due (`outliers.every`), then the update of the weights. Past the last step, or
@@ -237,6 +238,10 @@ DMFT_API long dmft_solver_done(const dmft_solver *solver);
 
 /** 1 when there is nothing left to step: the last row is recorded, the run diverged, or an adaptive grid reached its end; else 0. */
 DMFT_API int dmft_solver_ended(const dmft_solver *solver);
+
+/** Writes the whole state of a solver to a checkpoint (doc/format.md), from which dmft_solver_create with `options->resume` goes on bit by bit.
+ *  Errors: DMFT_ERROR_EXISTS (a file that is no checkpoint), DMFT_ERROR_WRITE, DMFT_ERROR_MEMORY. */
+DMFT_FALLIBLE int dmft_solver_save(dmft_solver *solver, const char *path, dmft_error *err);
 
 /** Assembles the kernels and hands over the result of the steps made so far; the solver can then only be freed.
  *  Returns 0 or DMFT_DIVERGED (with the result), or DMFT_ERROR_MEMORY. */
@@ -265,6 +270,90 @@ DMFT_FALLIBLE int dmft_bulk_edges(double sigma2, double psi, double edges[2], dm
 
 /** Evaluates the resolvent scalars at a real z > 0 on or above the upper edge. Error: DMFT_ERROR_ARGUMENT. */
 DMFT_FALLIBLE int dmft_resolvent_at(double z, double sigma2, double psi, dmft_resolvent *out, dmft_error *err);
+
+/* ---- Outliers from kernels ------------------------------------------------------------------------------------------------------- */
+
+/** A trained matrix W = A + (1/N) sum_c g_c d_c phi_c^T, known by the kernels of its k updates; A is M x N with iid entries of variance
+ *  sigma2/N, psi = M/N, and the g_c, phi_c may depend on A. (C13) and section 8 of doc/theory.md. An event with d_c = 0 is a query: it moves
+ *  nothing, and its overlaps can be asked for. All arrays are the caller's and are read during the call only. */
+typedef struct dmft_kernels {
+    size_t count;                 /**< k, may be 0 */
+    size_t stride;                /**< of the matrices, >= k; the later event is the row */
+    const double *C_phi, *R_phi;  /**< phi_a.phi_b/N, and the response of phi_a to the field of A^T g_b */
+    const double *C_g, *R_g;      /**< g_a.g_b/M, and the response of g_a to the field of A phi_b */
+    const double *weight;         /**< d_c, k numbers */
+    const double *target;         /**< m_c = phi_c.w/N for a unit vector w that is independent of A, k numbers, or NULL */
+    double sigma2, psi;           /**< >= 0; > 0 */
+    int whole;                    /**< 0: only the lower triangles are there. 1: C is checked to be symmetric, and R to be 0 above its diagonal */
+} dmft_kernels;
+
+/** The outliers of one such matrix. */
+typedef struct dmft_outliers dmft_outliers;
+
+/** Finds the `most` largest outliers: all real eigenvalues lambda^2 > sigma2/sqrt(psi) of (O1) are outliers, and there are no others. With
+ *  sigma2 = 0 every singular value of the learned part is one, as far as it stands out of rounding errors (1e-7 of the largest).
+ *  Time O(k^2) a product, some tens of products; memory O(k). Errors: DMFT_ERROR_ARGUMENT (the message names array and place),
+ *  DMFT_ERROR_MEMORY, DMFT_ERROR_NUMERIC. */
+DMFT_FALLIBLE int dmft_outliers_create(dmft_outliers **out, const dmft_kernels *kernels, size_t most, dmft_error *err);
+
+/** Number of outliers found. */
+DMFT_API size_t dmft_outliers_count(const dmft_outliers *outliers);
+
+/** The upper edge of the bulk, sigma (1 + sqrt(psi)). */
+DMFT_API double dmft_outliers_edge(const dmft_outliers *outliers);
+
+/** The outlier singular value with this index, the largest first; nan past the last. */
+DMFT_API double dmft_outliers_z(const dmft_outliers *outliers, size_t index);
+
+/** Its lambda^2 of (O2); nan past the last. */
+DMFT_API double dmft_outliers_root(const dmft_outliers *outliers, size_t index);
+
+/** k signed numbers g_c.A/sqrt(M) for its left unit singular vector A, or NULL past the last. Their squares are the overlaps of (O5). The
+ *  common sign of these and of dmft_outliers_right is arbitrary; (g_c.A)(phi_e.B)/N = sqrt(psi) left[c] right[e] does not depend on it. */
+DMFT_API const double *dmft_outliers_left(const dmft_outliers *outliers, size_t index);
+
+/** k signed numbers phi_c.B/sqrt(N) for its right unit singular vector B, or NULL past the last. */
+DMFT_API const double *dmft_outliers_right(const dmft_outliers *outliers, size_t index);
+
+/** dz/dd_c = (g_c.A)(phi_c.B)/N, by which z moves when the weight of event c does (O6); nan where there is none. */
+DMFT_API double dmft_outliers_drift(const dmft_outliers *outliers, size_t index, size_t event);
+
+/** d ln(lambda^2)/dd_c, the same in the variable that is smooth through the edge (O7); nan where there is none. */
+DMFT_API double dmft_outliers_growth(const dmft_outliers *outliers, size_t index, size_t event);
+
+/** cos^2 of B with the vector w of `target` (O5'); nan where there is none. */
+DMFT_API double dmft_outliers_target_overlap(const dmft_outliers *outliers, size_t index);
+
+/** Frees them; NULL is allowed. */
+DMFT_API void dmft_outliers_free(dmft_outliers *outliers);
+
+/** The outlier ODE inside a step of gradient descent (O8): the change of z of the `most` largest outliers while the weight of one event goes
+ *  from `from` to kernels->weight[event], by Gauss-Legendre quadrature of the drift with 4 points. change[j] is nan where outlier j is missing
+ *  on the way. Errors: as of dmft_outliers_create. */
+DMFT_FALLIBLE int dmft_outliers_change(const dmft_kernels *kernels, size_t event, double from, size_t most, double *change, dmft_error *err);
+
+/** One outlier along a gradient flow, by the ODE (O6) in the variable lambda^2 (O7). */
+typedef struct dmft_outlier_path dmft_outlier_path;
+
+/** Integrates d lambda^2/dtau = growth(tau) lambda^2 from the first of the nodes, interpolating `growth` between them by a cubic spline.
+ *  time[i]: rising. root[i]: lambda^2 of (O2) at node i, nan where there is none (the ODE begins anew behind); it may lie below the edge.
+ *  growth[i]: d ln(lambda^2)/dtau there: dmft_outliers_growth of the newest event times the weight it gains a unit of time.
+ *  Errors: DMFT_ERROR_ARGUMENT, DMFT_ERROR_MEMORY, DMFT_ERROR_NUMERIC. */
+DMFT_FALLIBLE int dmft_outlier_path_create(dmft_outlier_path **out, size_t nodes, const double *time, const double *root, const double *growth,
+                                           double sigma2, double psi, dmft_error *err);
+
+/** z by the ODE at any time between the nodes; nan where there is no outlier. */
+DMFT_API double dmft_outlier_path_z(const dmft_outlier_path *path, double time);
+
+/** The first time at which the ODE passes the edge from below; nan when it does not. When the nodes begin above the edge it is followed back
+ *  over one interval. */
+DMFT_API double dmft_outlier_path_escape(const dmft_outlier_path *path);
+
+/** The largest |z of the ODE - z of the algebra| over the nodes where both exist; nan where there are none. */
+DMFT_API double dmft_outlier_path_difference(const dmft_outlier_path *path);
+
+/** Frees it; NULL is allowed. */
+DMFT_API void dmft_outlier_path_free(dmft_outlier_path *path);
 
 /* ---- Comparison ------------------------------------------------------------------------------------------------------------------ */
 
@@ -307,6 +396,54 @@ DMFT_API double dmft_comparison_quantile(const dmft_comparison *comparison);
 
 /** Frees a comparison; NULL is allowed. */
 DMFT_API void dmft_comparison_free(dmft_comparison *comparison);
+
+/* ---- Convergence ----------------------------------------------------------------------------------------------------------------- */
+
+/** What a study of convergence finds: name, text. */
+#define DMFT_CONVERGENCE_TABLE(X)                                                              \
+    X(DMFT_CONVERGENCE_OK, "ok")                 /* the order is at most 0.25 below the nominal one */ \
+    X(DMFT_CONVERGENCE_LOW, "low")               /* it is lower */                                     \
+    X(DMFT_CONVERGENCE_CONVERGED, "converged")   /* the levels differ by noise alone */                \
+    X(DMFT_CONVERGENCE_CONSTANT, "constant")     /* the levels do not differ, or all errors are 0 */   \
+    X(DMFT_CONVERGENCE_UNRESOLVED, "unresolved") /* too few errors stand out of the scatter */         \
+    X(DMFT_CONVERGENCE_ABSENT, "absent")         /* no place at which all levels have a number */
+
+enum dmft_convergence_verdict {
+#define DMFT_CONVERGENCE_ENTRY(name, text) name,
+    DMFT_CONVERGENCE_TABLE(DMFT_CONVERGENCE_ENTRY)
+#undef DMFT_CONVERGENCE_ENTRY
+};
+
+/** The text of a verdict, for any int (never NULL). */
+DMFT_API const char *dmft_convergence_text(int verdict);
+
+/** Most levels of a study. */
+enum { DMFT_CONVERGENCE_LEVELS = 16 };
+
+/** The outcome for one quantity; nan stands for what could not be found. */
+typedef struct dmft_convergence {
+    int verdict;             /**< of dmft_convergence_verdict */
+    size_t levels, places;   /**< places: at which all levels have a number */
+    double nominal;          /**< the order that was expected */
+    double order;            /**< the order that was observed */
+    double order_error;      /**< of values: by how much it moved from the level before; of errors: its standard error */
+    double error;            /**< of the finest level: the largest over all places (values), as given (errors) */
+    double value;            /**< at the last shared place, extrapolated; nan of errors */
+    double size[DMFT_CONVERGENCE_LEVELS];   /**< [i]: level i less level i-1, root of the mean square over places (errors: the error) */
+    double orders[DMFT_CONVERGENCE_LEVELS]; /**< [i]: log2(size[i-1]/size[i]) */
+} dmft_convergence;
+
+/** Order of convergence of a quantity computed at levels 0 .. levels-1, each with half the step of the one before: value[i * places + k] at
+ *  level i and place k (a time, say); (S5)-(S7) of doc/theory.md. Places where a level has no finite number are passed over. `nominal` in
+ *  [0, 16]: the order that is due; 0 when errors need only fall, and nothing is extrapolated. `noise` in [0, 1): of a value, relative to
+ *  the largest; differences that do not stand out of it say nothing of orders. Error: DMFT_ERROR_ARGUMENT (levels below 3 or above 16). */
+DMFT_FALLIBLE int dmft_converge_values(const double *value, size_t levels, size_t places, double nominal, double noise, dmft_convergence *out,
+                                       dmft_error *err);
+
+/** Order at which known errors fall with every doubling, as a slope over all levels; (S8) of doc/theory.md. `covariance`: levels x levels,
+ *  of the natural logarithms of the errors, or NULL when they are exact. Error: DMFT_ERROR_ARGUMENT (levels below 2 or above 16). */
+DMFT_FALLIBLE int dmft_converge_errors(const double *error, const double *covariance, size_t levels, double nominal, dmft_convergence *out,
+                                       dmft_error *err);
 
 #ifdef __cplusplus
 }

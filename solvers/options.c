@@ -267,6 +267,8 @@ void options_free(options *o)
 
 int options_given(const options *o, enum option_id id) { return o->value[id] != NULL; }
 
+const char *options_command(const options *o) { return commands[o->command].name; }
+
 static int outside(const options *o, enum option_id id, const char *what, double least, double most)
 {
     char name[OPTION_TEXT];

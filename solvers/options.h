@@ -10,14 +10,17 @@
     X(simulate, command_simulate, "CONFIG -o OUT.h5", 1, 1, "CONFIG", "trains sampled networks with the same parameters")                 \
     X(compare, command_compare, "THEORY.h5 SIM.h5|DATA.csv", 2, 2, "THEORY.h5 and SIM.h5 or DATA.csv",                                    \
       "holds samples against theory: a table and a verdict")                                                                             \
+    X(converge, command_converge, "CONFIG", 1, 1, "CONFIG",                                                                              \
+      "halves the step (or doubles width or seeds) and prints orders, errors, extrapolated values and a verdict")                        \
     X(show, command_show, "FILE.h5", 1, 1, "FILE.h5", "prints a result as a table, CSV or JSON; a kernel as .npy")                        \
     X(plot, command_plot, "FILE... -o FIG.png|svg|pdf", 1, 0, "FILE", "draws losses and outliers of results over each other")             \
     X(escape, command_escape, "FILE.h5", 1, 1, "FILE.h5", "prints the steps and times at which outliers leave the bulk")                  \
+    X(outliers, command_outliers, "KERNELS.h5", 1, 1, "KERNELS.h5", "prints outliers and overlaps of a matrix from its kernels, as CSV")        \
     X(init, command_init, "MODEL", 1, 1, "MODEL (deep_linear)", "prints a commented configuration with every default")                    \
     X(info, command_info, "", 0, 0, "", "prints versions, the BLAS core and its rate")
 
 /* Names that are kept for what is to come. */
-#define COMMAND_LATER(X) X("converge") X("sweep") X("spectrum") X("outliers") X("report")
+#define COMMAND_LATER(X) X("sweep") X("spectrum") X("report")
 
 enum command_id {
 #define COMMAND_ID(name, function, usage, least, most, asked, text) COMMAND_##name,
@@ -28,28 +31,32 @@ enum command_id {
 
 #define IN(name) (1u << COMMAND_##name)
 #define IN_RUNS (IN(solve) | IN(simulate))
+#define IN_CONFIG (IN_RUNS | IN(converge))
 #define IN_ALL ((1u << COMMAND_COUNT) - 1u)
 
 /* name, letter, argument (NULL: a flag), subcommands, text with the default */
 #define OPTION_TABLE(X)                                                                                                                   \
-    X(output, 'o', "FILE", IN_RUNS | IN(plot), "the file to write; it appears whole or not at all")                                       \
-    X(force, 0, NULL, IN_RUNS | IN(plot) | IN(show), "overwrite an existing file (default: refuse)")                                      \
-    X(set, 0, "KEY.SUB=VALUE", IN_RUNS, "set one setting of the configuration; may be given many times")                                  \
-    X(dry_run, 0, NULL, IN_RUNS, "print memory and time that the run would take, and run nothing")                                        \
-    X(memory_limit, 0, "BYTES", IN_RUNS, "refuse to take more; K, M, G for powers of 1000 (default: 3/4 of the memory)")                   \
+    X(output, 'o', "FILE", IN_CONFIG | IN(plot), "the file to write, whole or not at all (converge: NAME of NAME.json and NAME.png)")      \
+    X(force, 0, NULL, IN_CONFIG | IN(plot) | IN(show), "overwrite an existing file (default: refuse)")                                      \
+    X(set, 0, "KEY.SUB=VALUE", IN_CONFIG, "set one setting of the configuration; may be given many times")                                  \
+    X(dry_run, 0, NULL, IN_CONFIG, "print memory and time that the run would take, and run nothing")                                        \
+    X(memory_limit, 0, "BYTES", IN_CONFIG, "refuse to take more; K, M, G for powers of 1000 (default: 3/4 of the memory)")                   \
     X(checkpoint, 0, "FILE", IN_RUNS, "keep the state of the run there, for --resume (default: none)")                                      \
     X(every, 0, "SECONDS", IN_RUNS, "seconds between two checkpoints; 0: only when a signal stops the run (default: 600)")                \
     X(resume, 0, "FILE", IN_RUNS, "go on from this checkpoint, and keep it up unless --checkpoint names another")                          \
     X(threads, 0, "N", IN_ALL, "threads, of BLAS or of networks at a time (default: all cores)")                              \
-    X(blas_core, 0, "auto|NAME", IN_RUNS | IN(info), "kernels of OpenBLAS: those that fit this processor, or NAME (default: OpenBLAS chooses)") \
-    X(quiet, 0, NULL, IN_ALL, "no progress line, no summary; compare keeps its verdict (default: both)")  \
+    X(blas_core, 0, "auto|NAME", IN_CONFIG | IN(info), "kernels of OpenBLAS: those that fit this processor, or NAME (default: OpenBLAS chooses)") \
+    X(quiet, 0, NULL, IN_ALL, "no progress line, no summary; compare and converge keep their verdict (default: both)")  \
     X(csv, 0, NULL, IN(show), "print CSV, 12 digits (default: an aligned table)")                                                         \
-    X(json, 0, NULL, IN(show), "print JSON, with settings, numbers and texts of the run")                                                 \
-    X(series, 0, "A,B,C", IN(show) | IN(compare), "these series (default: the default columns)")                                          \
+    X(json, 0, NULL, IN(show) | IN(converge), "print JSON, with settings, numbers and texts of the run")                                                 \
+    X(series, 0, "A,B,C", IN(show) | IN(compare) | IN(converge), "these series (default: the default columns; converge in step: all)") \
     X(errors, 0, NULL, IN(show), "a column NAME_se with the standard error behind each NAME (default: none)")                             \
     X(kernel, 0, "NAME", IN(show), "the two-time kernel to write; needs --npy")                                                           \
     X(npy, 0, "FILE", IN(show), "where the kernel goes, as an array of numpy")                                                            \
     X(allowance, 0, "C", IN(compare), "allow C |theory|/D for kernels and C/N for outliers (default: 20)")                                \
+    X(levels, 0, "N", IN(converge), "levels, each with half the step or twice the size (default: 6; in width 3, in seeds 4)")             \
+    X(in, 0, "step|width|seeds", IN(converge), "what changes from level to level (default: step)")                                        \
+    X(count, 0, "N", IN(outliers), "at most so many outliers, the largest (default: 16)")                                                 \
     X(help, 'h', NULL, IN_ALL, "print this help")                                                                                         \
     X(version, 0, NULL, IN_ALL, "print the version")
 
@@ -73,6 +80,9 @@ int options_read(options *out, int argc, char **argv);
 void options_free(options *o);
 
 int options_given(const options *o, enum option_id id);
+
+/* The name of the subcommand. */
+const char *options_command(const options *o);
 
 /* Reads a number of an option that was given: its domain is [least, most], `what` says it. Returns 0, or the exit status. */
 int options_number(const options *o, enum option_id id, double least, double most, int integer, double *out);

@@ -6,18 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include "base/file.h"
 #include "base/outline.h"
+#include "gnuplot.h"
 #include "program.h"
 
 enum { MOST_POINTS = 30, MOST_ON_LINE = 4000, MOST_CURVES = 400, NAME = 64, LABEL = 160 };
-
-/* The colours of Okabe and Ito, which the colour-blind can tell apart; yellow, which white paper swallows, left out. */
-static const char *const palette[] = {"#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"};
-enum { COLOURS = sizeof palette / sizeof *palette };
 
 struct source {
     const char *path;
@@ -124,17 +118,6 @@ static void add_source(struct figure *f, const struct source *s)
 
 /* ---- the script ---- */
 
-/* A string of gnuplot between single quotes. */
-static void write_string(FILE *out, const char *text)
-{
-    (void)fputc('\'', out);
-    for (const char *c = text; *c != '\0'; c++) {
-        if (*c == '\'') (void)fputc('\'', out);
-        (void)fputc((unsigned char)*c < ' ' ? ' ' : *c, out);
-    }
-    (void)fputc('\'', out);
-}
-
 /* The value of a setting that all files with settings share. */
 static int find_common(const struct figure *f, const char *key, char *out, size_t bytes)
 {
@@ -169,7 +152,7 @@ static void write_title(const struct figure *f)
         size_t have = strlen(title);
         (void)snprintf(title + have, sizeof title - have, "%s%s%s", have > 0 ? ", " : "", shown[i][1], value);
     }
-    write_string(f->script, title);
+    gnuplot_string(f->script, title);
 }
 
 static void write_curve(FILE *out, const struct curve *c, size_t i)
@@ -177,12 +160,12 @@ static void write_curve(FILE *out, const struct curve *c, size_t i)
     static const int shape[] = {7, 5, 9, 13, 6, 4, 8, 12};
     static const char *const dash[] = {"1", "'_-'", "'.'", "'-.'", "'-..'"};
     if (c->sampled && !c->edge)
-        (void)fprintf(out, "$d%zu using 1:2:3:4 with yerrorbars lc rgb '%s' pt %d ps 0.9 lw 1.3 title ", i, palette[c->colour % COLOURS],
+        (void)fprintf(out, "$d%zu using 1:2:3:4 with yerrorbars lc rgb '%s' pt %d ps 0.9 lw 1.3 title ", i, gnuplot_colour(c->colour),
                       shape[c->pattern % (sizeof shape / sizeof *shape)]);
     else
-        (void)fprintf(out, "$d%zu using 1:2 with lines lc rgb '%s' lw %s dt %s title ", i, palette[c->colour % COLOURS],
+        (void)fprintf(out, "$d%zu using 1:2 with lines lc rgb '%s' lw %s dt %s title ", i, gnuplot_colour(c->colour),
                       c->edge ? "1.2" : "2.2", c->edge ? "'- '" : dash[c->pattern % (sizeof dash / sizeof *dash)]);
-    write_string(out, c->label);
+    gnuplot_string(out, c->label);
 }
 
 /* Draws one panel; nothing when it has no curve. */
@@ -214,14 +197,15 @@ static int legend_width(const struct figure *f)
     return (int)(longest < 40 ? longest : 40) + 8;
 }
 
-static void write_plots(const struct figure *f, const char *terminal, const char *file)
+static void write_plots(void *figure, const char *terminal, const char *file)
 {
+    const struct figure *f = figure;
     static const char *const axis[PANELS] = {"set logscale y; set format y '10^{%L}'; set ylabel 'loss'\n",
                                              "unset logscale y; set format y '%g'; set ylabel 'singular value'\n"};
     int panels = (count_curves(f, LOSSES) > 0) + (count_curves(f, OUTLIERS) > 0);
     int time = dmft_trajectory_series(f->source[0].t, "time") != NULL;
     (void)fprintf(f->script, "set encoding utf8\nset terminal %s\nset output ", terminal);
-    write_string(f->script, file);
+    gnuplot_string(f->script, file);
     (void)fprintf(f->script,
                   "\nset grid lt 1 lw 0.5 lc rgb '#dddddd'\nset xlabel '%s'\nset key outside right top noenhanced samplen 2.5 "
                   "spacing 1.2 Left reverse\nset lmargin 12\nset rmargin %d\nset bars 0.6\nset tics nomirror\nset border 3\nset multiplot layout %d,1 title ",
@@ -234,100 +218,6 @@ static void write_plots(const struct figure *f, const char *terminal, const char
         write_panel(f, (enum panel)panel);
     }
     (void)fputs("unset multiplot\nset output\n", f->script);
-}
-
-/* ---- gnuplot ---- */
-
-/* How the picture is made, by the ending of its name, and what stands at the end of a whole one. */
-struct format {
-    const char *ending, *terminal, *last;
-};
-
-static const struct format *find_format(const char *path)
-{
-    static const struct format format[] = {{".png", "pngcairo size 1100,1000 font 'Sans,14' background '#ffffff'", "IEND"},
-                                           {".svg", "svg size 1100,1000 font 'Sans,14' background '#ffffff'", "</svg>"},
-                                           {".pdf", "pdfcairo size 22cm,20cm font 'Sans,12'", "%%EOF"}};
-    size_t length = strlen(path);
-    for (size_t i = 0; i < sizeof format / sizeof *format; i++)
-        if (length > 4 && strcmp(path + length - 4, format[i].ending) == 0) return &format[i];
-    return NULL;
-}
-
-/* In the child: gnuplot reads the script, its messages go to `messages`. */
-static void become_gnuplot(FILE *script, FILE *messages)
-{
-    if (dup2(fileno(script), 0) == 0 && dup2(fileno(messages), 1) == 1 && dup2(fileno(messages), 2) == 2)
-        (void)execlp("gnuplot", "gnuplot", "-d", (char *)NULL);
-    _exit(errno == ENOENT ? 127 : 126);
-}
-
-/* The first line that gnuplot said, of those that are about an error. */
-static void first_message(FILE *messages, char *out, size_t bytes)
-{
-    char line[256];
-    (void)snprintf(out, bytes, "no message");
-    rewind(messages);
-    while (fgets(line, sizeof line, messages) != NULL) {
-        const char *text = line + strspn(line, " \t\n^");
-        if (*text != '\0') (void)snprintf(out, bytes, "%.*s", (int)strcspn(text, "\n"), text); /* the last one tells */
-    }
-}
-
-static int run_gnuplot(FILE *script, FILE *messages)
-{
-    int status = 0;
-    char said[256];
-    if (fflush(script) != 0 || fseek(script, 0, SEEK_SET) != 0 || ferror(script))
-        return program_error(STATUS_FAILED, "plot: cannot write the script for gnuplot: %s", strerror(errno));
-    (void)fflush(NULL);
-    pid_t child = fork();
-    if (child == 0) become_gnuplot(script, messages);
-    if (child < 0) return program_error(STATUS_FAILED, "plot: cannot start gnuplot: %s", strerror(errno));
-    while (waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return STATUS_DONE;
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
-        return program_error(STATUS_FAILED, "plot: gnuplot is not installed (package gnuplot-nox): it draws the figures");
-    first_message(messages, said, sizeof said);
-    return program_error(STATUS_FAILED, "plot: gnuplot failed: %s", said);
-}
-
-/* gnuplot does not tell of a full disk: does the picture end as a whole one? */
-static int is_whole(const char *path, const char *last)
-{
-    char tail[65] = "";
-    FILE *file = fopen(path, "rb");
-    if (file == NULL) return 0;
-    size_t got = fseek(file, -64, SEEK_END) == 0 ? fread(tail, 1, 64, file) : 0;
-    (void)fclose(file);
-    for (size_t i = 0; i + strlen(last) <= got; i++)
-        if (memcmp(tail + i, last, strlen(last)) == 0) return 1;
-    return 0;
-}
-
-/* Draws into a file aside, which gets its name when it is whole. */
-static int draw(struct figure *f, const options *o, const struct format *format)
-{
-    dmft_error err;
-    file_aside aside;
-    const char *path = o->value[OPTION_output];
-    int status = file_aside_open(&aside, path, options_given(o, OPTION_force), &err);
-    if (status != DMFT_OK)
-        return program_error(STATUS_USAGE, "%s%s", err.text, status == DMFT_ERROR_EXISTS ? " (--force overwrites it)" : "");
-    FILE *messages = tmpfile();
-    write_plots(f, format->terminal, aside.temporary);
-    status = messages != NULL ? run_gnuplot(f->script, messages) : program_error(STATUS_FAILED, "plot: no temporary file: %s", strerror(errno));
-    if (status == STATUS_DONE && !is_whole(aside.temporary, format->last))
-        status = program_error(STATUS_FAILED, "cannot write %s: gnuplot left it unfinished (is the disk full?)", path);
-    if (messages != NULL) (void)fclose(messages);
-    if (status != STATUS_DONE) {
-        file_aside_abandon(&aside);
-        return status;
-    }
-    status = file_aside_commit(&aside, &err);
-    if (status != DMFT_OK) return program_failed(status, &err);
-    if (!options_given(o, OPTION_quiet)) (void)fprintf(stderr, "wrote %s\n", path);
-    return STATUS_DONE;
 }
 
 /* ---- the command ---- */
@@ -349,7 +239,7 @@ static int read_sources(struct figure *f, const options *o)
     return STATUS_DONE;
 }
 
-static int plot(struct figure *f, const options *o, const struct format *format)
+static int plot(struct figure *f, const options *o)
 {
     int status = read_sources(f, o);
     if (status != STATUS_DONE) return status;
@@ -359,14 +249,13 @@ static int plot(struct figure *f, const options *o, const struct format *format)
         if (f->source[i].sampled) add_source(f, &f->source[i]);
     if (f->curves == 0)
         return program_error(STATUS_USAGE, "plot: nothing to draw: no losses above 0 and no finite outliers or edges in %s", f->source[0].path);
-    return draw(f, o, format);
+    return gnuplot_draw(o, o->value[OPTION_output], f->script, write_plots, f);
 }
 
 int command_plot(const options *o)
 {
     if (!options_given(o, OPTION_output)) return program_error(STATUS_USAGE, "plot: -o FIG.png, .svg or .pdf is missing");
-    const struct format *format = find_format(o->value[OPTION_output]);
-    if (format == NULL)
+    if (!gnuplot_draws(o->value[OPTION_output]))
         return program_error(STATUS_USAGE, "plot: the figure's name must end in .png, .svg or .pdf, got '%s'", o->value[OPTION_output]);
     struct figure *f = calloc(1, sizeof *f);
     struct source *source = calloc(o->arguments, sizeof *source);
@@ -377,7 +266,7 @@ int command_plot(const options *o)
     else {
         f->source = source;
         f->script = script;
-        status = plot(f, o, format);
+        status = plot(f, o);
         for (size_t i = 0; i < f->sources; i++) dmft_trajectory_free(source[i].t);
     }
     if (script != NULL) (void)fclose(script);

@@ -17,9 +17,11 @@ enum exit_status { STATUS_DONE = 0, STATUS_FAILED = 1, STATUS_USAGE = 2, STATUS_
 int command_solve(const options *o);
 int command_simulate(const options *o);
 int command_compare(const options *o);
+int command_converge(const options *o);
 int command_show(const options *o);
 int command_plot(const options *o);
 int command_escape(const options *o);
+int command_outliers(const options *o);
 int command_init(const options *o);
 int command_info(const options *o);
 

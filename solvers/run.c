@@ -39,37 +39,57 @@ struct run {
 
 /* ---- before the run ---- */
 
-static int read_problem(struct run *r)
+int run_read_config(const options *o, dmft_config **out)
 {
     dmft_config *config = NULL;
     dmft_error err;
-    int status = dmft_config_read(&config, r->o->argument[0], &err);
-    for (size_t i = 0; i < r->o->sets && status == DMFT_OK; i++) {
+    int status = dmft_config_read(&config, o->argument[0], &err);
+    for (size_t i = 0; i < o->sets && status == DMFT_OK; i++) {
         char key[256];
-        size_t length = strcspn(r->o->set[i], "=");
-        if (r->o->set[i][length] == '\0' || length == 0 || length >= sizeof key) {
+        size_t length = strcspn(o->set[i], "=");
+        if (o->set[i][length] == '\0' || length == 0 || length >= sizeof key) {
             dmft_config_free(config);
-            return program_error(STATUS_USAGE, "%s: --set takes KEY.SUB=VALUE, got '%s'", r->kind->name, r->o->set[i]);
+            return program_error(STATUS_USAGE, "%s: --set takes KEY.SUB=VALUE, got '%s'", options_command(o), o->set[i]);
         }
-        memcpy(key, r->o->set[i], length);
+        memcpy(key, o->set[i], length);
         key[length] = '\0';
-        status = dmft_config_set(config, key, r->o->set[i] + length + 1, &err);
+        status = dmft_config_set(config, key, o->set[i] + length + 1, &err);
     }
-    if (status == DMFT_OK) status = dmft_problem_create(&r->problem, config, &err);
+    if (status == DMFT_OK) {
+        *out = config;
+        return STATUS_DONE;
+    }
+    dmft_config_free(config);
+    return program_failed(status, &err);
+}
+
+static int read_problem(struct run *r)
+{
+    dmft_config *config;
+    dmft_error err;
+    int status = run_read_config(r->o, &config);
+    if (status != STATUS_DONE) return status;
+    status = dmft_problem_create(&r->problem, config, &err);
+    if (status == DMFT_OK && r->kind->check != NULL) status = r->kind->check(r->problem, &err);
     dmft_config_free(config);
     return status == DMFT_OK ? STATUS_DONE : program_failed(status, &err);
 }
 
-static int read_limits(struct run *r)
+int run_read_limits(const options *o, int *threads, double *memory)
 {
-    double threads = openblas_get_num_procs();
-    if (threads > MOST_THREADS) threads = MOST_THREADS;
-    r->memory_limit = 0.75 * (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
-    if (options_given(r->o, OPTION_threads) && options_number(r->o, OPTION_threads, 1, MOST_THREADS, 1, &threads) != 0) return STATUS_USAGE;
-    if (options_given(r->o, OPTION_memory_limit) && options_bytes(r->o, OPTION_memory_limit, &r->memory_limit) != 0) return STATUS_USAGE;
-    r->threads = (int)threads;
-    openblas_set_num_threads(r->kind->blas_threads ? r->threads : 1);
+    double number = openblas_get_num_procs();
+    if (number > MOST_THREADS) number = MOST_THREADS;
+    *memory = 0.75 * (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    if (options_given(o, OPTION_threads) && options_number(o, OPTION_threads, 1, MOST_THREADS, 1, &number) != 0) return STATUS_USAGE;
+    if (options_given(o, OPTION_memory_limit) && options_bytes(o, OPTION_memory_limit, memory) != 0) return STATUS_USAGE;
+    *threads = (int)number;
     return STATUS_DONE;
+}
+
+/* The BLAS and its core, on which last bits depend. */
+static void describe_blas(char text[ARCHIVE_BLAS])
+{
+    (void)snprintf(text, ARCHIVE_BLAS, "%s, core %s", openblas_get_config(), openblas_get_corename());
 }
 
 /* A run that goes on from a checkpoint keeps it up: what was saved once is not lost later. */
@@ -78,7 +98,7 @@ static int read_checkpoint_options(struct run *r)
     r->resume = r->o->value[OPTION_resume];
     r->checkpoint = options_given(r->o, OPTION_checkpoint) ? r->o->value[OPTION_checkpoint] : r->resume;
     r->every = default_every;
-    (void)snprintf(r->blas, sizeof r->blas, "%s, core %s", openblas_get_config(), openblas_get_corename());
+    describe_blas(r->blas);
     if (!options_given(r->o, OPTION_every)) return STATUS_DONE;
     if (r->checkpoint == NULL) return program_error(STATUS_USAGE, "%s: --every needs --checkpoint FILE", r->kind->name);
     return options_number(r->o, OPTION_every, 0, 1e9, 0, &r->every);
@@ -107,19 +127,24 @@ static int check_checkpoint(struct run *r)
 }
 
 /* The surest test of a place to write is to write there. */
-static int check_output(struct run *r)
+int run_check_output(const options *o, const char *path)
 {
     file_aside aside;
     dmft_error err;
-    r->output = r->o->value[OPTION_output];
-    if (options_given(r->o, OPTION_dry_run)) return STATUS_DONE;
-    if (r->output == NULL) return program_error(STATUS_USAGE, "%s: -o OUT.h5 is missing", r->kind->name);
-    int status = file_aside_open(&aside, r->output, options_given(r->o, OPTION_force), &err);
+    int status = file_aside_open(&aside, path, options_given(o, OPTION_force), &err);
     if (status == DMFT_OK) {
         file_aside_abandon(&aside);
         return STATUS_DONE;
     }
     return program_error(STATUS_USAGE, "%s%s", err.text, status == DMFT_ERROR_EXISTS ? " (--force overwrites it)" : "");
+}
+
+static int check_output(struct run *r)
+{
+    r->output = r->o->value[OPTION_output];
+    if (options_given(r->o, OPTION_dry_run)) return STATUS_DONE;
+    if (r->output == NULL) return program_error(STATUS_USAGE, "%s: -o OUT.h5 is missing", r->kind->name);
+    return run_check_output(r->o, r->output);
 }
 
 static void print_memory(FILE *out, const struct run *r, const dmft_estimate *e)
@@ -133,7 +158,7 @@ static void print_memory(FILE *out, const struct run *r, const dmft_estimate *e)
 }
 
 /* Most of a run are products of matrices with vectors, which the memory bounds: the measured rate of those is taken. */
-static void print_time(FILE *out, const dmft_estimate *e)
+void run_print_time(FILE *out, const dmft_estimate *e)
 {
     char text[SECONDS_TEXT];
     double rate = blas_gemv_rate(1500);
@@ -150,7 +175,7 @@ static int state_needs(const struct run *r)
     dmft_estimate e = r->kind->estimate(r->problem, r->threads);
     if (options_given(r->o, OPTION_dry_run)) {
         print_memory(stdout, r, &e);
-        print_time(stdout, &e);
+        run_print_time(stdout, &e);
         return STATUS_DONE;
     }
     format_bytes(needed, e.bytes);
@@ -164,19 +189,19 @@ static int state_needs(const struct run *r)
 
 /* ---- after the run ---- */
 
-/* Where and how the result was made. */
-static int add_provenance(const struct run *r, dmft_trajectory *result, double seconds, dmft_error *err)
+int run_add_provenance(const options *o, int used, double seconds, dmft_trajectory *result, dmft_error *err)
 {
-    char date[32] = "", threads[16], elapsed[32];
+    char date[32] = "", blas[ARCHIVE_BLAS], threads[16], elapsed[32];
     struct utsname host = {0};
     struct tm broken;
     time_t now = time(NULL);
     (void)uname(&host);
     if (gmtime_r(&now, &broken) != NULL) (void)strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", &broken);
-    (void)snprintf(threads, sizeof threads, "%d", r->threads);
+    describe_blas(blas);
+    (void)snprintf(threads, sizeof threads, "%d", used);
     (void)snprintf(elapsed, sizeof elapsed, "%.3f", seconds);
-    const char *const fact[][2] = {{"version", dmft_version()}, {"git", DMFT_GIT},   {"command_line", r->o->line}, {"date", date},
-                                   {"host", host.nodename},     {"blas", r->blas},   {"compiler", COMPILER},    {"threads", threads},
+    const char *const fact[][2] = {{"version", dmft_version()}, {"git", DMFT_GIT},   {"command_line", o->line}, {"date", date},
+                                   {"host", host.nodename},     {"blas", blas},      {"compiler", COMPILER},    {"threads", threads},
                                    {"elapsed_seconds", elapsed}};
     int status = DMFT_OK;
     for (size_t i = 0; i < sizeof fact / sizeof *fact && status == DMFT_OK; i++)
@@ -203,7 +228,7 @@ static void print_summary(const struct run *r, const dmft_trajectory *result, do
 static int finish(const struct run *r, dmft_trajectory *result, double seconds)
 {
     dmft_error err;
-    int status = add_provenance(r, result, seconds, &err);
+    int status = run_add_provenance(r->o, r->threads, seconds, result, &err);
     if (status == DMFT_OK) status = dmft_trajectory_write(result, r->output, options_given(r->o, OPTION_force), &err);
     if (status != DMFT_OK) return program_failed(status, &err);
     if (!options_given(r->o, OPTION_quiet)) print_summary(r, result, seconds);
@@ -211,13 +236,13 @@ static int finish(const struct run *r, dmft_trajectory *result, double seconds)
     return program_error(STATUS_DIVERGED, "diverged at step %ld; %s holds the steps before", dmft_trajectory_diverged_at(result), r->output);
 }
 
-static int stopped(const struct run *r)
+int run_stopped(const options *o, const progress *p, const char *checkpoint)
 {
     int number = progress_signal();
     char what[512] = "nothing was written";
-    if (r->checkpoint != NULL) (void)snprintf(what, sizeof what, "the same command with --resume %s goes on from there", r->checkpoint);
-    return program_error(STATUS_SIGNAL + number, "%s: stopped by signal %d (%s) at %s %ld of %ld; %s", r->kind->name, number,
-                         number == SIGINT ? "SIGINT" : "SIGTERM", progress_unit(&r->progress.last), r->progress.last.done, r->progress.last.total, what);
+    if (checkpoint != NULL) (void)snprintf(what, sizeof what, "the same command with --resume %s goes on from there", checkpoint);
+    return program_error(STATUS_SIGNAL + number, "%s: stopped by signal %d (%s) at %s %ld of %ld; %s", options_command(o), number,
+                         number == SIGINT ? "SIGINT" : "SIGTERM", progress_unit(&p->last), p->last.done, p->last.total, what);
 }
 
 static int run_and_write(struct run *r)
@@ -236,7 +261,7 @@ static int run_and_write(struct run *r)
     int status = r->kind->run(r->problem, &how, &result, &err);
     double seconds = clock_now() - r->progress.begin;
     progress_end(&r->progress);
-    if (status == DMFT_STOPPED) return stopped(r);
+    if (status == DMFT_STOPPED) return run_stopped(r->o, &r->progress, r->checkpoint);
     if (status < 0) return program_failed(status, &err);
     status = finish(r, result, seconds);
     dmft_trajectory_free(result);
@@ -246,7 +271,8 @@ static int run_and_write(struct run *r)
 int run_problem(const options *o, const struct run_kind *kind)
 {
     struct run r = {.o = o, .kind = kind};
-    int status = read_limits(&r);
+    int status = run_read_limits(o, &r.threads, &r.memory_limit);
+    if (status == STATUS_DONE) openblas_set_num_threads(kind->blas_threads ? r.threads : 1);
     if (status == STATUS_DONE) status = read_checkpoint_options(&r);
     if (status == STATUS_DONE) status = check_output(&r);
     if (status == STATUS_DONE) status = read_problem(&r);

@@ -2,11 +2,15 @@
 #ifndef DMFT_RUN_H
 #define DMFT_RUN_H
 
+#include <stdio.h>
+
 #include "dmft.h"
 #include "options.h"
+#include "progress.h"
 
 struct run_kind {
     const char *name;
+    int (*check)(const dmft_problem *problem, dmft_error *err); /* refuses what this command cannot do; NULL: it can do all */
     dmft_estimate (*estimate)(const dmft_problem *problem, int threads);
     int (*run)(const dmft_problem *problem, const dmft_run_options *options, dmft_trajectory **out, dmft_error *err);
     int blas_threads; /* 1: the threads work inside of the BLAS; 0: beside it, on networks of their own */
@@ -14,5 +18,28 @@ struct run_kind {
 
 /* Reads the configuration, states what it takes, runs, writes; returns the exit status. */
 int run_problem(const options *o, const struct run_kind *kind);
+
+/* The kinds there are. */
+extern const struct run_kind run_solve, run_simulate;
+
+/* What programs that make several runs share with it. Each returns an exit status, unless it says otherwise. */
+
+/* The configuration with what --set changes. */
+int run_read_config(const options *o, dmft_config **out);
+
+/* --threads and --memory-limit, or their defaults. */
+int run_read_limits(const options *o, int *threads, double *memory);
+
+/* Can this file be written? */
+int run_check_output(const options *o, const char *path);
+
+/* How long a run of this estimate takes, by the measured rate of this machine. */
+void run_print_time(FILE *out, const dmft_estimate *e);
+
+/* Texts that say where and how a result was made; returns a status of the library. */
+int run_add_provenance(const options *o, int threads, double seconds, dmft_trajectory *result, dmft_error *err);
+
+/* The error line of a run that a signal has ended, and whose state is in `checkpoint` (NULL: nowhere). */
+int run_stopped(const options *o, const progress *p, const char *checkpoint);
 
 #endif

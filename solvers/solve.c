@@ -33,8 +33,6 @@ static int solve(const dmft_problem *problem, const dmft_run_options *how, dmft_
     return dmft_solve(problem, &watched, out, err);
 }
 
-int command_solve(const options *o)
-{
-    static const struct run_kind kind = {.name = "solve", .estimate = estimate, .run = solve, .blas_threads = 1};
-    return run_problem(o, &kind);
-}
+const struct run_kind run_solve = {.name = "solve", .estimate = estimate, .run = solve, .blas_threads = 1};
+
+int command_solve(const options *o) { return run_problem(o, &run_solve); }

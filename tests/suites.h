@@ -10,12 +10,17 @@
     X(deep_linear) \
     X(rows)        \
     X(outlier)     \
+    X(kernels_outlier) \
+    X(kernel_file) \
     X(config)      \
+    X(forms)       \
+    X(lazy)        \
     X(grid)        \
     X(network)     \
     X(io)          \
     X(compare)     \
-    X(archive)
+    X(archive)     \
+    X(resume)
 
 #define SUITE_DECLARED(name) Suite *suite_##name(void);
 SUITES(SUITE_DECLARED)

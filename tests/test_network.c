@@ -52,6 +52,16 @@ static void fixture_fill(struct fixture *f, int depth, long D, long N, long P)
     f->problem.simulation.seed = 5;
 }
 
+/* Gradient flow over this time, in equal intervals. */
+static void fixture_flow(struct fixture *f, long intervals, double time)
+{
+    f->problem.flow = 1;
+    f->problem.learning_rate = 1;
+    f->problem.time = time;
+    f->problem.steps = intervals;
+    f->problem.rows = intervals + 1;
+}
+
 static struct network *network_made(const dmft_problem *problem)
 {
     struct network *n = NULL;
@@ -316,6 +326,283 @@ START_TEST(test_blocks_of_samples)
     train_both_ways(&f.problem, 2);
     f.problem.batch = BATCH_ONLINE;
     train_both_ways(&f.problem, 2);
+}
+END_TEST
+
+/* ---- Gradient flow ---- */
+
+enum { MOST_SLOPES = 4 };
+
+/* The velocity of all unnormalised weights, minus the gradient times gamma^2 D. */
+static void slow_velocity(struct slow *s, double *const dW[], double *dw)
+{
+    for (int l = 0; l < s->L; l++) memset(s->dW[l], 0, (size_t)(s->N * slow_columns(s, l)) * sizeof(double));
+    memset(s->dw, 0, (size_t)s->N * sizeof(double));
+    for (int mu = 0; mu < s->P; mu++) slow_backward(s, -(s->y[mu] - slow_forward(s, s->X + mu * s->D)) / s->P);
+    for (int l = 0; l < s->L; l++)
+        for (int i = 0; i < s->N * slow_columns(s, l); i++) dW[l][i] = -s->rate * s->dW[l][i];
+    for (int i = 0; i < s->N; i++) dw[i] = -s->rate * s->dw[i];
+}
+
+/* W = base + step dW, all weights one after the other. */
+static void slow_move(struct slow *s, double *const base[], double *const slope[], double step)
+{
+    for (int l = 0; l <= s->L; l++) {
+        double *x = l < s->L ? s->W[l] : s->w;
+        for (int i = 0, n = l < s->L ? s->N * slow_columns(s, l) : s->N; i < n; i++) x[i] = base[l][i] + step * slope[l][i];
+    }
+}
+
+/* The classical Runge-Kutta method of order 4. */
+static void slow_flow(struct slow *s, double time, int steps)
+{
+    static const double part[MOST_SLOPES] = {0, 0.5, 0.5, 1}, weight[MOST_SLOPES] = {1.0 / 6, 1.0 / 3, 1.0 / 3, 1.0 / 6};
+    double *base[MOST_LAYERS + 1], *slope[MOST_LAYERS + 1], *sum[MOST_LAYERS + 1], h = time / steps;
+    int size[MOST_LAYERS + 1];
+    for (int l = 0; l <= s->L; l++) {
+        size[l] = l < s->L ? s->N * slow_columns(s, l) : s->N;
+        base[l] = zeros(size[l]);
+        slope[l] = zeros(size[l]);
+        sum[l] = zeros(size[l]);
+    }
+    for (int t = 0; t < steps; t++) {
+        for (int l = 0; l <= s->L; l++) {
+            memcpy(base[l], l < s->L ? s->W[l] : s->w, (size_t)size[l] * sizeof(double));
+            memset(sum[l], 0, (size_t)size[l] * sizeof(double));
+        }
+        for (int stage = 0; stage < MOST_SLOPES; stage++) {
+            slow_move(s, base, slope, part[stage] * h);
+            slow_velocity(s, slope, slope[s->L]);
+            for (int l = 0; l <= s->L; l++)
+                for (int i = 0; i < size[l]; i++) sum[l][i] += weight[stage] * slope[l][i];
+        }
+        slow_move(s, base, sum, h);
+    }
+    for (int l = 0; l <= s->L; l++) free(base[l]), free(slope[l]), free(sum[l]);
+}
+
+/* Flows through one interval. */
+static void flow_through(struct network *n, double time)
+{
+    dmft_error err = {.text = ""};
+    int arrived = 0;
+    while (arrived == 0) {
+        network_evaluate(n);
+        arrived = network_flow(n, time, &err);
+        ck_assert_msg(arrived >= 0, "%s", err.text);
+    }
+}
+
+/* The largest difference of normalised weights. */
+static double worst_weight(const struct slow *s, const struct network *n)
+{
+    double worst = 0;
+    for (int l = 0; l < s->L; l++)
+        for (int i = 0, columns = slow_columns(s, l); i < s->N * columns; i++)
+            worst = fmax(worst, fabs(n->weight[l][i] - s->W[l][i] / sqrt(columns)));
+    for (int i = 0; i < s->N; i++) worst = fmax(worst, fabs(n->readout[i] - s->w[i]));
+    return worst;
+}
+
+/* Against the flow of unnormalised weights, integrated the long way. */
+START_TEST(test_flow_is_gradient_flow)
+{
+    struct fixture f;
+    struct slow s;
+    fixture_fill(&f, _i % 3 + 1, 9, _i < 3 ? 7 : 11, 15);
+    fixture_flow(&f, 1, 1.0);
+    f.problem.parameterization = _i % 2 != 0 ? PARAMETERIZATION_NTK : PARAMETERIZATION_MUP;
+    f.problem.label_noise = 0.37;
+    struct network *n = network_made(&f.problem);
+    network_start(n, 7);
+    slow_create(&s, n);
+    slow_data(&s, n, NULL, NULL);
+    flow_through(n, 0.4);
+    flow_through(n, 0.6);
+    slow_flow(&s, 1.0, 800);
+    double worst = worst_weight(&s, n);
+    ck_assert_msg(worst < 2e-7, "a weight is off by %.3g", worst);
+    ck_assert(fabs(n->weight[0][0] - s.W[0][0] / 3) <= worst);
+    slow_free(&s);
+    network_free(n);
+}
+END_TEST
+
+/* Gradient descent approaches the flow as its rate goes to 0: first order, and twice the finer one less the coarser one is nearer by far. */
+START_TEST(test_descent_approaches_flow)
+{
+    struct fixture f;
+    double C_v[3];
+    for (int way = 0; way < 3; way++) {
+        fixture_fill(&f, 2, 30, 20, 70);
+        f.problem.simulation.seeds = 1;
+        f.problem.label_noise = 0.2;
+        f.problem.outlier_every = 1000000;
+        f.problem.rows = f.problem.steps = 500 * (way + 1) + 1;
+        f.problem.learning_rate = 1e-3 / (way + 1);
+        if (way == 2) fixture_flow(&f, 3, 0.5);
+        dmft_trajectory *t = simulated(&f.problem, 1, DMFT_OK);
+        C_v[way] = at(t, "C_v", dmft_trajectory_rows(t) - 1);
+        dmft_trajectory_free(t);
+    }
+    double coarse = fabs(C_v[0] - C_v[2]), fine = fabs(C_v[1] - C_v[2]), extrapolated = fabs(2 * C_v[1] - C_v[0] - C_v[2]);
+    ck_assert_msg(coarse < 1e-2 && fabs(coarse / fine - 2) < 0.05 && extrapolated < 0.02 * fine, "%.3g %.3g %.3g", coarse, fine, extrapolated);
+}
+END_TEST
+
+/* C_v after a number of equal steps. */
+static double after_steps(const dmft_problem *problem, double time, int steps)
+{
+    struct network *n = network_made(problem);
+    double row[2 * MOST_LAYERS + 3];
+    network_start(n, 2);
+    for (int t = 0; t < steps; t++) {
+        network_evaluate(n);
+        (void)network_flow_try(n, time / steps);
+        network_flow_accept(n, time / steps);
+    }
+    network_evaluate(n);
+    network_kernels(n, row);
+    network_free(n);
+    return row[0];
+}
+
+START_TEST(test_flow_is_of_order_5)
+{
+    struct fixture f;
+    fixture_fill(&f, 2, 30, 20, 70);
+    fixture_flow(&f, 1, 0.5);
+    f.problem.batch = _i != 0 ? BATCH_ONLINE : BATCH_FULL;
+    double exact = after_steps(&f.problem, 0.5, 512), last = 0;
+    for (int steps = 8; steps <= 64; steps *= 2) {
+        double error = fabs(after_steps(&f.problem, 0.5, steps) - exact), order = log2(last / error);
+        if (steps > 16) ck_assert_msg(order > 4.6 && order < 6.6, "order %.2f from %d steps on (error %.3g)", order, steps, error);
+        last = error;
+    }
+    struct network *n = network_made(&f.problem);
+    network_start(n, 2);
+    network_evaluate(n);
+    double coarse = network_flow_try(n, 0.05), fine = network_flow_try(n, 0.025); /* in shorter ones it is lost in rounding */
+    ck_assert_msg(fabs(log2(coarse / fine) - 5) < 0.8, "the estimate is of order %.2f in a step", log2(coarse / fine));
+    network_free(n);
+}
+END_TEST
+
+/* D A_0 A_0^T - w w^T for L = 1, and N A_{l+1}^T A_{l+1} - (fan-in) A_l A_l^T, do not change in a flow: one entry of each. */
+static double balance(const struct network *n, int l)
+{
+    size_t fan_in = network_columns(n, l);
+    double sum = 0;
+    for (size_t j = 0; j < fan_in; j++) sum -= (double)fan_in * n->weight[l][j] * n->weight[l][fan_in + j];
+    if (l + 1 == n->depth) return sum + n->readout[0] * n->readout[1];
+    for (size_t i = 0; i < n->width; i++) sum += (double)n->width * n->weight[l + 1][i * n->width] * n->weight[l + 1][i * n->width + 1];
+    return sum;
+}
+
+START_TEST(test_flow_conserves)
+{
+    struct fixture f;
+    double before[3];
+    fixture_fill(&f, 3, 40, 30, 100);
+    fixture_flow(&f, 1, 3);
+    f.problem.batch = _i != 0 ? BATCH_ONLINE : BATCH_FULL;
+    struct network *n = network_made(&f.problem);
+    network_start(n, 0);
+    double moved = n->weight[0][0];
+    for (int l = 0; l < 3; l++) before[l] = balance(n, l);
+    flow_through(n, 3);
+    for (int l = 0; l < 3; l++) assert_close(balance(n, l), before[l], 3e-6, "what is conserved");
+    ck_assert(fabs(n->weight[0][0] - moved) > 1e-3);
+    network_free(n);
+}
+END_TEST
+
+/* L = 1, A_0 = 0, the law of the inputs: w and A_0 grow along one direction, w = s0 cosh(a), |A_0| sqrt(D) = s0 sinh(a), da/dt = c (1 - k sinh 2a) with
+ * k = s0^2/(2 gamma sqrt(nu) D), which gives e^{2a} in closed form, and C_v = (1 - k sinh 2a)^2. */
+START_TEST(test_flow_in_closed_form)
+{
+    struct fixture f;
+    fixture_fill(&f, 1, 24, 16, 50);
+    fixture_flow(&f, 12, 4);
+    f.variance[0] = 0;
+    f.problem.gamma0 = _i == 0 ? 2.385 : _i == 1 ? 0.1 : 30;
+    f.problem.batch = BATCH_ONLINE;
+    f.problem.label_noise = 0.6;
+    f.problem.simulation.seeds = 1;
+    f.problem.time = _i == 0 ? 4 : _i == 1 ? 2 : 0.5;
+    struct network *n = network_made(&f.problem);
+    network_start(n, 0);
+    double s0 = 0, root = sqrt(16.0 / 24), gamma = f.problem.gamma0 * root, c = gamma / root;
+    for (size_t i = 0; i < 16; i++) s0 += n->readout[i] * n->readout[i];
+    double k = s0 / (2 * gamma * root * 24), q = sqrt(1 + k * k), high = (1 + q) / k, low = (1 - q) / k, ratio = (1 - low) / (high - 1);
+    network_free(n);
+    dmft_trajectory *t = simulated(&f.problem, 1, DMFT_OK);
+    ck_assert_uint_eq(dmft_trajectory_rows(t), 13);
+    for (size_t row = 0; row < 13; row++) {
+        double time = at(t, "time", row), R = ratio * exp(2 * q * c * time), u = (low + R * high) / (1 + R), p = k * (u - 1 / u) / 2;
+        ck_assert(fabs(time - f.problem.time * (double)row / 12) < 1e-14 && at(t, "step", row) == (double)row);
+        assert_close(at(t, "C_v", row), (1 - p) * (1 - p), 1e-6, "C_v");
+        assert_close(at(t, "C_Delta", row), at(t, "C_v", row) + 0.36, 1e-15, "C_Delta");
+        ck_assert(at(t, "C_h0", row) == at(t, "C_v", row));
+        assert_close(at(t, "A0_sv1", row), sqrt(s0 / 24) * (sqrt(u) - 1 / sqrt(u)) / 2, 2e-6, "singular value");
+    }
+    dmft_trajectory_free(t);
+}
+END_TEST
+
+/* Threads do not matter; `time` is hidden, and those of a geometric grid; an adaptive one is refused; the escape time is a time. */
+START_TEST(test_flow_of_an_ensemble)
+{
+    struct fixture f;
+    dmft_error err;
+    dmft_trajectory *none = NULL;
+    fixture_fill(&f, 2, 60, 40, 240);
+    for (int l = 0; l < 3; l++) f.variance[l] = 0.25;
+    f.problem.gamma0 = 6;
+    f.problem.simulation.seeds = 5;
+    fixture_flow(&f, 14, 3);
+    f.problem.grid = GRID_GEOMETRIC;
+    f.problem.grid_first = 0.01;
+    f.problem.outlier_every = 2;
+    dmft_trajectory *one = simulated(&f.problem, 1, DMFT_OK), *three = simulated(&f.problem, 3, DMFT_OK);
+    assert_same(one, three);
+    ck_assert_str_eq(dmft_trajectory_series_name(one, 1), "time");
+    ck_assert(dmft_trajectory_series_shown(one, 1) == 0 && dmft_trajectory_errors(one, "time") == NULL);
+    ck_assert(at(one, "time", 1) > 0.0099999 && at(one, "time", 1) < 0.0100001 && at(one, "time", 14) == 3);
+    double step = dmft_trajectory_number(one, "A1_escape_step1"), time = dmft_trajectory_number(one, "A1_escape_time1");
+    ck_assert(step >= 2 && time > at(one, "time", (size_t)step - 2) && time < at(one, "time", (size_t)step));
+    f.problem.grid = GRID_ADAPTIVE;
+    ck_assert_int_eq(dmft_simulate(&f.problem, NULL, &none, &err), DMFT_ERROR_UNAVAILABLE);
+    ck_assert(none == NULL && strstr(err.text, "uniform | geometric") != NULL);
+    dmft_trajectory_free(one);
+    dmft_trajectory_free(three);
+}
+END_TEST
+
+/* Far beyond all rates, where stability bounds the steps, a run takes about as many as are expected, and ends at rest. */
+START_TEST(test_flow_for_long)
+{
+    struct fixture f;
+    int steps = 0;
+    double row[2 * MOST_LAYERS + 3];
+    dmft_error err;
+    fixture_fill(&f, 2, 30, 20, 120);
+    for (int l = 0; l < 3; l++) f.variance[l] = 1;
+    fixture_flow(&f, 1, 300);
+    f.problem.gamma0 = 0.2; /* rates do not grow */
+    f.problem.batch = BATCH_ONLINE;
+    struct network *n = network_made(&f.problem);
+    network_start(n, 0);
+    do {
+        network_evaluate(n);
+        steps++;
+    } while (network_flow(n, 300, &err) == 0);
+    double expected = network_flow_steps(&f.problem);
+    ck_assert_msg(steps > expected / 5 && steps < 3 * expected, "%d steps, expected %.0f", steps, expected);
+    network_evaluate(n);
+    network_kernels(n, row);
+    ck_assert_msg(row[0] < 1e-12, "C_v %.3g after %d steps, %.0f expected", row[0], steps, expected);
+    network_free(n);
 }
 END_TEST
 
@@ -857,7 +1144,7 @@ END_TEST
 static int stop_after(void *user, const dmft_progress *p)
 {
     struct watcher *w = user;
-    ck_assert(p->done > w->last || w->calls == 0);
+    ck_assert(p->done >= w->last); /* in flow several reports may come between two rows */
     w->last = p->done;
     return ++w->calls >= w->stop_after;
 }
@@ -886,7 +1173,7 @@ static int in_pieces(const dmft_problem *problem, long piece, double every, dmft
         dmft_run_options options = {.threads = 1 + (pieces * 2) % 5, .progress = stop_after, .user = &w, .checkpoint = path, .checkpoint_every = every,
                                     .resume = pieces > 0 ? path : NULL};
         int status = dmft_simulate(problem, &options, out, &err);
-        ck_assert(w.last > done || w.calls == 0); /* it goes on from where it was */
+        ck_assert(w.last >= done || w.calls == 0); /* it goes on from where it was */
         if (status != DMFT_STOPPED) {
             ck_assert_msg(status >= 0, "%s", err.text);
             break;
@@ -897,16 +1184,18 @@ static int in_pieces(const dmft_problem *problem, long piece, double every, dmft
     return pieces;
 }
 
-/* 0: full batch; 1: online; 2: a network that diverges; bit 2: checkpoints all the time. */
+/* 0: full batch; 1: online; 2: networks that diverge; 3: flow, stopped between rows; from 4 on: checkpoints all the time. */
 START_TEST(test_resume_is_the_same)
 {
     struct fixture f;
+    int kind = _i % 4;
     fixture_long(&f);
-    f.problem.batch = _i % 3 == 1 ? BATCH_ONLINE : BATCH_FULL;
-    if (_i % 3 == 2) f.problem.learning_rate = 0.5;
-    dmft_trajectory *pieces = NULL, *whole = simulated(&f.problem, 2, _i % 3 == 2 ? DMFT_DIVERGED : DMFT_OK);
-    int times = in_pieces(&f.problem, 3, _i < 3 ? 0 : 1e-9, &pieces);
-    ck_assert_int_gt(times, _i % 3 == 2 ? 0 : 4);
+    f.problem.batch = kind == 1 ? BATCH_ONLINE : BATCH_FULL;
+    if (kind == 2) f.problem.learning_rate = 0.5;
+    if (kind == 3) fixture_flow(&f, 4, 6.0);
+    dmft_trajectory *pieces = NULL, *whole = simulated(&f.problem, 2, kind == 2 ? DMFT_DIVERGED : DMFT_OK);
+    int times = in_pieces(&f.problem, 3, _i < 4 ? 0 : 1e-9, &pieces);
+    ck_assert_int_gt(times, kind == 2 ? 0 : 4);
     assert_same(whole, pieces);
     dmft_trajectory_free(whole);
     dmft_trajectory_free(pieces);
@@ -990,6 +1279,13 @@ Suite *suite_network(void)
     tcase_set_timeout(cases, 120);
     tcase_add_loop_test(cases, test_step_is_gradient_descent, 0, 12);
     tcase_add_test(cases, test_blocks_of_samples);
+    tcase_add_loop_test(cases, test_flow_is_gradient_flow, 0, 6);
+    tcase_add_test(cases, test_descent_approaches_flow);
+    tcase_add_loop_test(cases, test_flow_is_of_order_5, 0, 2);
+    tcase_add_loop_test(cases, test_flow_conserves, 0, 2);
+    tcase_add_loop_test(cases, test_flow_in_closed_form, 0, 3);
+    tcase_add_test(cases, test_flow_of_an_ensemble);
+    tcase_add_test(cases, test_flow_for_long);
     tcase_add_test(cases, test_gaussians);
     tcase_add_test(cases, test_streams_are_unrelated);
     tcase_add_test(cases, test_initial_state);
@@ -1010,7 +1306,7 @@ Suite *suite_network(void)
     tcase_add_test(cases, test_estimate);
     tcase_add_test(cases, test_too_large_for_blas);
     tcase_add_test(cases, test_progress_and_stop);
-    tcase_add_loop_test(cases, test_resume_is_the_same, 0, 6);
+    tcase_add_loop_test(cases, test_resume_is_the_same, 0, 8);
     tcase_add_test(cases, test_networks_wait_in_the_checkpoint);
     tcase_add_test(cases, test_stopped_at_the_end);
     tcase_add_test(cases, test_checkpoint_refusals);

@@ -1,12 +1,12 @@
 #!/bin/sh
 # Installs the Debian packages that libdmft needs and that are missing. Does nothing, at once, where all is there.
 set -eu
-packages="gcc make binutils libc6-dev pkg-config libgsl-dev libopenblas-dev liblapacke-dev libhdf5-dev libyaml-dev check gnuplot-nox"
+packages="gcc make binutils libc6-dev pkg-config libgsl-dev libfftw3-dev libopenblas-dev liblapacke-dev libhdf5-dev libyaml-dev check gnuplot-nox"
 
 if ! command -v dpkg-query > /dev/null; then
     for tool in cc make pkg-config gnuplot; do command -v $tool > /dev/null || missing="${missing:-} $tool"; done
     if command -v pkg-config > /dev/null; then
-        for module in gsl openblas lapacke hdf5-serial yaml-0.1 check; do pkg-config --exists $module || missing="${missing:-} $module"; done
+        for module in gsl fftw3 openblas lapacke hdf5-serial yaml-0.1 check; do pkg-config --exists $module || missing="${missing:-} $module"; done
     fi
     [ -z "${missing:-}" ] && exit 0
     echo "deps: this is no Debian system; please install what stands for: $packages (missing here:$missing)" >&2

@@ -171,7 +171,7 @@ double kernel_rows_diagonal(const kernel_rows *r, size_t i, size_t t) { return r
 
 void kernel_rows_matrix(kernel_rows *r, int l, struct kernel_rows_matrix *matrix)
 {
-    size_t t = r->done - 1;
+    size_t t = r->done > 0 ? r->done - 1 : 0; /* before the first row only the places count */
     for (size_t a = 0; a < t; a++) r->spikes[a] = r->step * rows_kappa(r, t, a);
     *matrix = (struct kernel_rows_matrix){.C_phi = rows_C_h(r, l),
                                           .R_phi = rows_R_h(r, l),

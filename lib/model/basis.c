@@ -5,6 +5,7 @@
  * outlier for level 2, and T^2 k/2 a kernel when kernels are stored. Memory: O(m k d), and with kernels T^2 doubles each and T k of history.
  */
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,6 +85,7 @@ static int follow_matrices(struct basis *b, const struct dmft_problem *p, dmft_e
         struct limit_view view = limit_operator_view(m->A);
         b->about[l] = (struct route_matrix){.variance = view.variance, .psi = view.psi, .target = m->target != NULL};
         status = outlier_basis_create(&b->outliers[l], m->A, m->target, (size_t)p->outlier_count, err);
+        if (status == DMFT_OK) status = outlier_basis_watch(b->outliers[l], b->rows, p->flow, err);
     }
     return status;
 }
@@ -211,8 +213,7 @@ static int row(void *state, long at, double *time, double *diagonal, dmft_error 
 static int outliers(void *state, size_t l, long at, double time, struct outlier_state *found, dmft_error *err)
 {
     struct basis *b = state;
-    (void)time;
-    return outlier_basis_step(b->outliers[l], at, found, err);
+    return outlier_basis_step_at(b->outliers[l], at, time, b->matrix[l].step, found, err);
 }
 
 static int last(const void *state)
@@ -269,13 +270,28 @@ static int add_flow(dmft_trajectory *result, const flow *f, dmft_error *err)
     if (status == DMFT_OK) status = trajectory_set_number(result, (double)n.rejected, err, "flow_rejected");
     if (status == DMFT_OK) status = trajectory_set_number(result, (double)n.evaluations, err, "flow_evaluations");
     if (status == DMFT_OK) status = trajectory_set_number(result, (double)n.most_stages, err, "flow_stages");
+    if (status == DMFT_OK) status = trajectory_set_number(result, n.coarseness, err, "flow_coarseness");
     return status == DMFT_OK ? trajectory_set_number(result, n.radius, err, "flow_radius") : status;
+}
+
+/* How far the outlier ODE (O6) and the algebra are apart at most. */
+static int add_difference(dmft_trajectory *result, const struct basis *b, dmft_error *err)
+{
+    double largest = NAN;
+    for (size_t l = 0; l < b->matrices; l++) {
+        double difference = NAN;
+        int status = outlier_basis_difference(b->outliers[l], &difference, err);
+        if (status != DMFT_OK) return status;
+        largest = fmax(largest, difference); /* fmax passes over nan */
+    }
+    return trajectory_set_number(result, largest, err, "outlier_ode_difference");
 }
 
 static int finish(void *state, size_t rows, dmft_trajectory *result, dmft_error *err)
 {
     struct basis *b = state;
     int status = assemble_kernels(b, rows, result, err);
+    if (status == DMFT_OK) status = add_difference(result, b, err);
     if (status == DMFT_OK && b->flow != NULL) status = add_flow(result, b->flow, err);
     if (status == DMFT_OK) status = add_directions(result, "X", b->model->data(b->network), err);
     for (size_t l = 0; l < b->matrices && status == DMFT_OK; l++) {
@@ -286,11 +302,25 @@ static int finish(void *state, size_t rows, dmft_trajectory *result, dmft_error 
     return status;
 }
 
+static void transfer_history(struct basis *b, struct history *h, size_t rows, archive *a)
+{
+    dmft_error err;
+    archive_size(a, &h->length, SIZE_MAX / sizeof *h->data / (b->rows + 1));
+    if (archive_reading(a) && archive_status(a) == DMFT_OK) {
+        int status = lengthen(h, b->rows, h->length, &err);
+        if (status != DMFT_OK) archive_fail(a, status, &err);
+    }
+    for (size_t t = 0; t < rows && archive_status(a) == DMFT_OK; t++) archive_doubles(a, h->data + t * h->stride, h->length);
+}
+
 static void transfer(void *state, size_t rows, archive *a)
 {
-    (void)state;
-    (void)rows;
-    (void)a;
+    struct basis *b = state;
+    archive_tag(a, "basis");
+    b->model->transfer(b->network, a);
+    if (b->flow != NULL) flow_transfer(b->flow, a);
+    for (size_t l = 0; l < b->matrices; l++) outlier_basis_transfer(b->outliers[l], a);
+    for (size_t i = 0; b->history != NULL && i < b->observables; i++) transfer_history(b, &b->history[i], rows, a);
 }
 
 const struct route route_basis = {.estimate = estimate,

@@ -37,6 +37,6 @@ struct route {
     void (*transfer)(void *state, size_t rows, archive *a);                            /* all of the above, after `rows` rows */
 };
 
-extern const struct route route_basis;
+extern const struct route route_basis, route_rows;
 
 #endif

@@ -5,8 +5,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/archive.h"
 #include "base/error.h"
 #include "base/trajectory.h"
+#include "model/lazy.h"
 #include "model/route.h"
 
 static const double divergence_factor = 1e12; /* a kernel past this times max(first value, 1) has diverged */
@@ -48,13 +50,9 @@ static double seconds_since(const struct timespec *begin)
     return (double)(now.tv_sec - begin->tv_sec) + 1e-9 * (double)(now.tv_nsec - begin->tv_nsec);
 }
 
-static const struct route *route_of(const dmft_problem *p)
-{
-    (void)p;
-    return &route_basis;
-}
+static const struct route *route_of(const dmft_problem *p) { return p->method == METHOD_ROWS ? &route_rows : &route_basis; }
 
-dmft_estimate dmft_solve_estimate(const dmft_problem *p) { return route_of(p)->estimate(p); }
+dmft_estimate dmft_solve_estimate(const dmft_problem *p) { return p->method == METHOD_LAZY ? lazy_estimate(p) : route_of(p)->estimate(p); }
 
 static int refuse_memory(const struct dmft_solver *s, const dmft_problem *p, dmft_error *err)
 {
@@ -126,6 +124,8 @@ static int describe(struct dmft_solver *s, const dmft_problem *p, dmft_error *er
     return status == DMFT_OK ? trajectory_set_number(s->result, width, err, "width") : status;
 }
 
+static int resume(struct dmft_solver *s, const char *path, dmft_error *err);
+
 static int make(struct dmft_solver *s, const dmft_problem *p, dmft_error *err)
 {
     int status = refuse_memory(s, p, err);
@@ -140,11 +140,14 @@ static int make(struct dmft_solver *s, const dmft_problem *p, dmft_error *err)
     status = trajectory_create(&s->result, (size_t)p->rows, err);
     if (status == DMFT_OK) status = make_matrices(s, err);
     if (status == DMFT_OK) status = add_series(s, err);
-    return status == DMFT_OK ? describe(s, p, err) : status;
+    if (status == DMFT_OK) status = describe(s, p, err);
+    if (status != DMFT_OK || s->options.resume == NULL) return status;
+    return resume(s, s->options.resume, err);
 }
 
 int dmft_solver_create(dmft_solver **out, const dmft_problem *p, const dmft_run_options *options, dmft_error *err)
 {
+    if (p->method == METHOD_LAZY) return error_set(err, DMFT_ERROR_UNAVAILABLE, "method lazy solves all steps at once: call dmft_solve");
     struct dmft_solver *s = calloc(1, sizeof *s);
     if (s == NULL) return error_memory(err, sizeof *s);
     clock_gettime(CLOCK_MONOTONIC, &s->begin);
@@ -251,6 +254,48 @@ long dmft_solver_done(const dmft_solver *s) { return s->done; }
 
 int dmft_solver_ended(const dmft_solver *s) { return s->ended; }
 
+/* ---- checkpoints ---- */
+
+static void transfer(struct dmft_solver *s, archive *a)
+{
+    size_t done = (size_t)s->done, rows = (size_t)s->rows;
+    archive_tag(a, "solver");
+    archive_size(a, &done, rows);
+    archive_int(a, &s->ended);
+    archive_long(a, &s->result->diverged_at);
+    archive_double(a, &s->growth);
+    archive_doubles(a, s->first, s->shape.observables);
+    if (archive_status(a) != DMFT_OK) return;
+    s->done = (long)done;
+    for (size_t i = 0; i < s->result->series_count; i++) archive_doubles(a, s->result->series[i].value, done);
+    s->route->transfer(s->state, done, a);
+}
+
+int dmft_solver_save(dmft_solver *s, const char *path, dmft_error *err)
+{
+    if (s->finished) return error_set(err, DMFT_ERROR_ARGUMENT, "%s", handed_over);
+    struct archive_head head = {.kind = "solve",
+                                .problem = dmft_trajectory_text(s->result, "config"),
+                                .threads = s->options.threads,
+                                .done = s->done,
+                                .total = s->rows};
+    archive *a = NULL;
+    archive_describe_blas(&head, s->options.blas);
+    int status = archive_create_write(&a, path, &head, err);
+    if (status != DMFT_OK) return status;
+    transfer(s, a);
+    return archive_close(a, err);
+}
+
+static int resume(struct dmft_solver *s, const char *path, dmft_error *err)
+{
+    archive *a = NULL;
+    int status = archive_open_read(&a, path, "solve", dmft_trajectory_text(s->result, "config"), err);
+    if (status != DMFT_OK) return status;
+    transfer(s, a);
+    return archive_close(a, err);
+}
+
 /* ---- the result ---- */
 
 static int add_escapes(struct dmft_solver *s, size_t l, dmft_error *err)
@@ -295,14 +340,38 @@ static int report(const struct dmft_solver *s, const char *what, dmft_error *err
     return error_set(err, DMFT_STOPPED, "stopped at step %ld of %ld", s->done, s->rows);
 }
 
-int dmft_solve(const dmft_problem *p, const dmft_run_options *options, dmft_trajectory **out, dmft_error *err)
+/* Steps to the end, with a checkpoint now and then, and one where the caller stops the run. */
+static int run(struct dmft_solver *s, dmft_error *err)
 {
-    dmft_solver *s = NULL;
-    int status = dmft_solver_create(&s, p, options, err);
+    const char *checkpoint = s->options.checkpoint;
+    struct timespec saved = s->begin;
+    int status = DMFT_OK;
     while (status == DMFT_OK && !s->ended) {
         status = report(s, "steps", err);
         if (status == DMFT_OK) status = dmft_solver_step(s, err);
+        int due = status == DMFT_STOPPED || (status == DMFT_OK && s->options.checkpoint_every > 0.0 && seconds_since(&saved) >= s->options.checkpoint_every);
+        if (checkpoint == NULL || !due) continue;
+        int failed = dmft_solver_save(s, checkpoint, err);
+        if (failed != DMFT_OK) return failed;
+        (void)clock_gettime(CLOCK_MONOTONIC, &saved);
     }
+    return status;
+}
+
+static int solve_lazily(const dmft_problem *p, const dmft_run_options *options, dmft_trajectory **out, dmft_error *err)
+{
+    if (options != NULL && options->resume != NULL)
+        return error_set(err, DMFT_ERROR_UNAVAILABLE, "method lazy solves all steps at once and has no checkpoint to go on from");
+    return lazy_solve(p, options, out, err);
+}
+
+int dmft_solve(const dmft_problem *p, const dmft_run_options *options, dmft_trajectory **out, dmft_error *err)
+{
+    dmft_solver *s = NULL;
+    if (p->method == METHOD_LAZY) return solve_lazily(p, options, out, err);
+    int status = options != NULL && options->checkpoint != NULL ? archive_may_write(options->checkpoint, err) : DMFT_OK;
+    if (status == DMFT_OK) status = dmft_solver_create(&s, p, options, err);
+    if (status == DMFT_OK) status = run(s, err);
     int whole = status == DMFT_OK || status == DMFT_DIVERGED;
     if (whole && report(s, "kernels", err) == DMFT_STOPPED) {
         whole = 0;

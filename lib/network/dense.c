@@ -14,6 +14,9 @@
  * with gamma = gamma0 sqrt(N/D) in muP and gamma0 in NTK, N/D of the actual sizes, and all vectors of before the update. At the start the
  * entries of A_l are N(0, sigma_l^2/fan-in), those of w N(0, sigma_w^2), inputs N(0, 1), and w* a Gaussian vector scaled to |w*|^2 = D.
  *
+ * In gradient flow (flow.c) the vectors are also wanted at weights that differ from A_l by terms g h^T of stages before; these terms are never
+ * added up: each product with A_l is mended by their inner products. There batch: online means the law of the inputs, vhat = v.
+ *
  * X passes the processor once a step: a block of rows that fits its cache is multiplied by v and then, transposed, by its errors. Online the
  * block is drawn, used and forgotten, so that X is never held.
  *
@@ -48,15 +51,28 @@ double network_block_rows(const dmft_problem *problem)
     return fmin(n.samples, fmax(1, floor(BLOCK_DOUBLES / n.input_dim)));
 }
 
+static int is_population(const dmft_problem *problem) { return problem->flow && problem->batch == BATCH_ONLINE; }
+
+/* Rows of each h and g. */
+static double rows_of(const dmft_problem *problem) { return problem->flow ? NETWORK_STAGES : 1; }
+
+/* Rows of X that are held, and errors of samples. */
+static double held_rows(const dmft_problem *problem)
+{
+    if (is_population(problem)) return 0;
+    return problem->batch == BATCH_FULL ? network_size_of(problem).samples : network_block_rows(problem);
+}
+
+static double errors_of(const dmft_problem *problem) { return is_population(problem) ? 0 : network_size_of(problem).samples; }
+
 static int noise_is_held(const dmft_problem *problem) { return problem->batch == BATCH_FULL && problem->label_noise > 0; }
 
 double network_doubles(const dmft_problem *problem)
 {
     struct network_size n = network_size_of(problem);
-    double L = problem->depth;
-    double held_rows = problem->batch == BATCH_FULL ? n.samples : network_block_rows(problem);
-    double matrices = held_rows * n.input_dim + n.width * n.input_dim + (L - 1) * n.width * n.width;
-    double vectors = 3 * n.input_dim + (2 * L + 1) * n.width + n.samples * (noise_is_held(problem) ? 2 : 1);
+    double L = problem->depth, rows = rows_of(problem);
+    double matrices = held_rows(problem) * n.input_dim + n.width * n.input_dim + (L - 1) * n.width * n.width;
+    double vectors = (2 + rows) * n.input_dim + (2 * L * rows + 1) * n.width + errors_of(problem) + (noise_is_held(problem) ? n.samples : 0);
     return matrices + vectors;
 }
 
@@ -84,18 +100,21 @@ static void arrays_free(double **list, int count)
 static int network_allocate(struct network *n)
 {
     int whole = 1, L = n->depth;
-    size_t D = n->input_dim, N = n->width, P = n->samples;
+    size_t D = n->input_dim, N = n->width, rows = (size_t)rows_of(n->problem);
     n->weight = arrays(1, L - 1, N * N, &whole);
-    n->h = arrays(1, L, N, &whole);
-    n->g = arrays(1, L, N, &whole);
+    n->h_rows = arrays(1, L, rows * N, &whole);
+    n->g_rows = arrays(1, L, rows * N, &whole);
+    n->h = calloc((size_t)L + 1, sizeof *n->h);
+    n->g = calloc((size_t)L + 1, sizeof *n->g);
+    if (n->h == NULL || n->g == NULL) whole = 0;
     if (n->weight != NULL && (n->weight[0] = memory_doubles(N * D)) == NULL) whole = 0;
-    if (n->h != NULL && (n->h[0] = memory_doubles(D)) == NULL) whole = 0;
+    if (n->h_rows != NULL && (n->h_rows[0] = memory_doubles(rows * D)) == NULL) whole = 0;
     n->readout = memory_doubles(N);
     n->target = memory_doubles(D);
     n->v = memory_doubles(D);
-    n->Delta = memory_doubles(P);
-    n->inputs = memory_doubles(D * (n->problem->batch == BATCH_FULL ? P : n->block));
-    if (noise_is_held(n->problem) && (n->noise = memory_doubles(P)) == NULL) whole = 0;
+    n->Delta = memory_doubles((size_t)errors_of(n->problem));
+    n->inputs = memory_doubles(D * (size_t)held_rows(n->problem));
+    if (noise_is_held(n->problem) && (n->noise = memory_doubles(n->samples)) == NULL) whole = 0;
     return whole && n->readout != NULL && n->target != NULL && n->v != NULL && n->Delta != NULL && n->inputs != NULL;
 }
 
@@ -131,8 +150,10 @@ void network_free(struct network *n)
     if (n == NULL) return;
     network_singular_free(n);
     arrays_free(n->weight, n->depth - 1);
-    arrays_free(n->h, n->depth);
-    arrays_free(n->g, n->depth);
+    arrays_free(n->h_rows, n->depth);
+    arrays_free(n->g_rows, n->depth);
+    free(n->h);
+    free(n->g);
     free(n->readout);
     free(n->target);
     free(n->v);
@@ -176,6 +197,7 @@ void network_start(struct network *n, long index)
     n->noise_stream = stream_of(n, index, NETWORK_NOISE);
     if (n->problem->batch == BATCH_FULL) random_gaussians(&n->input_stream, 1.0, n->samples * n->input_dim, n->inputs);
     if (n->noise != NULL) random_gaussians(&n->noise_stream, n->problem->label_noise, n->samples, n->noise);
+    n->flow = (struct network_flow){.step = 0};
     network_singular_start(n);
 }
 
@@ -184,31 +206,52 @@ void network_transfer(struct network *n, archive *a)
     archive_tag(a, "weights");
     for (int l = 0; l < n->depth; l++) archive_doubles(a, n->weight[l], n->width * network_columns(n, l));
     archive_doubles(a, n->readout, n->width);
-    archive_tag(a, "streams");
+    archive_tag(a, "between");
     archive_bytes(a, n->input_stream.state, sizeof n->input_stream.state);
     archive_bytes(a, n->noise_stream.state, sizeof n->noise_stream.state);
+    archive_double(a, &n->flow.elapsed);
+    archive_double(a, &n->flow.step);
     archive_tag(a, "singular");
     network_singular_transfer(n, a);
 }
 
 /* ---- A step ---- */
 
-/* y = A x and y = A^T x for a row-major matrix. */
-static void product(const double *A, size_t rows, size_t columns, const double *x, double *y)
+static size_t length_of(const struct network *n, int l) { return l == 0 ? n->input_dim : n->width; }
+
+/* y += factor sum_j bend_j (c/fan-in) (from_j . x) to_j over the rows of the stages before. */
+static void add_bends(const struct network *n, double factor, const double *from, size_t inner, const double *x, const double *to, size_t outer, double *y)
 {
-    cblas_dgemv(CblasRowMajor, CblasNoTrans, (int)rows, (int)columns, 1.0, A, (int)columns, x, 1, 0.0, y, 1);
+    double share[NETWORK_STAGES];
+    if (n->bends == 0) return;
+    cblas_dgemv(CblasRowMajor, CblasNoTrans, n->bends, (int)inner, factor, from, (int)inner, x, 1, 0.0, share, 1);
+    for (int j = 0; j < n->bends; j++) share[j] *= n->bend[j];
+    cblas_dgemv(CblasRowMajor, CblasTrans, n->bends, (int)outer, 1.0, to, (int)outer, share, 1, 1.0, y, 1);
 }
 
-static void transposed_product(const double *A, size_t rows, size_t columns, const double *x, double *y)
+/* y = A_l x. */
+static void product(const struct network *n, int l, const double *x, double *y)
 {
-    cblas_dgemv(CblasRowMajor, CblasTrans, (int)rows, (int)columns, 1.0, A, (int)columns, x, 1, 0.0, y, 1);
+    size_t N = n->width, columns = network_columns(n, l);
+    cblas_dgemv(CblasRowMajor, CblasNoTrans, (int)N, (int)columns, 1.0, n->weight[l], (int)columns, x, 1, 0.0, y, 1);
+    add_bends(n, n->coupling / (double)columns, n->h_rows[l], columns, x, n->g_rows[l + 1], N, y);
+}
+
+/* y = factor A_l^T x + keep y. */
+static void transposed_product(const struct network *n, int l, double factor, const double *x, double keep, double *y)
+{
+    size_t N = n->width, columns = network_columns(n, l);
+    cblas_dgemv(CblasRowMajor, CblasTrans, (int)N, (int)columns, factor, n->weight[l], (int)columns, x, 1, keep, y, 1);
+    add_bends(n, factor * n->coupling / (double)columns, n->g_rows[l + 1], N, x, n->h_rows[l], columns, y);
 }
 
 /* g^L .. g^1. */
 static void backward(struct network *n)
 {
-    memcpy(n->g[n->depth], n->readout, n->width * sizeof(double));
-    for (int l = n->depth - 1; l >= 1; l--) transposed_product(n->weight[l], n->width, n->width, n->g[l + 1], n->g[l]);
+    int N = (int)n->width, L = n->depth;
+    memcpy(n->g[L], n->readout, n->width * sizeof(double));
+    if (n->bends > 0) cblas_dgemv(CblasRowMajor, CblasTrans, n->bends, N, n->coupling, n->h_rows[L], N, n->bend, 1, 1.0, n->g[L], 1);
+    for (int l = L - 1; l >= 1; l--) transposed_product(n, l, 1.0, n->g[l + 1], 0.0, n->g[l]);
 }
 
 /* v. */
@@ -216,7 +259,7 @@ static void residual_of_predictor(struct network *n)
 {
     double scale = -1.0 / (n->gamma * sqrt((double)n->width / (double)n->input_dim));
     memcpy(n->v, n->target, n->input_dim * sizeof(double));
-    cblas_dgemv(CblasRowMajor, CblasTrans, (int)n->width, (int)n->input_dim, scale, n->weight[0], (int)n->input_dim, n->g[1], 1, 1.0, n->v, 1);
+    transposed_product(n, 0, scale, n->g[1], 1.0, n->v);
 }
 
 /* The label noise of this step, as the start of Delta. */
@@ -235,6 +278,10 @@ static void pass_samples(struct network *n)
 {
     int D = (int)n->input_dim, online = n->problem->batch == BATCH_ONLINE;
     double root = sqrt((double)D), *vhat = n->h[0];
+    if (is_population(n->problem)) {
+        memcpy(vhat, n->v, n->input_dim * sizeof *vhat);
+        return;
+    }
     fill_noise(n);
     memset(vhat, 0, n->input_dim * sizeof(double));
     for (size_t first = 0; first < n->samples; first += n->block) {
@@ -249,16 +296,24 @@ static void pass_samples(struct network *n)
 /* h^1 .. h^L. */
 static void forward(struct network *n)
 {
-    for (int l = 0; l < n->depth; l++) product(n->weight[l], n->width, network_columns(n, l), n->h[l], n->h[l + 1]);
+    for (int l = 0; l < n->depth; l++) product(n, l, n->h[l], n->h[l + 1]);
 }
 
-void network_evaluate(struct network *n)
+void network_evaluate_stage(struct network *n, int stage, const double bend[])
 {
+    n->bends = stage;
+    for (int j = 0; j < stage; j++) n->bend[j] = bend[j];
+    for (int l = 0; l <= n->depth; l++) {
+        n->h[l] = n->h_rows[l] + (size_t)stage * length_of(n, l);
+        if (l > 0) n->g[l] = n->g_rows[l] + (size_t)stage * n->width;
+    }
     backward(n);
     residual_of_predictor(n);
     pass_samples(n);
     forward(n);
 }
+
+void network_evaluate(struct network *n) { network_evaluate_stage(n, 0, NULL); }
 
 void network_learn(struct network *n)
 {
@@ -270,6 +325,18 @@ void network_learn(struct network *n)
     cblas_daxpy(N, n->coupling, n->h[n->depth], 1, n->readout, 1);
 }
 
+void network_bend(struct network *n, const double weight[NETWORK_STAGES])
+{
+    int N = (int)n->width;
+    for (int l = 0; l < n->depth; l++) {
+        int fan_in = (int)network_columns(n, l);
+        for (int j = 0; j < NETWORK_STAGES; j++) cblas_dscal(N, weight[j], n->g_rows[l + 1] + j * N, 1);
+        cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, N, fan_in, NETWORK_STAGES, n->coupling / fan_in, n->g_rows[l + 1], N, n->h_rows[l], fan_in,
+                    1.0, n->weight[l], fan_in);
+    }
+    cblas_dgemv(CblasRowMajor, CblasTrans, NETWORK_STAGES, N, n->coupling, n->h_rows[n->depth], N, weight, 1, 1.0, n->readout, 1);
+}
+
 /* ---- Kernels ---- */
 
 size_t network_kernel_columns(const dmft_problem *problem) { return 2 * (size_t)problem->depth + 3; }
@@ -278,8 +345,9 @@ static double mean_square(const double *x, size_t n) { return cblas_ddot((int)n,
 
 void network_kernels(const struct network *n, double *out)
 {
-    *out++ = mean_square(n->v, n->input_dim);
-    *out++ = mean_square(n->Delta, n->samples);
+    double noise = n->problem->label_noise, C_v = mean_square(n->v, n->input_dim);
+    *out++ = C_v;
+    *out++ = is_population(n->problem) ? C_v + noise * noise : mean_square(n->Delta, n->samples);
     *out++ = mean_square(n->h[0], n->input_dim);
     for (int l = 1; l <= n->depth; l++) *out++ = mean_square(n->h[l], n->width);
     for (int l = 1; l <= n->depth; l++) *out++ = mean_square(n->g[l], n->width);

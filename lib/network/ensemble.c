@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "base/error.h"
+#include "base/grid.h"
 #include "network/ensemble.h"
 
 /* How large a kernel may grow: far above any catapult, and its fourth power is still a double. */
@@ -148,16 +149,40 @@ static int record(struct network_worker *w)
     return ++w->at.row < rows;
 }
 
+/* The weights of the next row, or, in flow, some on the way there; returns not 0 when the ensemble is to stop. */
+static int advance(struct network_worker *w)
+{
+    struct network_ensemble *e = w->ensemble;
+    dmft_error error, named;
+    if (!e->problem->flow) {
+        network_learn(w->network);
+        return 0;
+    }
+    const double *time = e->results.time + w->at.row; /* at the end of this interval */
+    int arrived = network_flow(w->network, time[0] - time[-1], &error);
+    w->at.at_row = arrived == 1;
+    if (arrived >= 0) return 0;
+    (void)error_set(&named, arrived, "network %ld, after row %ld: %.300s", w->at.index, w->at.row - 1, error.text);
+    return fail(e, arrived, &named);
+}
+
+/* Records what is to be recorded of the present weights; as record(). */
+static int look(struct network_worker *w)
+{
+    if (w->at.at_row) return record(w);
+    network_evaluate(w->network);
+    return 1;
+}
+
 /* Trains one network to its end; returns not 0 when the ensemble is to stop. */
 static int train(struct network_worker *w)
 {
     struct network_ensemble *e = w->ensemble;
     long reported = w->at.row;
-    for (int steps = 1;; steps++) {
-        int more = w->at.at_row ? record(w) : 1;
-        if (more < 0) return 1;
+    for (long steps = 1;; steps++) {
+        int more = look(w);
         if (more == 0) break;
-        network_learn(w->network);
+        if (more < 0 || advance(w) != 0) return 1;
         if (steps % e->grain != 0) continue;
         long rows = w->at.row - reported;
         reported = w->at.row;
@@ -200,8 +225,8 @@ static long workers_of(const dmft_problem *problem, const dmft_run_options *opti
 
 static long grain_of(const dmft_problem *problem)
 {
-    double recorded = network_spectrum_operations(problem) / (double)problem->outlier_every;
-    double steps = GRAIN / (network_step_operations(problem) + recorded);
+    double recorded = network_spectrum_operations(problem) / (double)problem->outlier_every, stages = problem->flow ? NETWORK_STAGES : 1;
+    double steps = GRAIN / (stages * network_step_operations(problem) + recorded);
     return steps < 1 ? 1 : steps < 1e6 ? (long)steps : 1000000;
 }
 
@@ -252,7 +277,15 @@ static int results_create(struct network_results *r, const dmft_problem *problem
     r->diverged_at = malloc(seeds * sizeof *r->diverged_at);
     if (r->values == NULL || r->diverged_at == NULL) return error_memory(err, 8.0 * (double)seeds * (double)r->slot);
     for (size_t i = 0; i < seeds; i++) r->diverged_at[i] = -1;
-    return DMFT_OK;
+    if (!problem->flow) return DMFT_OK;
+    r->time = memory_doubles((size_t)problem->rows);
+    return r->time != NULL ? grid_times(problem, r->time, err) : error_memory(err, 8.0 * (double)problem->rows);
+}
+
+int network_check(const dmft_problem *problem, dmft_error *err)
+{
+    if (!problem->flow || problem->grid != GRID_ADAPTIVE) return DMFT_OK;
+    return error_set(err, DMFT_ERROR_UNAVAILABLE, "grid.kind: adaptive is for the theory; simulate takes uniform | geometric");
 }
 
 /* Refuses what passes the limit, or what no size_t can count. */
@@ -270,7 +303,8 @@ static int check_memory(const dmft_problem *problem, const dmft_run_options *opt
 
 static int refuse(const dmft_problem *problem, const dmft_run_options *options, dmft_error *err)
 {
-    int status = check_memory(problem, options, err);
+    int status = network_check(problem, err);
+    if (status == DMFT_OK) status = check_memory(problem, options, err);
     if (status == DMFT_OK && options->checkpoint != NULL) status = archive_may_write(options->checkpoint, err);
     return status;
 }
@@ -302,5 +336,6 @@ int dmft_simulate(const dmft_problem *problem, const dmft_run_options *options, 
     if (status == DMFT_OK) status = network_summary(out, problem, &e.results, err);
     free(e.results.values);
     free(e.results.diverged_at);
+    free(e.results.time);
     return status;
 }

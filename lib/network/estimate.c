@@ -1,7 +1,8 @@
 /*
  * Memory and operations of a simulation, from the sizes alone. Bytes are those of the arrays that ensemble.c, dense.c, singular.c and summary.c
  * take, in the same words. Operations count multiplications and additions one by one; a Gaussian number counts as GAUSSIAN of them, and the
- * products of an eigensolver by their usual number, so that the time of a run is known to a factor of about two.
+ * products of an eigensolver by their usual number, so that the time of a run is known to a factor of about two; in gradient flow, where rates grow with
+ * what is learned, to one of some more.
  */
 #include <math.h>
 
@@ -23,7 +24,14 @@ static double solver_doubles(const dmft_problem *problem)
     return m * (3 * network_size_of(problem).width + 2 * m + 64);
 }
 
-static int online(const dmft_problem *problem) { return problem->batch == BATCH_ONLINE; }
+/* Samples are drawn at every step; in flow none are. */
+static int online(const dmft_problem *problem) { return problem->batch == BATCH_ONLINE && !problem->flow; }
+
+/* Samples that pass at a step. */
+static double samples_of(const dmft_problem *problem)
+{
+    return problem->batch == BATCH_ONLINE && problem->flow ? 0 : network_size_of(problem).samples;
+}
 
 /* Entries of all weight matrices. */
 static double entries(const dmft_problem *problem)
@@ -36,7 +44,7 @@ double network_step_operations(const dmft_problem *problem)
 {
     struct network_size n = network_size_of(problem);
     double draws = online(problem) ? n.samples * (n.input_dim + (problem->label_noise > 0)) : 0;
-    return 4 * n.samples * n.input_dim + 6 * entries(problem) + GAUSSIAN * draws;
+    return 4 * samples_of(problem) * n.input_dim + 6 * entries(problem) + GAUSSIAN * draws;
 }
 
 double network_spectrum_operations(const dmft_problem *problem)
@@ -44,6 +52,12 @@ double network_spectrum_operations(const dmft_problem *problem)
     struct network_size n = network_size_of(problem);
     double products = PRODUCTS * cbrt(n.width), orthogonalising = 8 * space_of(problem) * n.width * problem->depth;
     return products * (4 * entries(problem) + orthogonalising);
+}
+
+/* Evaluations of a network in a run. */
+static double evaluations_of(const dmft_problem *problem)
+{
+    return problem->flow ? NETWORK_STAGES * network_flow_steps(problem) : (double)problem->steps;
 }
 
 /* Doubles that ensemble.c holds of one network. */
@@ -58,9 +72,9 @@ dmft_estimate dmft_simulate_estimate(const dmft_problem *problem, int threads)
     struct network_size n = network_size_of(problem);
     double seeds = (double)problem->simulation.seeds, workers = fmin(fmax(1, threads), seeds);
     double network = network_doubles(problem) + network_singular_doubles(problem) + solver_doubles(problem);
-    double start = entries(problem) + n.width + n.input_dim + (online(problem) ? 0 : n.samples * n.input_dim);
+    double start = entries(problem) + n.width + n.input_dim + (online(problem) ? 0 : samples_of(problem) * n.input_dim);
     return (dmft_estimate){
-        .bytes = 8 * (workers * network + seeds * (slot_of(problem) + 1)) + network_summary_bytes(problem),
-        .operations = seeds * (GAUSSIAN * start + (double)problem->rows * network_step_operations(problem) +
+        .bytes = 8 * (workers * network + seeds * (slot_of(problem) + 1) + (problem->flow ? (double)problem->rows : 0)) + network_summary_bytes(problem),
+        .operations = seeds * (GAUSSIAN * start + evaluations_of(problem) * network_step_operations(problem) +
                                (double)network_spectrum_rows(problem) * network_spectrum_operations(problem))};
 }

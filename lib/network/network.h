@@ -38,7 +38,17 @@ struct network_singular {
     double *partner;            /* a vector of the longer side */
 };
 
-/* One network and its room; everything is owned. Matrices are row-major. The vectors belong to the step evaluated last. */
+/* Stages of a step of gradient flow (flow.c). */
+enum { NETWORK_STAGES = 6 };
+
+/* Where the weights are between two rows of a flow. */
+struct network_flow {
+    double elapsed; /* since the row */
+    double step;    /* that the next step should have; 0: not known yet */
+};
+
+/* One network and its room; everything is owned but what h[l] and g[l] point to, which are rows of h_rows[l] and g_rows[l]. Matrices are
+ * row-major. The vectors belong to the step evaluated last. */
 struct network {
     const dmft_problem *problem;
     int depth;                  /* L */
@@ -50,8 +60,12 @@ struct network {
     double *inputs;             /* X, P x D (online: one block of it) */
     double *noise;              /* sigma_eps eps, P (full batch with label noise only, else NULL) */
     double *v, *Delta;          /* D; P */
+    double **h_rows, **g_rows;  /* of each h^l and g^l one row (flow: NETWORK_STAGES rows) */
     double **h;                 /* h^0 = vhat (D), h^1 .. h^L (N) */
     double **g;                 /* g^1 .. g^L (N); g[0] is NULL */
+    int bends;                  /* the weights in use are bent: A_l + sum over j < bends of bend_j (c/fan-in) g^{l+1}_j h^l_j^T */
+    double bend[NETWORK_STAGES];
+    struct network_flow flow;
     struct random_stream input_stream, noise_stream;
     struct network_singular singular;
 };
@@ -69,11 +83,28 @@ void network_start(struct network *network, long index);
 /* The state between two steps, besides what network_start draws for the same number. */
 void network_transfer(struct network *network, archive *a);
 
-/* All vectors of the step from the present weights; online, on a fresh batch. */
+/* All vectors of the step from the present weights; online, on a fresh batch (in flow on all of the inputs' law: no batch is drawn). */
 void network_evaluate(struct network *network);
+
+/* The same with the weights bent along the vectors of the rows 0 .. stage-1, into row `stage`. */
+void network_evaluate_stage(struct network *network, int stage, const double bend[]);
 
 /* The update of all weights from the vectors of network_evaluate. */
 void network_learn(struct network *network);
+
+/* Adds the bends weight_j of the rows 0 .. NETWORK_STAGES-1 to the weights for good; the vectors are used up. */
+void network_bend(struct network *network, const double weight[NETWORK_STAGES]);
+
+/* One step of gradient flow from the vectors of network_evaluate towards the end of an interval that began at the last row. Returns 1 when the weights
+ * are those of its end, 0 when they are on the way, DMFT_ERROR_NUMERIC when no step is small enough. */
+int network_flow(struct network *network, double interval, dmft_error *err);
+
+/* Makes the stages of a step of this length; returns its error over what is allowed (flow.c). network_flow_accept goes there. */
+double network_flow_try(struct network *network, double step);
+void network_flow_accept(struct network *network, double step);
+
+/* Steps that network_flow is expected to take in all. */
+double network_flow_steps(const dmft_problem *problem);
 
 /* ---- What is measured ---------------------------------------------------------------------------------------------------------- */
 
@@ -107,8 +138,12 @@ struct network_results {
     size_t slot;      /* doubles of one network */
     double *values;   /* seeds x slot */
     long *diverged_at;
+    double *time;     /* of the rows (flow only, else NULL) */
     double seconds;   /* wall time */
 };
+
+/* Refuses what cannot be simulated: a grid of time that is chosen as it goes. */
+int network_check(const dmft_problem *problem, dmft_error *err);
 
 /* Means, standard errors, outliers and escapes as a trajectory (summary.c); rows from the earliest divergence on are left out. */
 int network_summary(dmft_trajectory **out, const dmft_problem *problem, const struct network_results *results, dmft_error *err);

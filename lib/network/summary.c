@@ -100,6 +100,9 @@ static void add_steps(struct summary *s)
 {
     struct trajectory_series *series = add(s, TRAJECTORY_SHOWN, "step");
     for (size_t t = 0; series != NULL && t < s->rows; t++) series->value[t] = (double)t;
+    if (!s->problem->flow) return;
+    series = add(s, TRAJECTORY_HIDDEN, "time");
+    for (size_t t = 0; series != NULL && t < s->rows; t++) series->value[t] = s->results->time[t];
 }
 
 /* scale x (kernel in this column + shift). */
@@ -208,20 +211,26 @@ static void add_text(struct summary *s, const char *name, const char *text)
     if (s->status == DMFT_OK) s->status = dmft_trajectory_set_text(s->t, name, text, s->err);
 }
 
+/* When a spectrum was recorded: the step, in flow the time. */
+static double instant(const struct summary *s, size_t record)
+{
+    size_t row = record * (size_t)s->problem->outlier_every;
+    return s->problem->flow ? s->results->time[row] : (double)row;
+}
+
 /* Escape step and, when it was seen to happen, escape time of the j-th outlier of A_l. */
 static void add_escape(struct summary *s, int l, int j)
 {
     size_t r = 0;
-    double every = (double)s->problem->outlier_every;
     char name[NAME_BYTES];
     while (r < s->recorded && !is_outlier(s, r, l, j)) r++;
     if (r == s->recorded) return;
     (void)snprintf(name, sizeof name, "A%d_escape_step%d", l, j);
-    add_number(s, (double)r * every, name);
+    add_number(s, (double)r * (double)s->problem->outlier_every, name);
     if (r == 0 || !(s->problem->weight_variance[l] > 0)) return;
     double before = s->mean[place(s, r - 1, l, j)] - threshold(s, r - 1, l), after = s->mean[place(s, r, l, j)] - threshold(s, r, l);
     (void)snprintf(name, sizeof name, "A%d_escape_time%d", l, j);
-    add_number(s, ((double)r - after / (after - before)) * every, name);
+    add_number(s, instant(s, r) - (instant(s, r) - instant(s, r - 1)) * after / (after - before), name);
 }
 
 static void add_facts(struct summary *s)
@@ -290,7 +299,7 @@ int network_summary(dmft_trajectory **out, const dmft_problem *problem, const st
 double network_summary_bytes(const dmft_problem *problem)
 {
     double L = problem->depth, count = problem->outlier_count, T = (double)problem->rows;
-    double series = 1 + 2 * ((double)network_kernel_columns(problem) + 2) + 2 * L * (2 * count + 1) + 2 * (L + 1 + 2 * L);
+    double series = 1 + (problem->flow ? 1 : 0) + 2 * ((double)network_kernel_columns(problem) + 2) + 2 * L * (2 * count + 1) + 2 * (L + 1 + 2 * L);
     double moments_of_spectra = 2 * (double)network_spectrum_rows(problem) * (double)network_spectrum_columns(problem);
     return 8 * (series * T + moments_of_spectra);
 }

@@ -3,6 +3,7 @@
 #define DMFT_OUTLIER_PENCIL_H
 
 #include "limit/limit.h"
+#include "outlier/scalars.h"
 
 /* Gram matrices of W = A + sum S_ij f_i e_j^T/N; they follow the directions that A meets. Vectors of the pencil are (alpha on the f_i,
  * beta on the e_j), of length outputs + inputs. */
@@ -11,12 +12,7 @@ struct outlier_pencil {
     double variance, psi, edge;
     size_t outputs, inputs, room; /* k_F, k_E; room for so many of each */
     double *Xi, *Chi, *M;         /* <x_i x_j> and <y_i y_j> less their projections; M_ij = <f_i, y_j>; row stride `room` */
-};
-
-/* z, a, b of (O2), (O3) and their derivatives with respect to the lambda^2 of (O2), in which they are smooth down to the edge. */
-struct outlier_scalars {
-    double root; /* lambda^2 */
-    double z, a, b, dz, da, db;
+    double *W;                    /* sqrt(psi) (M + S) of this step, W_11 of (B4) */
 };
 
 void outlier_pencil_init(struct outlier_pencil *p, const limit_operator *A);
@@ -30,12 +26,17 @@ void outlier_pencil_catch_up(struct outlier_pencil *p, const struct limit_view *
 
 size_t outlier_pencil_order(const struct outlier_pencil *p);
 
-/* lambda^2 at the edge. */
-double outlier_edge_root(const struct outlier_pencil *p);
-struct outlier_scalars outlier_scalars_at(const struct outlier_pencil *p, double root);
+/* Takes in what was learned by this step. */
+void outlier_pencil_learn(struct outlier_pencil *p, const struct limit_view *view);
+
+/* Adds weight x c_out c_in^T to it, until the next outlier_pencil_learn. */
+void outlier_pencil_push(struct outlier_pencil *p, double weight, const double *c_out, const double *c_in);
 
 /* Writes the upper triangle of B(z), row stride 2 room. */
-void outlier_pencil_form(const struct outlier_pencil *p, const struct limit_view *view, const struct outlier_scalars *s, double *B);
+void outlier_pencil_form(const struct outlier_pencil *p, const struct outlier_scalars *s, double *B);
+
+/* y <- B(z) x. */
+void outlier_pencil_apply(const struct outlier_pencil *p, const struct outlier_scalars *s, const double *x, double *y);
 
 /* The derivative of the eigenvalue of the unit eigenvector x with respect to lambda^2; `work` has room for the order. */
 double outlier_pencil_slope(const struct outlier_pencil *p, const struct outlier_scalars *s, const double *x, double *work);

@@ -1,0 +1,162 @@
+/* The nested law: chain of scalars (F5), edges of its spectrum (F7), and its solution along a circle of frequencies (F6).
+ *
+ * With J stages an evaluation is 2 J complex divisions; a circle of N points takes about N of them, since each point starts from the two before.
+ */
+#include "kernel/nested.h"
+
+#include <gsl/gsl_math.h>
+#include <math.h>
+
+#include "base/error.h"
+
+static void stage(struct kernel_nested *n, double shift, double gain, double aspect)
+{
+    n->shift[n->stages] = shift;
+    n->gain[n->stages] = gain;
+    n->aspect[n->stages++] = aspect;
+}
+
+void kernel_nested_make(struct kernel_nested *n, const struct dmft_problem *p)
+{
+    int L = p->depth, last = 0; /* the first matrix of zero variance, or L */
+    double c[NESTED_MOST], product = 1.0;
+    for (int l = L; l >= 0; l--) { /* c_l = C_{g,l+1}(0), c_L = 1 */
+        c[l] = product;
+        product *= p->weight_variance[l];
+    }
+    while (last < L && p->weight_variance[last] > 0.0) last++;
+    *n = (struct kernel_nested){.rate = p->learning_rate, .data = p->batch == BATCH_FULL};
+    if (n->data) stage(n, 0.0, 1.0, 1.0 / p->sample_ratio);
+    for (int l = 0; l < last; l++)
+        stage(n, c[l], p->weight_variance[l] / (l == 0 ? p->width_ratio : 1.0), l == 0 ? p->width_ratio : 1.0);
+    n->shift[n->stages] = c[last];
+}
+
+/* 1/z for numbers that are far from overflow; C's own division looks after those that are not. */
+static inline double complex inverse(double complex z)
+{
+    double a = creal(z), b = cimag(z), n = a * a + b * b;
+    return a / n - I * (b / n);
+}
+
+void kernel_nested_evaluate(const struct kernel_nested *n, double complex x, struct nested_level *level)
+{
+    int J = n->stages;
+    double complex e = inverse(1.0 + n->shift[J] * x);
+    level[J] = (struct nested_level){.x = x, .e = e, .d = n->shift[J] * x * e, .dx = 1.0, .dd = n->shift[J] * e * e};
+    for (int j = J - 1; j >= 0; j--) {
+        const struct nested_level *inner = &level[j + 1];
+        double complex X = inner->x / n->gain[j], dX = inner->dx / n->gain[j]; /* x e of this level */
+        double complex d = n->aspect[j] * inner->d + n->shift[j] * X, dd = n->aspect[j] * inner->dd + n->shift[j] * dX;
+        double complex r = inverse(1.0 - d);
+        level[j] = (struct nested_level){.x = X * r, .e = 1.0 - d, .d = d, .dx = (dX + X * r * dd) * r, .dd = dd};
+    }
+}
+
+/* ---- edges ---- */
+
+/* The innermost x for a place v in (-1, 1) on the real line outside the spectrum: x c/(1 + x c) = v/(1 - |v|). */
+static double place(const struct kernel_nested *n, double v)
+{
+    double u = v / (1.0 - fabs(v));
+    return u / (n->shift[n->stages] * (1.0 - u));
+}
+
+/* Whether level j at v still lies outside its spectrum, given that level j+1 does: the eigenvalue -1/x rises with v, and on the lower side it
+ * has not come to the zero eigenvalues of an inner matrix with fewer rows than columns. */
+static int outside(const struct kernel_nested *n, int j, double v)
+{
+    struct nested_level level[NESTED_MOST];
+    kernel_nested_evaluate(n, place(n, v), level);
+    int zeros = v > 0.0 && n->aspect[j] < 1.0 && !(n->data && j == 0);
+    return creal(level[j].dx) > 0.0 && !(zeros && creal(level[j + 1].x) < 0.0);
+}
+
+static double edge(const struct kernel_nested *n, double v)
+{
+    for (int j = n->stages - 1; j >= 0; j--) {
+        double in = 0.0, out = v;
+        for (int i = 0; i < 120; i++) {
+            double middle = in + 0.414 * (out - in); /* does not fall on v = 1/2, where x is infinite */
+            if (outside(n, j, middle)) in = middle;
+            else out = middle;
+        }
+        v = in;
+    }
+    struct nested_level level[NESTED_MOST];
+    kernel_nested_evaluate(n, place(n, v * (1.0 - 1e-15)), level);
+    return -1.0 / creal(level[0].x);
+}
+
+void kernel_nested_edges(const struct kernel_nested *n, double edges[2])
+{
+    int moves = n->shift[n->stages] > 0.0; /* with two variances of zero M = 0 */
+    edges[0] = moves ? fmax(0.0, edge(n, 1.0)) : 0.0;
+    edges[1] = moves ? edge(n, -1.0) : 0.0;
+}
+
+/* ---- along a circle of frequencies ---- */
+
+double complex kernel_nested_zeta_minus_1(double log_radius, size_t k, size_t N)
+{
+    double angle = 2.0 * M_PI * (double)k / (double)N, r = exp(log_radius), half = sin(0.5 * angle);
+    return expm1(log_radius) - 2.0 * r * half * half + I * (r * sin(angle));
+}
+
+/* Newton's method for (F6), from *x on. The last step is shorter than 1e-9 of x, what it leaves about 1e-18. */
+static int newton(const struct kernel_nested *n, double complex s, double complex *x)
+{
+    struct nested_level level[NESTED_MOST];
+    if (n->stages == 0) {
+        *x = s;
+        return 1;
+    }
+    for (int i = 0; i < 40; i++) {
+        kernel_nested_evaluate(n, *x, level);
+        double complex e = n->gain[0] * level[0].e, F = level[1].x - s * e, dF = level[1].dx + s * n->gain[0] * level[0].dd;
+        double complex step = F / dF;
+        *x -= step;
+        if (!(cabs(step) > 1e-9 * cabs(*x))) return isfinite(creal(*x)) && isfinite(cimag(*x));
+    }
+    return 0;
+}
+
+/* The physical branch has Im x of the sign of Im s, and x real on the real line outside the spectrum. */
+static int physical(double complex s, double complex x)
+{
+    double slack = 1e-6 * cabs(x);
+    return cimag(s) == 0.0 ? fabs(cimag(x)) <= slack : cimag(x) * cimag(s) > -slack * fabs(cimag(s));
+}
+
+/* Comes down the imaginary axis from where x = s prod kappa_j. */
+static int descend(const struct kernel_nested *n, double log_radius, double complex *x)
+{
+    enum { STEPS = 80 };
+    double gains = 1.0;
+    for (int j = 0; j < n->stages; j++) gains *= n->gain[j];
+    for (int i = STEPS; i >= 0; i--) {
+        double complex s = n->rate / (I * exp(log_radius + 0.25 * i) - 1.0);
+        if (i == STEPS) *x = gains * s;
+        if (!newton(n, s, x)) return 0;
+    }
+    return 1;
+}
+
+/* From the point k0, where x is known, to k1, by extrapolation from the two points before. */
+static int follow(const struct kernel_nested *n, double log_radius, size_t k0, size_t k1, size_t N, double complex *x)
+{
+    size_t back = k1 > k0 ? (size_t)-1 : 1, k = k0;
+    while (k != k1) {
+        k -= back;
+        double complex s = n->rate / kernel_nested_zeta_minus_1(log_radius, k, N);
+        x[k] = k + back == k0 ? x[k0] : 2.0 * x[k + back] - x[k + 2 * back];
+        if (!newton(n, s, &x[k]) || !physical(s, x[k])) return 0;
+    }
+    return 1;
+}
+
+int kernel_nested_circle(const struct kernel_nested *n, double log_radius, size_t N, double complex *x, dmft_error *err)
+{
+    if (descend(n, log_radius, &x[N / 4]) && follow(n, log_radius, N / 4, N / 2, N, x) && follow(n, log_radius, N / 4, 0, N, x)) return DMFT_OK;
+    return error_set(err, DMFT_ERROR_NUMERIC, "the nested law was lost on its way along the circle of radius %.12g", exp(log_radius));
+}

@@ -1,0 +1,25 @@
+/* A trained matrix that is known by the kernels of its updates only: products with X and Y of (O1). */
+#ifndef DMFT_OUTLIER_KERNELS_H
+#define DMFT_OUTLIER_KERNELS_H
+
+#include <stddef.h>
+
+/* k events with weights d; an event of weight 0 is a query. Row-major k x k kernels, of which the lower triangles are read: C is symmetric, R is 0
+ * above its diagonal. With P = [[0, R^T], [R, C]] of either side and K = [[0, sigma^2], [sigma^2, d]], X = P_g K and Y = P_phi K.
+ *
+ * Here rho and tau carry a factor sigma: P = [[0, sigma R^T], [sigma R, C]] and K = [[0, sigma], [sigma, d]], which has the same eigenvalues and
+ * stays well scaled however small sigma is. */
+struct outlier_kernels {
+    size_t k, stride;
+    const double *C_phi, *R_phi, *C_g, *R_g, *d;
+    double sigma, psi;
+};
+
+/* out <- K x, a vector (sigma rho, p) of 2 k numbers. */
+void outlier_kernels_weigh(const struct outlier_kernels *p, const double *x, double *out);
+
+/* s <- Y r and w <- X s for `count` vectors of 2 k numbers, one a row of that stride. `work` has room for count x stride numbers. Every kernel is
+ * read once from memory. */
+void outlier_kernels_apply(const struct outlier_kernels *p, size_t count, const double *r, double *s, double *w, size_t stride, double *work);
+
+#endif

@@ -1,0 +1,41 @@
+/* The few largest eigenvalues of X Y of (O1) that are real, with r_1 and Y r_1, from products alone. */
+#ifndef DMFT_OUTLIER_KRYLOV_H
+#define DMFT_OUTLIER_KRYLOV_H
+
+#include "dmft.h"
+#include "outlier/kernels.h"
+
+typedef struct outlier_krylov outlier_krylov;
+
+/* What is to be found. */
+struct outlier_search {
+    size_t count;     /* real eigenvalues, at most the `want` of the workspace */
+    double tolerance; /* |X Y r - value r| / |value r|; the eigenvalue is right to its square, r and s to less than itself */
+    double floor;     /* >= 0: what is certainly below this is not worked on and not reported */
+    int rounds;       /* products of the block before anything may count as certain */
+    long patience;    /* products after which what is there is taken as it is; 0: a failure, and much later */
+};
+
+/* Workspace for vectors up to this length (2 k) and so many real eigenvalues. */
+int outlier_krylov_create(outlier_krylov **out, size_t order, size_t want, dmft_error *err);
+void outlier_krylov_free(outlier_krylov *w);
+
+/* Finds them, in falling order. The first `starts` rows of `vectors` (at most count + 3) are start vectors of any length, independent or not; without
+ * any the search starts from noise. Returns 0 or DMFT_ERROR_NUMERIC (no convergence). Depends on nothing but the arguments. */
+int outlier_krylov_solve(outlier_krylov *w, const struct outlier_kernels *p, struct outlier_search search, const double *vectors, size_t starts,
+                         size_t stride, dmft_error *err);
+
+/* Of the last solve: the number found, at most `count`; the eigenvalue lambda^2; r_1 and s = Y r_1, 2 k numbers each, r_1 of unit length. */
+size_t outlier_krylov_found(const outlier_krylov *w);
+double outlier_krylov_root(const outlier_krylov *w, size_t j);
+const double *outlier_krylov_r(const outlier_krylov *w, size_t j);
+const double *outlier_krylov_s(const outlier_krylov *w, size_t j);
+
+/* Writes up to `count` vectors that span the leading part of the space behind the ones that were found, where the next will come from; returns
+ * their number. `largest` receives the largest modulus among them. */
+size_t outlier_krylov_next(outlier_krylov *w, size_t count, double *vectors, size_t stride, double *largest);
+
+/* Products of X Y with a vector made since creation. */
+long outlier_krylov_products(const outlier_krylov *w);
+
+#endif

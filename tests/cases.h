@@ -1,0 +1,83 @@
+/* Problems in short, and what they are for the library and for the slow reference. */
+#ifndef TESTS_CASES_H
+#define TESTS_CASES_H
+
+#include <check.h>
+#include <stdlib.h>
+
+#include "base/problem.h"
+#include "slow_deep_linear.h"
+
+enum { MOST_LAYERS = 5, NAME = 32 };
+
+/* Variances of A_0 .. A_{L-1} and of the readout. */
+struct setting {
+    const char *name;
+    int depth;
+    double width_ratio, gamma0, variance[MOST_LAYERS + 1], sample_ratio, label_noise, learning_rate;
+    enum parameterization parameterization;
+    enum batch batch;
+    long steps;
+};
+
+#define MUP PARAMETERIZATION_MUP
+#define NTK PARAMETERIZATION_NTK
+#define FULL BATCH_FULL
+#define ONLINE BATCH_ONLINE
+
+static char model_name[] = "deep_linear", no_text[] = "model: deep_linear\n";
+
+/* The problem points into the setting. */
+static inline dmft_problem problem_of(struct setting *s)
+{
+    return (dmft_problem){.model = model_name,
+                          .depth = s->depth,
+                          .width_ratio = s->width_ratio,
+                          .parameterization = s->parameterization,
+                          .gamma0 = s->gamma0,
+                          .weight_variance = s->variance,
+                          .sample_ratio = s->sample_ratio,
+                          .label_noise = s->label_noise,
+                          .batch = s->batch,
+                          .learning_rate = s->learning_rate,
+                          .steps = s->steps,
+                          .rows = s->steps,
+                          .tolerance = 1e-11,
+                          .outlier_count = 2,
+                          .outlier_every = 1,
+                          .text = no_text};
+}
+
+static inline slow_kernels *slow_of(const struct setting *s, int steps)
+{
+    slow_problem p = {.depth = s->depth,
+                      .steps = steps,
+                      .width_ratio = s->width_ratio,
+                      .sample_ratio = s->sample_ratio,
+                      .gamma0 = s->gamma0,
+                      .label_noise = s->label_noise,
+                      .learning_rate = s->learning_rate,
+                      .weight_variance = s->variance,
+                      .ntk = s->parameterization == NTK,
+                      .online = s->batch == ONLINE};
+    slow_kernels *k = slow_solve(&p);
+    ck_assert_ptr_nonnull(k);
+    return k;
+}
+
+static inline double *numbers(size_t n)
+{
+    double *x = calloc(n > 0 ? n : 1, sizeof *x);
+    ck_assert_ptr_nonnull(x);
+    return x;
+}
+
+/* DMFT_TEST_SHRINK divides what takes long, for valgrind; 1 when it is not set. */
+static inline long shrink_factor(void)
+{
+    const char *text = getenv("DMFT_TEST_SHRINK");
+    long factor = text != NULL ? atol(text) : 1;
+    return factor > 1 ? factor : 1;
+}
+
+#endif
