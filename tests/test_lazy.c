@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/problem.h"
 #include "base/random.h"
@@ -160,10 +161,11 @@ END_TEST
 
 /* ---- closed form ---- */
 
+enum { NODES = 6000 };
+
 /* (K1) or (K4) by the trapezoidal rule in theta: the integrand is periodic and smooth. */
 static double regression(const struct setting *s, long t, int of_samples)
 {
-    enum { NODES = 6000 };
     double alpha = s->sample_ratio, noise2 = s->label_noise * s->label_noise, atom = fmax(0.0, 1.0 - alpha), sum = 0.0;
     for (int i = 1; i < NODES; i++) {
         double theta = pi * i / NODES, sine = sin(theta), lambda = 1.0 + 1.0 / alpha + 2.0 / sqrt(alpha) * cos(theta);
@@ -191,6 +193,36 @@ START_TEST(kernel_regression_to_the_end)
     }
     printf("lazy limit against (K1), alpha %g, noise %g: largest relative difference %.1e, last value %.1e\n", s.sample_ratio, s.label_noise, relative,
            C_v[s.steps - 1]);
+    dmft_trajectory_free(t);
+}
+END_TEST
+
+/* (K1) at alpha = 1 without noise, where the spectrum begins at 0: lambda = 4 cos(theta/2)^2 of weight (2/pi) sin(theta/2)^2 d theta, C_v ~ t^{-1/2}. */
+static double regression_at_the_edge(const struct setting *s, long t)
+{
+    double sum = 0.0;
+    for (int i = 1; i <= NODES; i++) {
+        double half = 0.5 * pi * i / NODES, lambda = 4.0 * cos(half) * cos(half), log_q = log1p(-s->learning_rate * s->variance[1] * lambda);
+        sum += (i < NODES ? 2.0 : 1.0) / NODES * sin(half) * sin(half) * exp(2.0 * (double)t * log_q);
+    }
+    return sum;
+}
+
+/* A power law over all steps; 10^6 of them with DMFT_TEST_LONG=1, in at most a minute of processor time. */
+START_TEST(long_times)
+{
+    int all = getenv("DMFT_TEST_LONG") != NULL;
+    struct setting s = {1, {0.0, 0.7}, 1.0, 1.0, 0.0, 0.25, MUP, FULL, all ? 1000000 : 30000};
+    clock_t begin = clock();
+    dmft_trajectory *t = lazily(&s, 1.0);
+    double seconds = (double)(clock() - begin) / CLOCKS_PER_SEC, worst = 0.0;
+    ck_assert_double_le(seconds, 60.0);
+    for (long step = 0; step < s.steps; step = step * 5 / 4 + 1) {
+        double exact = regression_at_the_edge(&s, step), difference = fabs(series(t, "C_v")[step] - exact);
+        ck_assert_msg(difference <= 5e-9 * exact, "step %ld: %.15g, (K1) %.15g", step, series(t, "C_v")[step], exact);
+        worst = fmax(worst, difference / exact);
+    }
+    printf("lazy limit, power law: T = %ld in %.1f s, largest relative difference to (K1) %.1e\n", s.steps, seconds, worst);
     dmft_trajectory_free(t);
 }
 END_TEST
@@ -506,10 +538,11 @@ Suite *suite_lazy(void)
 {
     Suite *suite = suite_create("lazy");
     TCase *numbers_of = tcase_create("numbers"), *runs = tcase_create("runs"), *sums = tcase_create("convolutions");
-    tcase_set_timeout(numbers_of, 60);
+    tcase_set_timeout(numbers_of, 120);
     tcase_add_loop_test(numbers_of, the_two_time_solver_at_small_gamma0, 0, LAZY_CASES);
     tcase_add_loop_test(numbers_of, responses_of_the_site_equations, 0, LAZY_CASES);
     tcase_add_loop_test(numbers_of, kernel_regression_to_the_end, 0, 6);
+    tcase_add_test(numbers_of, long_times);
     tcase_add_loop_test(numbers_of, sampled_linearised_networks, 0, SAMPLED_CASES);
     tcase_add_test(runs, the_edge_decides_on_stability);
     tcase_add_loop_test(runs, a_short_run_is_the_beginning_of_a_long_one, 0, SAMPLED_CASES);
