@@ -104,7 +104,7 @@ enum { LAZY_CASES = sizeof lazy_cases / sizeof *lazy_cases };
 
 START_TEST(the_two_time_solver_at_small_gamma0)
 {
-    static const char *const names[] = {"C_v", "C_Delta", "C_h0", "C_h1", "C_g1"};
+    static const char *const names[] = {"C_v", "C_Delta", "C_h0", "C_g1"};
     struct setting *s = &lazy_cases[_i];
     dmft_problem p = problem_of(s, METHOD_BASIS, 1e-6);
     dmft_trajectory *basis = solved(&p, DMFT_OK), *lazy = lazily(s, 1e-6);
@@ -113,8 +113,11 @@ START_TEST(the_two_time_solver_at_small_gamma0)
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const double *a = series(basis, names[i]), *b = series(lazy, names[i]), scale = fmax(a[0], 1e-3);
         for (long t = 0; t < s->steps; t++) {
-            if (isnan(b[t]) && i == 3 && s->variance[0] > 0.0) continue;
-            ck_assert_msg(fabs(b[t] - a[t]) <= 1e-8 * fabs(a[t]) + 1e-12 * scale || (i >= 3 && fabs(b[t] - a[t]) <= 1e-9),
+            if (isnan(b[t]) && i == 3) { /* where it vanishes in the limit */
+                ck_assert_double_le(a[t], 1e-9);
+                continue;
+            }
+            ck_assert_msg(fabs(b[t] - a[t]) <= 1e-8 * fabs(a[t]) + 1e-12 * scale,
                           "case %d, %s at %ld: %.15g, two-time %.15g", _i, names[i], t, b[t], a[t]);
             if (i < 3) largest = fmax(largest, fabs(b[t] - a[t]) / scale);
         }

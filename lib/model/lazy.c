@@ -1,7 +1,7 @@
 /* The lazy limit as a trajectory: the columns of deep_linear as far as the limit has them, and the responses and parts of (F1)-(F16).
  *
- * C_v = C_v_target + C_v_output/gamma^2, likewise C_Delta; C_v_target has the label noise in it, whose share is C_v_noise. C_g are constants.
- * h^l for l >= 1 vanishes if a matrix below it has zero variance; else its correlation is not computed, and nan. Outliers are nan: weights move by O(gamma).
+ * C_v = C_v_target + C_v_output/gamma^2, likewise C_Delta; C_v_target has the label noise in it, whose share is C_v_noise. C_g are constants,
+ * nan where they are of higher order in gamma. C_h1 .. C_hL are nan: no function of the responses gives them. Outliers are nan: weights move by O(gamma).
  * Time and memory are those of lib/kernel/lazy.c and of the series.
  */
 #include "model/lazy.h"
@@ -56,21 +56,16 @@ static void fill_with(const dmft_trajectory *t, double *value, double constant)
     for (size_t i = 0; i < t->rows; i++) value[i] = constant;
 }
 
-/* C_h1 .. C_hL, and C_g1 .. C_gL, which stay as they are at the start. */
+/* C_h1 .. C_hL stay nan; C_g1 .. C_gL keep the value of the start, nan where that is 0 and what there is of higher order in gamma. */
 static int add_layers(dmft_trajectory *t, const dmft_problem *p, dmft_error *err)
 {
     int status = DMFT_OK, L = p->depth;
-    double forward = 1.0, *value = NULL;
+    for (int l = 1; l <= L && status == DMFT_OK; l++) status = trajectory_add(t, NULL, TRAJECTORY_SHOWN, err, "C_h%d", l);
     for (int l = 1; l <= L && status == DMFT_OK; l++) {
-        forward *= p->weight_variance[l - 1];
-        status = trajectory_add(t, &value, TRAJECTORY_SHOWN, err, "C_h%d", l);
-        if (status == DMFT_OK) fill_with(t, value, forward > 0.0 ? NAN : 0.0);
-    }
-    for (int l = 1; l <= L && status == DMFT_OK; l++) {
-        double backward = 1.0;
+        double backward = 1.0, *value = NULL;
         for (int k = l; k <= L; k++) backward *= p->weight_variance[k];
         status = trajectory_add(t, &value, TRAJECTORY_SHOWN, err, "C_g%d", l);
-        if (status == DMFT_OK) fill_with(t, value, backward);
+        if (status == DMFT_OK && backward > 0.0) fill_with(t, value, backward);
     }
     return status;
 }
