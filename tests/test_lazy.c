@@ -428,6 +428,32 @@ START_TEST(the_edge_decides_on_stability)
 }
 END_TEST
 
+static void check_edges(struct setting *s, double lower, double upper, double tolerance)
+{
+    dmft_trajectory *t = lazily(s, 1.0);
+    double a = dmft_trajectory_number(t, "bulk_edge_lower"), b = dmft_trajectory_number(t, "bulk_edge_upper");
+    ck_assert_msg(fabs(a - lower) <= tolerance && fabs(b - upper) <= tolerance, "edges %.12g and %.12g, expected %.12g and %.12g", a, b, lower, upper);
+    dmft_trajectory_free(t);
+}
+
+START_TEST(edges_of_nested_laws)
+{
+    /* L = 2: the edges that Lanczos on probe rows finds, to the digits of the reference (rmt_sharpness_a at t = 0) */
+    struct setting s = {2, {0.5, 0.5, 0.5}, 1.0, 4.0, 0.0, 0.03, MUP, FULL, 3};
+    check_edges(&s, 0.0967892282, 3.262880847, 1e-9);
+    /* M = s_1 + A_0^T A_0/nu, by itself in one-pass SGD; with fewer rows than columns A_0^T A_0 has zeros */
+    static const double width_ratios[] = {0.4, 1.0, 2.385};
+    for (int i = 0; i < 3; i++) {
+        double nu = width_ratios[i], root = sqrt(nu);
+        struct setting one = {1, {0.8, 0.7}, nu, 4.0, 0.0, 0.03, MUP, ONLINE, 3};
+        check_edges(&one, 0.7 + (nu < 1.0 ? 0.0 : 0.8 / nu * (1.0 - root) * (1.0 - root)), 0.7 + 0.8 / nu * (1.0 + root) * (1.0 + root), 1e-9);
+    }
+    /* A_0 = 0 leaves M = s_1 */
+    struct setting plain = {1, {0.0, 0.7}, 1.0, 4.0, 0.0, 0.03, MUP, ONLINE, 3};
+    check_edges(&plain, 0.7, 0.7, 1e-12);
+}
+END_TEST
+
 /* ---- habits ---- */
 
 /* The same numbers whatever the number of steps. */
@@ -548,6 +574,7 @@ Suite *suite_lazy(void)
     tcase_add_test(numbers_of, long_times);
     tcase_add_loop_test(numbers_of, sampled_linearised_networks, 0, SAMPLED_CASES);
     tcase_add_test(runs, the_edge_decides_on_stability);
+    tcase_add_test(runs, edges_of_nested_laws);
     tcase_add_loop_test(runs, a_short_run_is_the_beginning_of_a_long_one, 0, SAMPLED_CASES);
     tcase_add_loop_test(runs, two_zero_variances_move_nothing, 0, 3);
     tcase_add_test(runs, what_is_refused);
