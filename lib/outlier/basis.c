@@ -36,7 +36,7 @@ enum {
 /* |B x - value x|/value. An eigenvalue is right to its square over the gap, an eigenvector (the overlaps) to itself over the gap. */
 static const double coarse = 1e-6, fine = 1e-10;
 /* A relative change of lambda^2 by Newton's method; the error left is about its square. */
-static const double settled = 1e-7;
+static const double settled = 1e-8;
 /* Of a predicted root: the first solve is then the last. */
 static const double trusted = 1e-6;
 /* Of the learned part: singular values below it have lost more digits to rounding than outliers are good for. */
