@@ -338,6 +338,8 @@ int outlier_krylov_solve(outlier_krylov *w, const struct outlier_kernels *p, str
                              search.tolerance, w->products, info);
     }
     for (size_t j = 0; j < w->found; j++) deliver(w, j);
+    double floor = fmax(search.floor, rounding * w->size);
+    while (w->found > 0 && !(w->root[w->found - 1] > floor)) w->found--; /* the quotient knows better */
     return DMFT_OK;
 }
 
