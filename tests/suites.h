@@ -17,6 +17,7 @@
     X(network)     \
     X(io)          \
     X(compare)     \
+    X(converge)    \
     X(archive)
 
 #define SUITE_DECLARED(name) Suite *suite_##name(void);
