@@ -139,7 +139,7 @@ $(AGREEMENT): $(BUILD)/tests/agreement.o $(LIBA)
 	$(Q)$(LINK) -o $@ $^ $(PKG_LIBS) -lm
 
 .PHONY: agreement
-agreement: tests  ## theory against 64 networks at D = 200 and 800, six configurations
+agreement: tests  ## theory against 64 networks at D = 200 and 800, seven configurations
 	$(TEST_ENV) $(AGREEMENT) --sizes 200,800 --seeds 64
 
 .PHONY: asan
@@ -158,7 +158,7 @@ bench: all $(BUILD)/bench/bench  ## time level 1 and level 2 against dgemm; JSON
 	@mkdir -p bench/results
 	$(BUILD)/bench/bench | tee bench/results/$$(date -u +%Y%m%dT%H%M%SZ).jsonl
 
-$(BUILD)/bench/bench: $(BENCH_OBJ) $(LIBA)
+$(BUILD)/bench/bench: $(BENCH_OBJ) $(LIB_OBJ)
 	@mkdir -p $(@D)
 	$(call say,LINK $@)
 	$(Q)$(LINK) -o $@ $^ $(PKG_LIBS) -lm

@@ -1,7 +1,8 @@
 /* Times level 1 (with all kernels) and level 2 of a deep linear network with two hidden layers at growing numbers of steps T, as multiples
- * of 10 (L+1) dgemms of order T timed in the same process, and prints a JSON line a case, then the fitted growth exponent.
+ * of 10 (L+1) dgemms of order T timed in the same process, and prints a JSON line a case, then the fitted growth exponent, then a line a case of
+ * the row form of level 1 (all correlations and responses).
  *
- * Every T runs in a process of its own, so that its peak memory is its own: `bench` starts `bench T`. */
+ * Every T runs in a process of its own, so that its peak memory is its own: `bench` starts `bench basis T` and `bench rows T`. */
 #include <cblas.h>
 #include <dmft.h>
 #include <math.h>
@@ -13,8 +14,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "kernel/rows.h"
+
 enum { DEPTH = 2, REPEATS = 3, LINE = 4096 };
-static const long cases[] = {256, 512, 1024, 2048, 4096};
+static const long cases[] = {256, 512, 1024, 2048, 4096}, row_cases[] = {1024, 2048};
 
 static double now(void)
 {
@@ -119,7 +122,7 @@ static void print_directions(const dmft_trajectory *run)
     }
 }
 
-static void run_case(long steps)
+static void basis_case(long steps)
 {
     (void)dgemm_seconds(64); /* wakes BLAS's threads and their buffers */
     dmft_problem *with_kernels = problem(steps, 1, steps), *with_outliers = problem(steps, 0, 1);
@@ -149,11 +152,49 @@ static void run_case(long steps)
     dmft_problem_free(with_outliers);
 }
 
+/* Marches and takes the results over; returns the seconds. */
+static double march(const dmft_problem *p)
+{
+    dmft_error err;
+    kernel_rows *r = NULL;
+    double begin = now();
+    if (kernel_rows_create(&r, p, &err) != DMFT_OK) fail(&err);
+    for (long t = 0; t < dmft_problem_steps(p); t++) kernel_rows_step(r);
+    size_t count = 2 * kernel_rows_count(r), order, stride;
+    double **square = calloc(count, sizeof *square);
+    if (square == NULL) exit(1);
+    for (size_t i = 0; i < count; i++) {
+        char name[KERNEL_NAME_BYTES];
+        kernel_rows_result(r, i, name, &square[i], &order, &stride);
+    }
+    double seconds = now() - begin;
+    for (size_t i = 0; i < count; i++) free(square[i]);
+    free(square);
+    kernel_rows_free(r);
+    return seconds;
+}
+
+static void rows_case(long steps)
+{
+    (void)dgemm_seconds(64);
+    dmft_problem *p = problem(steps, 1, steps);
+    double seconds[REPEATS], before = resident_bytes();
+    seconds[0] = march(p);
+    double peak = peak_bytes() - before;
+    for (int r = 1; r < REPEATS; r++) seconds[r] = march(p);
+    double rows = median(seconds), unit = 10.0 * (DEPTH + 1) * dgemm_seconds(steps);
+    printf("{\"method\": \"rows\", \"steps\": %ld, \"depth\": %d, \"seconds\": %.6g, \"dgemm_seconds\": %.6g, \"dgemm_ratio\": %.4g, "
+           "\"operations\": %.6g, \"peak_bytes\": %.0f, \"stated_bytes\": %.0f, \"blas_core\": \"%s\", \"blas_threads\": %d}\n",
+           steps, DEPTH, rows, unit, rows / unit, kernel_rows_operations(p), peak, kernel_rows_bytes(p), openblas_get_corename(),
+           openblas_get_num_threads());
+    dmft_problem_free(p);
+}
+
 /* Runs a case in its own process and copies its line; returns the seconds in it, or nan. */
-static double start_case(const char *program, long steps)
+static double start_case(const char *program, const char *method, long steps)
 {
     char command[LINE], line[LINE];
-    (void)snprintf(command, sizeof command, "'%s' %ld", program, steps);
+    (void)snprintf(command, sizeof command, "'%s' %s %ld", program, method, steps);
     (void)fflush(stdout);
     FILE *f = popen(command, "r");
     double seconds = NAN;
@@ -183,13 +224,16 @@ static double exponent(const double *seconds, size_t n)
 
 int main(int argc, char **argv)
 {
-    if (argc == 2) {
-        run_case(strtol(argv[1], NULL, 10));
+    if (argc == 3) {
+        long steps = strtol(argv[2], NULL, 10);
+        if (strcmp(argv[1], "rows") == 0) rows_case(steps);
+        else basis_case(steps);
         return 0;
     }
-    size_t n = sizeof cases / sizeof *cases;
+    size_t n = sizeof cases / sizeof *cases, failures = 0;
     double seconds[sizeof cases / sizeof *cases];
-    for (size_t i = 0; i < n; i++) seconds[i] = start_case(argv[0], cases[i]);
+    for (size_t i = 0; i < n; i++) seconds[i] = start_case(argv[0], "basis", cases[i]);
     printf("{\"fit\": \"seconds ~ steps^p\", \"depth\": %d, \"p\": %.3f}\n", DEPTH, exponent(seconds, n));
-    return isfinite(exponent(seconds, n)) ? 0 : 1;
+    for (size_t i = 0; i < sizeof row_cases / sizeof *row_cases; i++) failures += isnan(start_case(argv[0], "rows", row_cases[i])) ? 1 : 0;
+    return failures == 0 && isfinite(exponent(seconds, n)) ? 0 : 1;
 }

@@ -15,11 +15,12 @@
     X(show, command_show, "FILE.h5", 1, 1, "FILE.h5", "prints a result as a table, CSV or JSON; a kernel as .npy")                        \
     X(plot, command_plot, "FILE... -o FIG.png|svg|pdf", 1, 0, "FILE", "draws losses and outliers of results over each other")             \
     X(escape, command_escape, "FILE.h5", 1, 1, "FILE.h5", "prints the steps and times at which outliers leave the bulk")                  \
+    X(outliers, command_outliers, "KERNELS.h5", 1, 1, "KERNELS.h5", "prints outliers and overlaps of a matrix from its kernels, as CSV")        \
     X(init, command_init, "MODEL", 1, 1, "MODEL (deep_linear)", "prints a commented configuration with every default")                    \
     X(info, command_info, "", 0, 0, "", "prints versions, the BLAS core and its rate")
 
 /* Names that are kept for what is to come. */
-#define COMMAND_LATER(X) X("sweep") X("spectrum") X("outliers") X("report")
+#define COMMAND_LATER(X) X("sweep") X("spectrum") X("report")
 
 enum command_id {
 #define COMMAND_ID(name, function, usage, least, most, asked, text) COMMAND_##name,
@@ -55,6 +56,7 @@ enum command_id {
     X(allowance, 0, "C", IN(compare), "allow C |theory|/D for kernels and C/N for outliers (default: 20)")                                \
     X(levels, 0, "N", IN(converge), "levels, each with half the step or twice the size (default: 6; in width 3, in seeds 4)")             \
     X(in, 0, "step|width|seeds", IN(converge), "what changes from level to level (default: step)")                                        \
+    X(count, 0, "N", IN(outliers), "at most so many outliers, the largest (default: 16)")                                                 \
     X(help, 'h', NULL, IN_ALL, "print this help")                                                                                         \
     X(version, 0, NULL, IN_ALL, "print the version")
 

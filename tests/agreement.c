@@ -1,4 +1,4 @@
-/* Theory against simulation: six configurations of deep linear networks, each at two sizes, through the public interface alone.
+/* Theory against simulation: seven configurations of deep linear networks, each at two sizes, through the public interface alone.
  *
  *   agreement [--seeds n] [--sizes a,b] [--threads n]
  *
@@ -59,6 +59,12 @@ static const struct configuration configurations[] = {
           "training: {learning_rate: 0.04, steps: 25}\n"
           "outliers: {count: 2, every: 2}\n",
      3},
+    {"muP, L = 2, gradient flow, noise",
+     HEAD "{depth: 2, width_ratio: 1.0, parameterization: mup, gamma0: 3, weight_variance: 0.5}\n"
+          "data: {sample_ratio: 2.0, label_noise: 0.3, batch: full}\n"
+          "training: {flow: true, time: 0.9, steps: 30}\n"
+          "outliers: {count: 2, every: 3}\n",
+     2},
 };
 enum { CONFIGURATIONS = sizeof configurations / sizeof *configurations, LINES = 10 };
 

@@ -11,14 +11,17 @@
     X(rows)        \
     X(outlier)     \
     X(kernels_outlier) \
+    X(kernel_file) \
     X(config)      \
     X(forms)       \
+    X(lazy)        \
     X(grid)        \
     X(network)     \
     X(io)          \
     X(compare)     \
     X(converge)    \
-    X(archive)
+    X(archive)     \
+    X(resume)
 
 #define SUITE_DECLARED(name) Suite *suite_##name(void);
 SUITES(SUITE_DECLARED)

@@ -268,9 +268,13 @@ START_TEST(every_step_against_dense_eigenvalues)
             size_t most = d.count + 2 < T ? d.count + 2 : T;
             if (most > 6) most = 6;
             dmft_outliers *o = outliers_of(&p, most);
-            ck_assert_msg(dmft_outliers_count(o) == (d.count < most ? d.count : most), "%s, A_%d, step %zu: %zu outliers, expected %zu", s->name, l, t,
-                          dmft_outliers_count(o), d.count);
-            for (size_t j = 0; j < dmft_outliers_count(o); j++, seen++) {
+            for (size_t j = 0; j < most && j < d.count + 1; j++) {
+                if (j < d.count && d.re[d.index[j]] < 1e-12 * d.size) break; /* without a bulk they end in rounding errors */
+                if (j == d.count && p.sigma2 == 0.0) break;
+                ck_assert_msg((j < dmft_outliers_count(o)) == (j < d.count), "%s, A_%d, step %zu: %zu outliers, expected %zu", s->name, l, t,
+                              dmft_outliers_count(o), d.count);
+                if (j == d.count) break;
+                seen++;
                 double z = z_of(d.re[d.index[j]], p.sigma2, p.psi);
                 assert_near(dmft_outliers_z(o, j), z, allowed(&d, z, 1e-12), s->name, (long)t);
                 of_z = fmax(of_z, fabs(dmft_outliers_z(o, j) / z - 1.0));
@@ -305,7 +309,7 @@ static struct outlier_state follow_to(outlier_follow *f, size_t t, const double 
     return s;
 }
 
-/* (B9a) from dense eigenvalues: lambda^2 over that of the edge, less 1, of the j-th real eigenvalue at the last step, and where it passed zero. */
+/* (O11) from dense eigenvalues: lambda^2 over that of the edge, less 1, of the j-th real eigenvalue at the last step, and where it passed zero. */
 struct escape {
     double before, time;
     long step; /* 0: not yet */
@@ -509,6 +513,409 @@ START_TEST(the_smallest_cases)
 }
 END_TEST
 
+/* ---- other kernels than those of training ---- */
+
+/* Questions phi_a = xi_a + sum_{b<a} alpha_ab A^T g_b, g_a = zeta_a + sum_{b<=a} beta_ab A phi_b with random coefficients and independent xi,
+ * zeta. By (C11), (C12) phi = xi + alpha (r + v psi R^g phi), g = zeta + beta (u + v R^phi g), a march in a. */
+struct answers {
+    size_t k;
+    double *C_phi, *R_phi, *C_g, *R_g, *d;
+    double *on_xi, *on_zeta; /* coefficients of phi on xi and of g on zeta */
+};
+
+static double uniform(unsigned long long *state)
+{
+    *state = *state * 6364136223846793005ULL + 1442695040888963407ULL;
+    return (double)(*state >> 11) * 0x1p-52 - 1.0;
+}
+
+/* Row a of `on` and of R, from alpha: on_a = 1_a + sum memory_b on_b .., R_a = alpha_a + memory R. */
+static void march_row(size_t k, size_t a, const double *coefficient, const double *back, double strength, double *on, double *R)
+{
+    for (size_t j = 0; j < k; j++) R[a * k + j] = coefficient[j];
+    on[a * k + a] = 1.0;
+    for (size_t b = 0; b <= a; b++)
+        for (size_t c = 0; c < a; c++) { /* coefficient_b strength back_bc of the answer to b is vector c of this side */
+            double memory = coefficient[b] * strength * back[b * k + c];
+            for (size_t j = 0; j < k; j++) {
+                on[a * k + j] += memory * on[c * k + j];
+                R[a * k + j] += memory * R[c * k + j];
+            }
+        }
+}
+
+/* C_ab = on on^T + scale R other R^T */
+static void covariance(size_t k, size_t a, const double *on, const double *R, const double *other, double scale, double *C)
+{
+    for (size_t b = 0; b <= a; b++) {
+        double sum = 0.0;
+        for (size_t i = 0; i < k; i++) {
+            sum += on[a * k + i] * on[b * k + i];
+            for (size_t j = 0; j < k; j++) sum += scale * R[a * k + i] * other[i * k + j] * R[b * k + j];
+        }
+        C[a * k + b] = C[b * k + a] = sum;
+    }
+}
+
+static struct answers random_answers(size_t k, double v, double psi, unsigned long long seed)
+{
+    struct answers x = {k, numbers(k * k), numbers(k * k), numbers(k * k), numbers(k * k), numbers(k), numbers(k * k), numbers(k * k)};
+    double *row = numbers(k);
+    for (size_t a = 0; a < k; a++) {
+        for (size_t b = 0; b < k; b++) row[b] = b < a ? 0.6 * uniform(&seed) / sqrt((double)(a + 1)) : 0.0;
+        march_row(k, a, row, x.R_g, v * psi, x.on_xi, x.R_phi);
+        covariance(k, a, x.on_xi, x.R_phi, x.C_g, v * psi, x.C_phi);
+        for (size_t b = 0; b < k; b++) row[b] = b <= a ? 0.6 * uniform(&seed) / sqrt((double)(a + 1)) : 0.0;
+        march_row(k, a, row, x.R_phi, v, x.on_zeta, x.R_g);
+        covariance(k, a, x.on_zeta, x.R_g, x.C_phi, v, x.C_g);
+        x.d[a] = a % 3 == 1 ? 0.0 : 1.5 * uniform(&seed);
+    }
+    free(row);
+    return x;
+}
+
+static void free_answers(struct answers *x)
+{
+    double *const all[] = {x->C_phi, x->R_phi, x->C_g, x->R_g, x->d, x->on_xi, x->on_zeta};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
+}
+
+START_TEST(random_answers_against_dense_eigenvalues)
+{
+    static const double psis[] = {0.3, 1.0, 2.385};
+    size_t k = 3 + 7 * (size_t)(_i / 3), seen = 0;
+    double v = 0.5, psi = psis[_i % 3], worst = 0.0;
+    for (unsigned long long seed = 1; seed <= 4; seed++) {
+        struct answers x = random_answers(k, v, psi, seed);
+        dmft_kernels p = {.count = k, .stride = k, .C_phi = x.C_phi, .R_phi = x.R_phi, .C_g = x.C_g, .R_g = x.R_g, .weight = x.d, .sigma2 = v, .psi = psi, .whole = 1};
+        struct dense d = dense_of(&p);
+        for (size_t i = 0; i < d.n; i++) /* all that is outside of the disc is real: (O2) */
+            if (hypot(d.re[i], d.im[i]) > v / sqrt(psi) * (1.0 + 1e-9)) ck_assert_msg(fabs(d.im[i]) < 1e-9 && d.re[i] > 0.0, "(%g, %g)", d.re[i], d.im[i]);
+        dmft_outliers *o = outliers_of(&p, k);
+        ck_assert_uint_eq(dmft_outliers_count(o), d.count);
+        for (size_t j = 0; j < d.count; j++, seen++) {
+            double z = z_of(d.re[d.index[j]], v, psi);
+            assert_near(dmft_outliers_z(o, j), z, 1e-10 * z, "z", (long)j);
+            worst = fmax(worst, check_outlier(&p, &d, o, j, (long)j));
+        }
+        /* upper triangles are not read unless they are said to be there */
+        for (size_t i = 0; i < k; i++)
+            for (size_t j = i + 1; j < k; j++) x.C_phi[i * k + j] = x.R_phi[i * k + j] = x.C_g[i * k + j] = x.R_g[i * k + j] = NAN;
+        p.whole = 0;
+        dmft_outliers *again = outliers_of(&p, k);
+        for (size_t j = 0; j < d.count; j++) ck_assert(dmft_outliers_z(again, j) == dmft_outliers_z(o, j));
+        dmft_outliers_free(again);
+        dmft_outliers_free(o);
+        dense_free(&d);
+        free_answers(&x);
+    }
+    printf("random answers, %zu events, psi %g: %zu outliers, overlaps to %.1e\n", k, psi, seen, worst);
+    ck_assert_uint_gt(seen, 0);
+}
+END_TEST
+
+/* ---- the outlier ODE ---- */
+
+START_TEST(the_reference_table_from_kernels)
+{
+    struct setting *s = &runs[0];
+    const char *root = getenv("DMFT_SRCDIR");
+    char path[4096], line[512];
+    (void)snprintf(path, sizeof path, "%s/tests/reference/rmt_outlier_ode_a.csv", root != NULL ? root : ".");
+    FILE *file = fopen(path, "r");
+    ck_assert_msg(file != NULL, "%s cannot be opened", path);
+    slow_kernels *k = slow_of(s, 42);
+    double weight[42], worst = 0.0;
+    int rows = 0;
+    while (fgets(line, sizeof line, file) != NULL) {
+        long step;
+        int layer;
+        double e[4];
+        if (sscanf(line, "%ld,%d,%lf,%lf,%lf,%lf", &step, &layer, &e[0], &e[1], &e[2], &e[3]) != 6) continue;
+        ck_assert_int_lt(step, 42);
+        dmft_kernels p = kernels_of(s, k, layer, (size_t)step, 1, weight, NULL);
+        dmft_outliers *o = outliers_of(&p, 1);
+        double left = dmft_outliers_left(o, 0)[step], right = dmft_outliers_right(o, 0)[step];
+        double given[4] = {dmft_outliers_z(o, 0), dmft_outliers_drift(o, 0, (size_t)step), left * left, right * right};
+        for (int i = 0; i < 4; i++) {
+            assert_near(given[i], e[i], 1e-6 * fabs(e[i]), "a column of rmt_outlier_ode_a", step);
+            worst = fmax(worst, fabs(given[i] / e[i] - 1.0));
+        }
+        dmft_outliers_free(o);
+        rows++;
+    }
+    (void)fclose(file);
+    ck_assert_int_eq(rows, 67);
+    printf("rmt_outlier_ode_a from kernels: %d rows, largest relative error %.1e\n", rows, worst);
+    slow_free(k);
+}
+END_TEST
+
+/* Inside every step of both matrices: z after less z before is the integral of the drift. */
+START_TEST(inside_a_step_the_ode_is_exact)
+{
+    struct setting setting = runs[_i], *s = &setting;
+    if (s->learning_rate > 0.04 && s->batch == ONLINE) s->learning_rate = 0.04; /* four points are no more than that */
+    size_t T = (size_t)s->steps, seen = 0;
+    slow_kernels *k = slow_of(s, (int)T);
+    double *weight = numbers(T), worst = 0.0, sum = 0.0;
+    for (int l = 0; l < s->depth; l++)
+        for (size_t t = 2; t < T; t += 3) {
+            dmft_kernels before = kernels_of(s, k, l, t - 1, 0, weight, NULL);
+            dmft_outliers *o = outliers_of(&before, 2);
+            dmft_kernels after = kernels_of(s, k, l, t, 0, weight, NULL);
+            dmft_outliers *n = outliers_of(&after, 2);
+            double change[3] = {0.0};
+            ck_assert_int_eq(dmft_outliers_change(&after, t - 1, 0.0, 3, change, NULL), DMFT_OK);
+            for (size_t j = 0; j < 2; j++) {
+                double expected = dmft_outliers_z(n, j) - dmft_outliers_z(o, j);
+                if (dmft_outliers_z(o, j) < 1e-3 * dmft_outliers_z(o, 0)) continue;
+                ck_assert_msg(isnan(change[j]) == isnan(expected), "%s, A_%d, step %zu: %g, expected %g", s->name, l, t, change[j], expected);
+                if (isnan(expected)) continue;
+                assert_near(change[j], expected, 1e-7, s->name, (long)t);
+                worst = fmax(worst, fabs(change[j] - expected));
+                sum += expected;
+                seen++;
+            }
+            dmft_outliers_free(o);
+            dmft_outliers_free(n);
+        }
+    printf("inside steps, %s: %zu steps, %.3f of z, difference at most %.1e\n", s->name, seen, sum, worst);
+    ck_assert_uint_gt(seen, 0);
+    free(weight);
+    slow_free(k);
+}
+END_TEST
+
+/* Weights of the second-order rule of Adams and Bashforth: 3/2 for the newest event, 1 for the others, the first step by Euler's. */
+static void adams_bashforth(double *d, size_t t, double c)
+{
+    for (size_t a = 0; a < t; a++) d[a] = c;
+    if (t > 1) {
+        d[t - 1] = 1.5 * c;
+        d[0] = 0.5 * c;
+    }
+    if (t == 2) d[0] = 0.5 * c;
+}
+
+/* z of the ODE and escape by it for a flow of total time 36 x .02 in T steps; returns the difference to the algebra at the nodes. */
+static double flow_difference(size_t T, int l, double *between, double *escape)
+{
+    struct setting s = runs[0];
+    s.learning_rate = 0.02 * 36.0 / (double)T;
+    slow_kernels *k = slow_of(&s, (int)T + 1);
+    double *d = numbers(T + 1), *time = numbers(T + 1), *root = numbers(T + 1), *growth = numbers(T + 1), h = s.learning_rate, difference = NAN;
+    dmft_kernels whole = kernels_of(&s, k, l, T, 1, d, NULL);
+    struct outlier_source source = source_of(&whole, T + 1);
+    outlier_follow *f = NULL;
+    dmft_outlier_path *path = NULL;
+    source.flow = 1;
+    ck_assert_int_eq(outlier_follow_create(&f, &source, 2, NULL), DMFT_OK);
+    for (size_t t = 0; t <= T; t++) {
+        struct outlier_state o;
+        dmft_kernels p = kernels_of(&s, k, l, t, 1, d, NULL);
+        adams_bashforth(d, t, step_of(&s));
+        d[t] = 0.0;
+        dmft_outliers *x = outliers_of(&p, 1);
+        time[t] = h * (double)t;
+        root[t] = dmft_outliers_root(x, 0);
+        growth[t] = dmft_outliers_growth(x, 0, t) * step_of(&s) / h;
+        ck_assert_int_eq(outlier_follow_step(f, t, d, time[t], step_of(&s) / h, &o, NULL), DMFT_OK);
+        ck_assert(isnan(o.z[0]) == isnan(root[t]));
+        if (!isnan(root[t])) assert_near(o.z[0], dmft_outliers_z(x, 0), 1e-10, "following in flow", (long)t);
+        dmft_outliers_free(x);
+    }
+    ck_assert_int_eq(dmft_outlier_path_create(&path, T + 1, time, root, growth, source.sigma2, source.psi, NULL), DMFT_OK);
+    ck_assert_int_eq(outlier_follow_difference(f, &difference, NULL), DMFT_OK);
+    assert_near(difference, dmft_outlier_path_difference(path), 1e-7, "the follower's difference", 0);
+    ck_assert(difference > 0.0);
+    ck_assert(isnan(dmft_outlier_path_z(path, 0.0)) && isnan(dmft_outlier_path_z(path, 1.0)));
+    *between = dmft_outlier_path_z(path, 24.3 * 0.02);
+    *escape = dmft_outlier_path_escape(path);
+    assert_near(*escape, outlier_follow_escape(f, 0).time, h, "escape time", 0);
+    dmft_outlier_path_free(path);
+    outlier_follow_free(f);
+    double *const all[] = {d, time, root, growth};
+    for (size_t i = 0; i < 4; i++) free(all[i]);
+    slow_free(k);
+    return difference;
+}
+
+/* The difference of ODE and algebra falls as the square of the step. */
+START_TEST(in_flow_the_ode_has_the_order_of_the_grid)
+{
+    enum { LEVELS = 3 };
+    double difference[LEVELS], between[LEVELS], escape[LEVELS];
+    for (int i = 0; i < LEVELS; i++) difference[i] = flow_difference((size_t)(18 << i), _i, &between[i], &escape[i]);
+    double order = log2(difference[1] / difference[2]);
+    printf("flow, A_%d: ODE less algebra %.2e, %.2e, %.2e, order %.2f; z between nodes %.6f, %.6f, %.6f; escape %.6f, %.6f, %.6f\n", _i, difference[0],
+           difference[1], difference[2], order, between[0], between[1], between[2], escape[0], escape[1], escape[2]);
+    ck_assert_msg(order > 1.75, "order %.3f", order);
+    ck_assert(!isnan(between[2]) && !isnan(escape[2]));
+}
+END_TEST
+
+/* A path whose answer is known: growth 2/tau, lambda^2 = tau^2. */
+START_TEST(a_path_in_closed_form)
+{
+    enum { NODES = 41 };
+    double time[NODES], root[NODES], growth[NODES], error[2];
+    for (int level = 0; level < 2; level++) {
+        dmft_outlier_path *p = NULL;
+        size_t n = level == 0 ? 21 : 41;
+        for (size_t i = 0; i < n; i++) {
+            time[i] = 0.4 + 1.6 * (double)i / (double)(n - 1);
+            root[i] = time[i] * time[i];
+            growth[i] = 2.0 / time[i];
+        }
+        ck_assert_int_eq(dmft_outlier_path_create(&p, n, time, root, growth, 0.7, 0.5, NULL), DMFT_OK);
+        double expected = sqrt(0.7 / sqrt(0.5)), z = z_of(1.7321 * 1.7321, 0.7, 0.5);
+        error[level] = fabs(dmft_outlier_path_escape(p) / expected - 1.0);
+        ck_assert(fabs(dmft_outlier_path_z(p, 1.7321) - z) < 1e-3);
+        ck_assert(isnan(dmft_outlier_path_z(p, 0.5)));
+        dmft_outlier_path_free(p);
+    }
+    printf("path: escape to %.1e, %.1e\n", error[0], error[1]);
+    ck_assert(error[0] < 1e-3 && error[1] < error[0] / 7.0); /* the natural spline's ends are of third order */
+}
+END_TEST
+
+/* ---- checkpoints ---- */
+
+/* Follows from step `from` to the end, and writes down every bit that is told. */
+static void follow_on(outlier_follow *f, size_t from, size_t T, const double *d, double *told)
+{
+    for (size_t t = from; t < T; t++) {
+        struct outlier_state o = follow_to(f, t, d);
+        double now[6] = {o.z[0], o.z[1], o.left_overlap, o.right_overlap, o.target_overlap, o.drift};
+        memcpy(told + 6 * t, now, sizeof now);
+    }
+}
+
+START_TEST(a_checkpoint_goes_on_bit_for_bit)
+{
+    struct setting *s = &runs[_i / 2];
+    size_t T = (size_t)s->steps, half = _i % 2 == 0 ? 9 : 21;
+    const char *folder = getenv("DMFT_BUILD");
+    char path[4096];
+    (void)snprintf(path, sizeof path, "%s/follow%d.checkpoint", folder != NULL ? folder : ".", _i);
+    slow_kernels *k = slow_of(s, (int)T);
+    double *m = target_of(s, k), *d = numbers(T), *told = numbers(6 * T), *again = numbers(6 * T), difference[2];
+    dmft_kernels whole = kernels_of(s, k, 0, T, 0, d, m);
+    struct outlier_source source = source_of(&whole, T);
+    struct archive_head head = {.kind = "solve", .problem = "a problem"};
+    outlier_follow *f = NULL, *g = NULL;
+    archive *a = NULL;
+    (void)remove(path);
+    ck_assert_int_eq(outlier_follow_create(&f, &source, 2, NULL), DMFT_OK);
+    follow_on(f, 0, half, d, told);
+    ck_assert_int_eq(archive_create_write(&a, path, &head, NULL), DMFT_OK);
+    outlier_follow_transfer(f, a);
+    ck_assert_int_eq(archive_close(a, NULL), DMFT_OK);
+    follow_on(f, half, T, d, told);
+    ck_assert_int_eq(outlier_follow_create(&g, &source, 2, NULL), DMFT_OK);
+    ck_assert_int_eq(archive_open_read(&a, path, "solve", "a problem", NULL), DMFT_OK);
+    outlier_follow_transfer(g, a);
+    ck_assert_int_eq(archive_close(a, NULL), DMFT_OK);
+    follow_on(g, half, T, d, again);
+    ck_assert_mem_eq(told + 6 * half, again + 6 * half, 6 * (T - half) * sizeof *told);
+    for (size_t j = 0; j < 2; j++) {
+        struct outlier_escape x = outlier_follow_escape(f, j), y = outlier_follow_escape(g, j);
+        ck_assert_int_eq(x.step, y.step);
+        ck_assert_mem_eq(&x.time, &y.time, sizeof x.time);
+    }
+    ck_assert_int_eq(outlier_follow_difference(f, &difference[0], NULL), DMFT_OK);
+    ck_assert_int_eq(outlier_follow_difference(g, &difference[1], NULL), DMFT_OK);
+    ck_assert_mem_eq(&difference[0], &difference[1], sizeof difference[0]);
+    (void)remove(path);
+    outlier_follow_free(f);
+    outlier_follow_free(g);
+    double *const all[] = {m, d, told, again};
+    for (size_t i = 0; i < 4; i++) free(all[i]);
+    slow_free(k);
+}
+END_TEST
+
+/* ---- what is refused ---- */
+
+static void refused(const dmft_kernels *p, const char *text)
+{
+    dmft_outliers *o = NULL;
+    dmft_error err = {.text = ""};
+    ck_assert_int_eq(dmft_outliers_create(&o, p, 2, &err), DMFT_ERROR_ARGUMENT);
+    ck_assert_ptr_null(o);
+    ck_assert_msg(strstr(err.text, text) != NULL, "'%s' is not in '%s'", text, err.text);
+}
+
+START_TEST(bad_kernels_are_refused)
+{
+    double C[9] = {1.0, 0.2, 0.1, 0.2, 1.0, 0.3, 0.1, 0.3, 1.0}, R[9] = {0.0, 0.0, 0.0, 0.2, 0.0, 0.0, 0.1, 0.3, 0.0}, d[3] = {1.0, 1.0, 1.0};
+    double bad[9], m[3] = {0.1, NAN, 0.0};
+    const dmft_kernels good = {.count = 3, .stride = 3, .C_phi = C, .R_phi = R, .C_g = C, .R_g = R, .weight = d, .sigma2 = 1.0, .psi = 1.0, .whole = 1};
+    dmft_outliers_free(outliers_of(&good, 2));
+    dmft_kernels p = good;
+    p.sigma2 = -1.0;
+    refused(&p, "sigma2 must be in [0, inf), got -1");
+    p.sigma2 = NAN;
+    refused(&p, "sigma2");
+    p = good;
+    p.psi = 0.0;
+    refused(&p, "psi must be in (0, inf), got 0");
+    p = good;
+    p.stride = 2;
+    refused(&p, "stride must be at least the number of events 3, got 2");
+    p = good;
+    p.R_g = NULL;
+    refused(&p, "R_g is missing");
+    p = good;
+    p.target = m;
+    refused(&p, "target[1] is not finite");
+    p = good;
+    p.C_g = bad;
+    memcpy(bad, C, sizeof C);
+    bad[7] = INFINITY;
+    refused(&p, "C_g[2][1] is not finite");
+    memcpy(bad, C, sizeof C);
+    bad[1] = 0.3;
+    refused(&p, "C_g is not symmetric: [1][0] is 0.2, [0][1] is 0.3");
+    bad[1] = 0.2;
+    bad[4] = -0.1;
+    refused(&p, "C_g[1][1] must not be negative, got -0.1");
+    p = good;
+    p.R_phi = bad;
+    memcpy(bad, R, sizeof R);
+    bad[5] = 1e-9;
+    refused(&p, "R_phi is not causal: [1][2] must be 0");
+    double change[2] = {7.0, 7.0};
+    dmft_error err = {.text = ""};
+    ck_assert_int_eq(dmft_outliers_change(&good, 3, 0.0, 2, change, &err), DMFT_ERROR_ARGUMENT);
+    ck_assert_int_eq(dmft_outliers_change(&good, 1, NAN, 2, change, &err), DMFT_ERROR_ARGUMENT);
+    ck_assert(change[0] == 7.0 && change[1] == 7.0);
+}
+END_TEST
+
+START_TEST(bad_paths_are_refused)
+{
+    double time[3] = {0.0, 1.0, 1.0}, root[3] = {1.0, 1.0, 1.0}, growth[3] = {0.0, 0.0, 0.0};
+    dmft_outlier_path *p = NULL;
+    dmft_error err = {.text = ""};
+    ck_assert_int_eq(dmft_outlier_path_create(&p, 3, time, root, growth, 1.0, 1.0, &err), DMFT_ERROR_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(err.text, "time[2]"));
+    time[2] = 2.0;
+    root[1] = -1.0;
+    ck_assert_int_eq(dmft_outlier_path_create(&p, 3, time, root, growth, 1.0, 1.0, &err), DMFT_ERROR_ARGUMENT);
+    root[1] = NAN; /* runs of one node */
+    ck_assert_int_eq(dmft_outlier_path_create(&p, 3, time, root, growth, 1.0, 1.0, &err), DMFT_OK);
+    ck_assert(isnan(dmft_outlier_path_z(p, 0.5)) && isnan(dmft_outlier_path_escape(p)) && isnan(dmft_outlier_path_difference(p)));
+    dmft_outlier_path_free(p);
+    ck_assert_int_eq(dmft_outlier_path_create(&p, 0, NULL, NULL, NULL, 1.0, 1.0, &err), DMFT_OK);
+    ck_assert(isnan(dmft_outlier_path_z(p, 0.0)) && isnan(dmft_outlier_path_escape(p)));
+    dmft_outlier_path_free(p);
+    dmft_outlier_path_free(NULL);
+    dmft_outliers_free(NULL);
+}
+END_TEST
+
 Suite *suite_kernels_outlier(void)
 {
     Suite *s = suite_create("kernels_outlier");
@@ -522,5 +929,18 @@ Suite *suite_kernels_outlier(void)
     tcase_add_test(closed, equal_spikes);
     tcase_add_test(closed, the_smallest_cases);
     suite_add_tcase(s, closed);
+    TCase *other = tcase_create("random"), *ode = tcase_create("ode");
+    tcase_add_loop_test(other, random_answers_against_dense_eigenvalues, 0, 12);
+    suite_add_tcase(s, other);
+    tcase_add_test(ode, the_reference_table_from_kernels);
+    tcase_add_loop_test(ode, inside_a_step_the_ode_is_exact, 0, RUNS);
+    tcase_add_loop_test(ode, in_flow_the_ode_has_the_order_of_the_grid, 0, 2);
+    tcase_add_test(ode, a_path_in_closed_form);
+    suite_add_tcase(s, ode);
+    TCase *rest = tcase_create("rest");
+    tcase_add_loop_test(rest, a_checkpoint_goes_on_bit_for_bit, 0, 2 * 5);
+    tcase_add_test(rest, bad_kernels_are_refused);
+    tcase_add_test(rest, bad_paths_are_refused);
+    suite_add_tcase(s, rest);
     return s;
 }

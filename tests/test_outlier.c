@@ -910,42 +910,191 @@ START_TEST(target_overlaps_of_the_theory_page)
 }
 END_TEST
 
-static double at(const dmft_trajectory *t, int layer, const char *what, long step)
+/* All columns at every step of the file, from the basis. */
+START_TEST(the_reference_table_from_the_basis)
 {
-    char name[NAME];
-    (void)snprintf(name, sizeof name, "A%d_%s", layer, what);
-    const double *x = dmft_trajectory_series(t, name);
-    ck_assert_msg(x != NULL, "no series %s", name);
-    return x[step];
-}
-
-START_TEST(overlaps_of_the_reference_table)
-{
+    enum { STEPS = 60 };
     const char *root = getenv("DMFT_SRCDIR");
     char path[4096], line[512];
     (void)snprintf(path, sizeof path, "%s/tests/reference/rmt_outlier_ode_a.csv", root != NULL ? root : ".");
     FILE *file = fopen(path, "r");
     ck_assert_msg(file != NULL, "%s cannot be opened", path);
-    dmft_trajectory *t = solve_reference_a();
+    dmft_problem problem = problem_of(&runs[0]);
+    double table[2][STEPS][4], worst = 0.0;
+    struct training t;
     int rows = 0;
-    double worst = 0.0;
+    start_training(&t, &problem, 1);
+    for (long step = 0; step < STEPS; step++) {
+        evaluate(&t);
+        for (size_t l = 0; l < 2; l++) {
+            struct outlier_state s = outliers_at(t.basis[l], step);
+            double row[4] = {s.z[0], s.drift, s.left_overlap, s.right_overlap};
+            memcpy(table[l][step], row, sizeof row);
+        }
+        model_deep_linear.update(t.state);
+    }
+    end_training(&t);
     while (fgets(line, sizeof line, file) != NULL) {
         long step;
         int layer;
-        double z, cross, left, right;
-        if (sscanf(line, "%ld,%d,%lf,%lf,%lf,%lf", &step, &layer, &z, &cross, &left, &right) != 6) continue;
-        double given[3] = {at(t, layer, "outlier1", step), at(t, layer, "left_overlap", step), at(t, layer, "right_overlap", step)};
-        double expected[3] = {z, left, right};
-        for (int i = 0; i < 3; i++) {
-            worst = fmax(worst, fabs(given[i] / expected[i] - 1.0));
-            assert_near(given[i], expected[i], 1e-6 * expected[i], i == 0 ? "z" : i == 1 ? "left overlap" : "right overlap", step);
+        double e[4];
+        if (sscanf(line, "%ld,%d,%lf,%lf,%lf,%lf", &step, &layer, &e[0], &e[1], &e[2], &e[3]) != 6) continue;
+        for (int i = 0; i < 4; i++) {
+            double given = table[layer][step][i];
+            assert_near(given, e[i], 1e-6 * fabs(e[i]), "a column of rmt_outlier_ode_a", step);
+            worst = fmax(worst, fabs(given / e[i] - 1.0));
         }
         rows++;
     }
     (void)fclose(file);
     ck_assert_int_eq(rows, 67);
-    printf("rmt_outlier_ode_a: %d rows, largest relative error %.1e\n", rows, worst);
-    dmft_trajectory_free(t);
+    printf("rmt_outlier_ode_a from the basis: %d rows, largest relative error %.1e\n", rows, worst);
+}
+END_TEST
+
+/* ---- the outlier ODE ---- */
+
+/* Inside every step of every matrix z changes by the integral of the drift; the follower's own check says the same of the steps it looks at. */
+START_TEST(inside_a_step_the_ode_is_exact_in_the_basis)
+{
+    enum { COUNT = 2 };
+    const struct run *r = &runs[_i];
+    dmft_problem problem = problem_of(r);
+    double gamma = r->gamma0 * (r->parameterization == PARAMETERIZATION_MUP ? sqrt(r->width_ratio) : 1.0), worst = 0.0, sum = 0.0;
+    struct training t, watched;
+    int seen = 0;
+    if (r->batch == BATCH_ONLINE && problem.learning_rate > 0.04) problem.learning_rate = 0.04; /* four points are no more than that */
+    double c = problem.learning_rate * gamma / sqrt(r->width_ratio), before[MOST_LAYERS][COUNT], change[MOST_LAYERS][COUNT];
+    start_training(&t, &problem, COUNT);
+    start_training(&watched, &problem, COUNT);
+    for (size_t l = 0; l < t.matrices; l++) ck_assert_int_eq(outlier_basis_watch(watched.basis[l], (size_t)r->steps, 0, NULL), DMFT_OK);
+    for (long step = 0; step < r->steps; step++) {
+        evaluate(&t);
+        evaluate(&watched);
+        for (size_t l = 0; l < t.matrices; l++) {
+            struct outlier_state s = outliers_at(t.basis[l], step), again;
+            ck_assert_int_eq(outlier_basis_step_at(watched.basis[l], step, (double)step, c, &again, NULL), DMFT_OK);
+            for (size_t j = 0; j < COUNT; j++) {
+                ck_assert(isnan(s.z[j]) == isnan(again.z[j]));
+                if (!isnan(s.z[j])) assert_near(again.z[j], s.z[j], 1e-11, "z of the watched follower", step);
+                if (step == 0 || isnan(before[l][j]) || isnan(s.z[j])) continue;
+                assert_near(change[l][j], s.z[j] - before[l][j], 1e-7, r->name, step);
+                worst = fmax(worst, fabs(change[l][j] - s.z[j] + before[l][j]));
+                sum += s.z[j] - before[l][j];
+                seen++;
+            }
+            memcpy(before[l], s.z, sizeof before[l]);
+            ck_assert_int_eq(outlier_basis_change(t.basis[l], c, change[l], NULL), DMFT_OK);
+        }
+        model_deep_linear.update(t.state);
+        model_deep_linear.update(watched.state);
+    }
+    for (size_t l = 0; l < t.matrices; l++) {
+        double difference = NAN;
+        ck_assert_int_eq(outlier_basis_difference(watched.basis[l], &difference, NULL), DMFT_OK);
+        ck_assert_msg(isnan(difference) || difference <= worst + 1e-11, "the follower has seen %.2e, the test %.2e", difference, worst);
+    }
+    printf("inside steps, %s: %d steps, %.3f of z, difference at most %.1e\n", r->name, seen, sum, worst);
+    ck_assert_int_gt(seen, 0);
+    end_training(&t);
+    end_training(&watched);
+}
+END_TEST
+
+/* Weights that are a flow's by Euler's rule: the first-order rule shows as first order in the difference of ODE and algebra. */
+static double euler_difference(long steps)
+{
+    struct run r = runs[0];
+    struct training t;
+    double gamma = r.gamma0 * sqrt(r.width_ratio), largest = 0.0;
+    r.learning_rate = 0.72 / (double)steps;
+    r.steps = steps;
+    dmft_problem problem = problem_of(&r);
+    start_training(&t, &problem, 2);
+    for (size_t l = 0; l < t.matrices; l++) ck_assert_int_eq(outlier_basis_watch(t.basis[l], (size_t)steps + 1, 1, NULL), DMFT_OK);
+    for (long step = 0; step <= steps; step++) {
+        struct outlier_state s;
+        evaluate(&t);
+        for (size_t l = 0; l < t.matrices; l++)
+            ck_assert_int_eq(outlier_basis_step_at(t.basis[l], step, r.learning_rate * (double)step, gamma / sqrt(r.width_ratio), &s, NULL), DMFT_OK);
+        model_deep_linear.update(t.state);
+    }
+    for (size_t l = 0; l < t.matrices; l++) {
+        double difference = NAN;
+        ck_assert_int_eq(outlier_basis_difference(t.basis[l], &difference, NULL), DMFT_OK);
+        ck_assert(!isnan(difference));
+        largest = fmax(largest, difference);
+    }
+    end_training(&t);
+    return largest;
+}
+
+START_TEST(along_a_flow_in_the_basis)
+{
+    double a = euler_difference(72), b = euler_difference(144), order = log2(a / b);
+    printf("flow by Euler's rule in the basis: ODE less algebra %.2e, %.2e, order %.2f\n", a, b, order);
+    ck_assert_msg(order > 0.75 && order < 1.35, "order %.3f", order);
+}
+END_TEST
+
+/* ---- checkpoints ---- */
+
+/* One follower is written at `half` and read into another that looks at the same matrices from there on. */
+START_TEST(a_checkpoint_of_the_basis_goes_on_bit_for_bit)
+{
+    const struct run *r = &runs[_i / 2];
+    const long half = _i % 2 == 0 ? 7 : 23;
+    dmft_problem problem = problem_of(r);
+    const char *folder = getenv("DMFT_BUILD");
+    char path[4096];
+    struct training t;
+    outlier_basis *copy[MOST_LAYERS] = {NULL};
+    struct archive_head head = {.kind = "solve", .problem = "a problem"};
+    (void)snprintf(path, sizeof path, "%s/basis%d.checkpoint", folder != NULL ? folder : ".", _i);
+    start_training(&t, &problem, 2);
+    for (size_t l = 0; l < t.matrices; l++) {
+        ck_assert_int_eq(outlier_basis_create(&copy[l], t.matrix[l].A, t.matrix[l].target, 2, NULL), DMFT_OK);
+        ck_assert_int_eq(outlier_basis_watch(t.basis[l], (size_t)r->steps, 0, NULL), DMFT_OK);
+        ck_assert_int_eq(outlier_basis_watch(copy[l], (size_t)r->steps, 0, NULL), DMFT_OK);
+    }
+    for (long step = 0; step < r->steps; step++) {
+        evaluate(&t);
+        for (size_t l = 0; l < t.matrices; l++) {
+            struct outlier_state s, again;
+            ck_assert_int_eq(outlier_basis_step_at(t.basis[l], step, (double)step, 0.1, &s, NULL), DMFT_OK);
+            if (step > half) {
+                ck_assert_int_eq(outlier_basis_step_at(copy[l], step, (double)step, 0.1, &again, NULL), DMFT_OK);
+                double told[2][6] = {{s.z[0], s.z[1], s.left_overlap, s.right_overlap, s.target_overlap, s.drift},
+                                     {again.z[0], again.z[1], again.left_overlap, again.right_overlap, again.target_overlap, again.drift}};
+                ck_assert_mem_eq(told[0], told[1], sizeof told[0]);
+            }
+            if (step != half) continue;
+            archive *a = NULL;
+            (void)remove(path);
+            ck_assert_int_eq(archive_create_write(&a, path, &head, NULL), DMFT_OK);
+            outlier_basis_transfer(t.basis[l], a);
+            ck_assert_int_eq(archive_close(a, NULL), DMFT_OK);
+            ck_assert_int_eq(archive_open_read(&a, path, "solve", "a problem", NULL), DMFT_OK);
+            outlier_basis_transfer(copy[l], a);
+            ck_assert_int_eq(archive_close(a, NULL), DMFT_OK);
+        }
+        model_deep_linear.update(t.state);
+    }
+    for (size_t l = 0; l < t.matrices; l++) {
+        double difference[2] = {NAN, NAN};
+        ck_assert_int_eq(outlier_basis_difference(t.basis[l], &difference[0], NULL), DMFT_OK);
+        ck_assert_int_eq(outlier_basis_difference(copy[l], &difference[1], NULL), DMFT_OK);
+        ck_assert_mem_eq(&difference[0], &difference[1], sizeof difference[0]);
+        ck_assert_int_eq(outlier_basis_products(t.basis[l]), outlier_basis_products(copy[l]));
+        for (size_t j = 0; j < 2; j++) {
+            struct outlier_escape x = outlier_basis_escape(t.basis[l], j), y = outlier_basis_escape(copy[l], j);
+            ck_assert_int_eq(x.step, y.step);
+            ck_assert_mem_eq(&x.time, &y.time, sizeof x.time);
+        }
+        outlier_basis_free(copy[l]);
+    }
+    (void)remove(path);
+    end_training(&t);
 }
 END_TEST
 
@@ -953,6 +1102,7 @@ Suite *suite_outlier(void)
 {
     Suite *s = suite_create("outlier");
     TCase *dense = tcase_create("dense"), *spikes = tcase_create("spikes"), *sampled = tcase_create("sampled"), *sites = tcase_create("sites");
+    TCase *ode = tcase_create("ode");
     tcase_add_loop_test(dense, every_step_against_the_dense_pencil, 0, RUNS);
     tcase_add_loop_test(dense, seldom_looks_against_the_dense_pencil, 0, 3 * RUNS);
     tcase_add_loop_test(dense, escapes_against_the_dense_pencil, 0, RUNS);
@@ -966,7 +1116,11 @@ Suite *suite_outlier(void)
     tcase_add_loop_test(spikes, revealing_more_changes_nothing, 0, PSIS);
     tcase_add_loop_test(sampled, dependent_spikes_against_sampled_matrices, 0, 2);
     tcase_add_test(sites, target_overlaps_of_the_theory_page);
-    tcase_add_test(sites, overlaps_of_the_reference_table);
+    tcase_add_test(sites, the_reference_table_from_the_basis);
+    tcase_add_loop_test(ode, inside_a_step_the_ode_is_exact_in_the_basis, 0, RUNS);
+    tcase_add_test(ode, along_a_flow_in_the_basis);
+    tcase_add_loop_test(ode, a_checkpoint_of_the_basis_goes_on_bit_for_bit, 0, 2 * RUNS);
+    suite_add_tcase(s, ode);
     suite_add_tcase(s, dense);
     suite_add_tcase(s, spikes);
     suite_add_tcase(s, sampled);

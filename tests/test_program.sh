@@ -38,14 +38,14 @@ YAML
 # ---- help and usage ----
 expect "--help" 0 "dmft solve" --help
 expect "--version" 0 "^dmft [0-9]" --version
-for command in solve simulate compare converge show plot escape init info; do expect "$command --help" 0 "^usage: dmft $command" $command --help; done
+for command in solve simulate compare converge show plot escape outliers init info; do expect "$command --help" 0 "^usage: dmft $command" $command --help; done
 expect "defaults are in --help" 0 "default: all cores" solve --help
 "$dmft" >out 2>err; holds "no command is usage" test $? -eq 2
 expect "unknown command" 2 "nearest is 'solve'" slove
 expect "unknown option names the nearest" 2 "nearest is '--force'" solve a.yaml -o x.h5 --forse
 expect "option of another command" 2 "unknown option '--csv'" solve a.yaml -o x.h5 --csv
 expect "option before the command" 2 "command comes before" --quiet solve
-for command in sweep spectrum outliers report; do expect "$command is for later" 2 "not available in this version" $command x; done
+for command in sweep spectrum report; do expect "$command is for later" 2 "not available in this version" $command x; done
 expect "missing argument" 2 "CONFIG is missing" solve -o x.h5
 expect "missing output" 2 "-o OUT.h5 is missing" solve a.yaml
 expect "--quiet goes everywhere" 0 "learning_rate" init deep_linear --quiet
@@ -291,6 +291,14 @@ expect "dry run" 0 "^memory: .*" solve a.yaml --dry-run
 holds "dry run estimates the time" grep -q "^time: about" out
 expect "dry run writes nothing" 0 "^time: about" simulate a.yaml --dry-run -o dry.h5
 holds "nothing was written" test ! -e huge.h5 -a ! -e dry.h5
+
+# ---- outliers from kernels (suite kernel_file has the files themselves) ----
+expect "outliers of no file" 2 "cannot read none.h5" outliers none.h5
+expect "outliers of a folder" 2 "not a regular file" outliers .
+expect "outliers of a text" 2 "a.yaml: not an HDF5 file" outliers a.yaml
+expect "outliers of a result" 2 "there is no dataset d" outliers theory.h5
+expect "--count outside its domain" 2 "\[1, 1000\]" outliers theory.h5 --count 0
+expect "outliers without a file" 2 "KERNELS.h5 is missing" outliers
 
 # ---- divergence and signals ----
 expect "divergence" 3 "diverged at step [0-9]+" solve a.yaml -o diverged.h5 --set training.learning_rate=3

@@ -1,4 +1,4 @@
-/* FFTW behind a lock, and convolutions by halving: what the first half of a block contributes to the second is one product of transforms (F13).
+/* FFTW behind a lock, and convolutions by halving: what the first half of a block contributes to the second is one product of transforms (F16).
  *
  * Blocks of LEAF numbers are summed directly. A sequence of n numbers costs log2(n/LEAF) levels of transforms of n numbers in all.
  */
@@ -180,8 +180,9 @@ int kernel_volterra(const double *phi, size_t length, double *y, dmft_error *err
         int i = 0;
         for (size_t t = lo; t < end; t++)
             for (size_t k = lo; k < t; k++) y[t] += phi[t - 1 - k] * y[k];
+        if (end == length) break;
         for (; end / h % 2 == 0; i++) h *= 2; /* the block that ends here and is the first half of another */
-        if (end < length) volterra_cross(&w, i, h, end, length, y);
+        volterra_cross(&w, i, h, end, length, y);
     }
     volterra_free(&w);
     return status;

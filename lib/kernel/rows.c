@@ -1,6 +1,6 @@
 /* Memory, queries and results of the row form; the equations are in rows_step.c.
  *
- * Kept are all rows of the 2 (2L+3) results, of the coefficients of h^l on u^l and g^l on r^l, and of v on r_0: 6L+5 squares of T^2 doubles
+ * Kept are all rows of the 2 (2L+3) results, of the coefficients of h^l on u^l and g^l on r^l, and of v on r_0: 6L+6 squares of T^2 doubles
  * (one-pass SGD one less) and some vectors. Results are finished in place, so that no more is needed to hand them over. */
 #include "kernel/rows.h"
 
@@ -37,7 +37,7 @@ double kernel_rows_operations(const struct dmft_problem *p)
 
 /* ---- making ---- */
 
-/* Nodes and the weights (E2); the two-step rule needs intervals that grow by less than 1.4 or so, else some of its weights are not positive. */
+/* Nodes and the weights (E2); some are not positive when intervals grow by a factor of 1.4 or more. */
 static int make_time(struct kernel_rows *r, const struct dmft_problem *p, dmft_error *err)
 {
     size_t n = r->rows;
@@ -55,7 +55,8 @@ static int make_time(struct kernel_rows *r, const struct dmft_problem *p, dmft_e
         r->weight[s] = r->newest[s + 1] - next * next / (2.0 * h);
         if (!(r->weight[s] > 0.0))
             return error_set(err, DMFT_ERROR_ARGUMENT,
-                             "grid: an interval of %.6g is followed by one of %.6g; method rows needs them to grow more slowly: more steps, or a larger grid.first",
+                             "grid: an interval of %.6g is followed by one of %.6g; method rows needs slower growth: more steps or a larger "
+                             "grid.first",
                              h, next);
         before = h;
     }

@@ -1,7 +1,8 @@
 /* One row of the row form of level 1, in the order (L1): (E1)-(E14) of doc/theory.md.
  *
  * Row t costs 14 (L-1) + 22 times t^2 floating-point operations (full batch; one-pass SGD 13 for 22), a pair of them for every number of a
- * lower triangle that comes in, and reads 10 (L-1) + 14 lower triangles (5 less) from memory: O(L T^3) for T rows. It allocates nothing. */
+ * lower triangle that comes in, and reads 10 (L-1) + 14 lower triangles (6 less) from memory: 12 T^3 operations and 32 T^3 bytes for T rows at L = 2.
+ * It allocates nothing. Which of several equivalent forms is taken where is a matter of rounding, (E14). */
 #include <cblas.h>
 #include <stddef.h>
 
@@ -54,7 +55,7 @@ static void through_u(kernel_rows *r, int l, double *p)
     p[t] = 0.0;
 }
 
-/* g^L moves by c h^L a step, (L8), (E8): its rows follow from the rows before. */
+/* g^L moves by c h^L a step, (L8), (E9): its rows follow from the rows before. */
 static void backward_top(kernel_rows *r)
 {
     size_t t = r->done;
@@ -98,7 +99,7 @@ static void remember_data(const kernel_rows *r, double *m, double *own)
     for (size_t b = 0; b <= r->done; b++) own[b] = -r->gain * spread * C[b];
 }
 
-/* v and Delta, (L2), (L5): (E9), (E10). */
+/* v and Delta, (L2), (L5): (E10), (E11); `own` is zeta there. */
 static void data_full(kernel_rows *r)
 {
     size_t t = r->done, stride = r->stride;
@@ -130,7 +131,7 @@ static void data_full(kernel_rows *r)
     r->diagonal[DELTA][t] = C_Delta[t];
 }
 
-/* vhat, (L3): (E11). Leaves <vhat(t) v(s)> in `cross`. */
+/* vhat, (L3): (E12). Leaves <vhat(t) v(s)> in `cross`. */
 static void data_hat_full(kernel_rows *r)
 {
     size_t t = r->done, n = t + 1;
@@ -149,7 +150,7 @@ static void data_hat_full(kernel_rows *r)
     r->diagonal[V_HAT][t] = C_h[t];
 }
 
-/* One-pass SGD, and flow on the population: (L13), (E12). Here vhat = v + noise of the batch, and v responds to r_0 as vhat does. */
+/* One-pass SGD, and flow on the population: (L13), (E13). Here vhat = v + noise of the batch, and v responds to r_0 as vhat does. */
 static void data_online(kernel_rows *r)
 {
     size_t t = r->done, n = t + 1;
@@ -191,7 +192,7 @@ static void cross_layer(kernel_rows *r, int l)
         r->cross[s] += r->step * (rows_kappa(r, t, s - 1) - r->newest[s]) * C[s - 1] * row(r, learned, s)[s - 1];
 }
 
-/* C_h and R_h of layer l from its H_u[t] = x and <h(t) g(s)>: (E5), (E6) with the memory kernel of the layer below. */
+/* C_h and R_h of layer l from its H_u[t] = x and <h(t) g(s)>: (E8) and the last of (E5), both from one passage through the layer below. */
 static void finish_h(kernel_rows *r, int l, const double *x)
 {
     size_t t = r->done, n = t + 1;

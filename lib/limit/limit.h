@@ -108,8 +108,9 @@ void limit_trial_learn(limit_operator *A, double step, const double *weight, siz
 /* The norm of that sum, (1/(M N)) |sum weight[i] g_i phi_i^T|_F^2 under the root: |g||phi| for one slot of weight 1. */
 double limit_trial_norm(limit_operator *A, const double *weight, size_t first, size_t end);
 
-/* A frozen operator meets no new direction: it answers to the part of a vector that lies in those it has met. */
-void limit_freeze(limit_operator *A, int frozen);
+/* From now on a direction counts as met when its residual is below factor x tolerance x the largest norm (1 at first). With INFINITY no new one is
+ * met: the operator answers to the part of a vector that lies in those it has met. */
+void limit_coarsen(limit_operator *A, double factor);
 
 /* ---- what an operator knows, for level 2 ---- */
 

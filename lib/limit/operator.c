@@ -55,7 +55,7 @@ struct limit_operator {
     struct side in, out;   /* in: e_j, y_j, W e_j; out: f_i, x_i, W^T f_i */
     double *S, *work;      /* S: outputs x inputs, row stride `room`; work: the larger of room and slots, and WAITING numbers */
     size_t room, waiting;
-    int frozen;
+    double coarse; /* factor of the tolerance */
 
     size_t slots;         /* updates on trial that there is room for */
     double *sum;          /* of them, as S; NULL unless slots > 0 */
@@ -91,6 +91,7 @@ int limit_operator_create(limit_operator **out, limit_space *in_space, limit_spa
     A->variance = variance;
     A->psi = psi;
     A->tolerance = tolerance;
+    A->coarse = 1.0;
     A->room = FIRST_DIRECTIONS;
     A->S = memory_doubles(A->room * A->room);
     A->work = memory_doubles(A->room + WAITING);
@@ -281,14 +282,14 @@ static void ask(limit_operator *A, struct side *s, const struct side *other, con
 {
     limit_rows *r = &s->residual;
     double size = norm(a);
-    if (size > s->largest && !A->frozen) s->largest = size;
-    double least = drop * A->tolerance * s->largest;
+    if (size > s->largest && isfinite(A->coarse)) s->largest = size;
+    double least = A->coarse * drop * A->tolerance * s->largest;
     inner(&s->unit, 1.0, a->x, 0.0, s->c);
     memset(s->seen.x, 0, s->space->axes * sizeof *s->seen.x);
     combine(&s->unit, 1.0, s->c, s->seen.x);
     limit_copy(r, a);
     limit_add(r, -1.0, &s->seen);
-    if (A->frozen || !(norm(r) > least)) return;
+    if (!(norm(r) > least)) return;
     project_off(s, r, s->c, A->work);
     double left = norm(r);
     limit_copy(&s->seen, a);
@@ -444,7 +445,7 @@ double limit_trial_norm(limit_operator *A, const double *weight, size_t first, s
     return cblas_dnrm2((int)(A->out.unit.count * A->room), A->sum, 1);
 }
 
-void limit_freeze(limit_operator *A, int frozen) { A->frozen = frozen; }
+void limit_coarsen(limit_operator *A, double factor) { A->coarse = factor; }
 
 /* ---- checkpoints ---- */
 

@@ -85,6 +85,7 @@ static int follow_matrices(struct basis *b, const struct dmft_problem *p, dmft_e
         struct limit_view view = limit_operator_view(m->A);
         b->about[l] = (struct route_matrix){.variance = view.variance, .psi = view.psi, .target = m->target != NULL};
         status = outlier_basis_create(&b->outliers[l], m->A, m->target, (size_t)p->outlier_count, err);
+        if (status == DMFT_OK) status = outlier_basis_watch(b->outliers[l], b->rows, p->flow, err);
     }
     return status;
 }
@@ -212,8 +213,7 @@ static int row(void *state, long at, double *time, double *diagonal, dmft_error 
 static int outliers(void *state, size_t l, long at, double time, struct outlier_state *found, dmft_error *err)
 {
     struct basis *b = state;
-    (void)time;
-    return outlier_basis_step(b->outliers[l], at, found, err);
+    return outlier_basis_step_at(b->outliers[l], at, time, b->matrix[l].step, found, err);
 }
 
 static int last(const void *state)
@@ -270,13 +270,28 @@ static int add_flow(dmft_trajectory *result, const flow *f, dmft_error *err)
     if (status == DMFT_OK) status = trajectory_set_number(result, (double)n.rejected, err, "flow_rejected");
     if (status == DMFT_OK) status = trajectory_set_number(result, (double)n.evaluations, err, "flow_evaluations");
     if (status == DMFT_OK) status = trajectory_set_number(result, (double)n.most_stages, err, "flow_stages");
+    if (status == DMFT_OK) status = trajectory_set_number(result, n.coarseness, err, "flow_coarseness");
     return status == DMFT_OK ? trajectory_set_number(result, n.radius, err, "flow_radius") : status;
+}
+
+/* How far the outlier ODE (O6) and the algebra are apart at most. */
+static int add_difference(dmft_trajectory *result, const struct basis *b, dmft_error *err)
+{
+    double largest = NAN;
+    for (size_t l = 0; l < b->matrices; l++) {
+        double difference = NAN;
+        int status = outlier_basis_difference(b->outliers[l], &difference, err);
+        if (status != DMFT_OK) return status;
+        largest = fmax(largest, difference); /* fmax passes over nan */
+    }
+    return trajectory_set_number(result, largest, err, "outlier_ode_difference");
 }
 
 static int finish(void *state, size_t rows, dmft_trajectory *result, dmft_error *err)
 {
     struct basis *b = state;
     int status = assemble_kernels(b, rows, result, err);
+    if (status == DMFT_OK) status = add_difference(result, b, err);
     if (status == DMFT_OK && b->flow != NULL) status = add_flow(result, b->flow, err);
     if (status == DMFT_OK) status = add_directions(result, "X", b->model->data(b->network), err);
     for (size_t l = 0; l < b->matrices && status == DMFT_OK; l++) {
@@ -304,7 +319,7 @@ static void transfer(void *state, size_t rows, archive *a)
     archive_tag(a, "basis");
     b->model->transfer(b->network, a);
     if (b->flow != NULL) flow_transfer(b->flow, a);
-    //     for (size_t l = 0; l < b->matrices; l++) outlier_basis_transfer(b->outliers[l], a);
+    for (size_t l = 0; l < b->matrices; l++) outlier_basis_transfer(b->outliers[l], a);
     for (size_t i = 0; b->history != NULL && i < b->observables; i++) transfer_history(b, &b->history[i], rows, a);
 }
 

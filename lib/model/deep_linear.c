@@ -145,11 +145,23 @@ static double norm_of_slots(void *state, const double *weight, size_t first, siz
 }
 
 /* Fresh data is met anew at every evaluation, and nothing of it is kept. */
-static void freeze(void *state, int frozen)
+static void coarsen(void *state, double factor)
 {
     struct deep_linear *n = state;
-    for (int l = 0; l < n->depth; l++) limit_freeze(n->A[l], frozen);
-    if (!n->online) limit_freeze(n->data, frozen);
+    for (int l = 0; l < n->depth; l++) limit_coarsen(n->A[l], factor);
+    if (!n->online) limit_coarsen(n->data, factor);
+}
+
+static size_t directions(void *state)
+{
+    struct deep_linear *n = state;
+    size_t most = 0;
+    for (int l = -1; l < n->depth; l++) {
+        const limit_operator *A = l < 0 ? n->data : n->A[l];
+        size_t in = limit_operator_inputs(A), out = limit_operator_outputs(A), more = in > out ? in : out;
+        most = more > most ? more : most;
+    }
+    return most;
 }
 
 /* ---- checkpoints ---- */
@@ -255,7 +267,7 @@ static void describe(struct deep_linear *n)
     for (int l = 1; l < L; l++) observe(n, "h", l, &n->h[l], MODEL_OF_PUSH, n->A[l]);
     observe(n, "h", L, &n->h[L], MODEL_OF_FIELD, NULL);
     for (int l = 1; l <= L; l++) observe(n, "g", l, &n->g[l], MODEL_OF_PULL, n->A[l - 1]);
-    for (int l = 0; l < n->depth; l++) n->matrix[l] = (struct model_matrix){.A = n->A[l], .target = l == 0 ? &n->target : NULL};
+    for (int l = 0; l < n->depth; l++) n->matrix[l] = (struct model_matrix){.A = n->A[l], .target = l == 0 ? &n->target : NULL, .step = n->step};
 }
 
 static int create(void **state, const struct dmft_problem *p, dmft_error *err)
@@ -334,7 +346,8 @@ const struct model model_deep_linear = {.name = "deep_linear",
                                         .weigh = weigh,
                                         .learn = learn,
                                         .norm = norm_of_slots,
-                                        .freeze = freeze,
+                                        .coarsen = coarsen,
+                                        .directions = directions,
                                         .transfer = transfer,
                                         .observables = observables,
                                         .matrices = matrices,

@@ -17,7 +17,7 @@
 #include "base/error.h"
 #include "base/grid.h"
 
-enum { RUNS = 3, PARTS = 6 /* 1 + 2 + 3 */, MOST_STAGES = 200, MOST_STAGES_FIXED = 2000, FIRST_PROBES = 12, MORE_PROBES = 4 };
+enum { RUNS = 3, PARTS = 6 /* 1 + 2 + 3 */, MANY_DIRECTIONS = 1024, MORE_DIRECTIONS = 32, MOST_STAGES = 200, MOST_STAGES_FIXED = 2000, FIRST_PROBES = 12, MORE_PROBES = 4 };
 
 /* Slots: the probe of the power iteration and the gradient it is the neighbour of; the gradient at the start of the step and those of its stages. */
 enum { PROBE, NEIGHBOUR, START };
@@ -27,7 +27,9 @@ static const double reach = 0.5;
 static const double safety_radius = 1.1;  /* a power iteration approaches the radius from below */
 static const double floor_share = 1e-3;   /* of the error of the predictor at the start: (G7) */
 static const double nudge = 1e-3;         /* change of the predictor by a probe, as a share of its error */
-static const double settled = 1e-8;       /* of the largest gradient: a smaller one may be the end, and is no saddle before the start */
+static const double settled = 10.0;       /* times the tolerance of directions: a gradient that has fallen by more is not known any more (G7) */
+static const double stage_factor = 50.0; /* stages meet a direction beyond so many times the tolerance of the problem (G8) */
+static const double estimate_share = 20.0; /* the error of fourth order over that of third which is estimated, at tolerances in use */
 static const double safety = 0.85, most_growth = 4.0, least_growth = 0.1;
 
 /* Extrapolation of runs of 1, 2, 3 substeps to fourth order, and its difference to that of the last two, which is of third (G4). */
@@ -47,14 +49,15 @@ struct flow {
 
     double *node;      /* times of a grid that is given, or NULL */
     long intervals, at;
-    double time, end, tolerance;
+    double time, end, tolerance, uncertain;
     int ended, started, at_rest;
 
     double h;          /* the next step as the error control wants it */
     double radius, scale, first_scale, gradient, largest_gradient; /* (G6), (G7); norms of the gradient */
     struct chebyshev method;
     size_t slots;
-    double *rows[6], *work; /* weights over the slots */
+    size_t bound; /* of directions, see flow.h */
+    double *rows[5], *work; /* weights over the slots */
     struct flow_numbers numbers;
 };
 
@@ -114,12 +117,14 @@ static void set_stages(struct chebyshev *c, size_t s)
 /* ---- evaluations ---- */
 
 /* The gradient at W + sum weight[i] (gradient i) into a slot. */
-static int evaluate(flow *f, const double *weight, size_t first, size_t end, size_t slot, dmft_error *err)
+static int evaluate(flow *f, const double *weight, size_t first, size_t end, size_t slot, double factor, dmft_error *err)
 {
     int status = f->model->reserve(f->network, err);
     if (status != DMFT_OK) return status;
     f->model->weigh(f->network, weight, first, end);
+    f->model->coarsen(f->network, factor * f->numbers.coarseness);
     f->model->evaluate(f->network);
+    f->model->coarsen(f->network, f->numbers.coarseness);
     f->model->weigh(f->network, NULL, 0, 0);
     f->model->keep(f->network, slot);
     f->numbers.evaluations++;
@@ -157,9 +162,8 @@ static int probe(flow *f, int probes, dmft_error *err)
         if (!(size > 0.0)) break;
         weight[0] *= off / size;
         weight[1] *= off / size;
-        f->model->freeze(f->network, known); /* the first probes meet what the stages will need */
-        status = evaluate(f, weight, PROBE, START, PROBE, err);
-        f->model->freeze(f->network, 0);
+        /* The first probes meet what the stages will need. */
+        status = evaluate(f, weight, PROBE, START, PROBE, known ? (double)INFINITY : stage_factor, err);
         if (status != DMFT_OK) break;
         f->model->copy(f->network, START, NEIGHBOUR);
         weight[0] = 1.0;
@@ -180,13 +184,11 @@ static int begin(flow *f, dmft_error *err)
     f->scale = fmax(f->scale, floor_share * f->first_scale);
     f->gradient = f->model->norm(f->network, unit, START, START + 1);
     f->largest_gradient = fmax(f->largest_gradient, f->gradient);
-    f->at_rest = f->gradient == 0.0;
+    f->at_rest = f->gradient == 0.0 || (f->tolerance > 0.0 && f->gradient <= f->uncertain * f->largest_gradient);
     if (f->at_rest) return DMFT_OK;
     int status = probe(f, f->started ? 1 : FIRST_PROBES, err);
     if (!f->started) f->h = pow(fmax(f->tolerance, 1e-12), 0.25) / f->radius;
     f->started = 1;
-    f->at_rest = f->tolerance > 0.0 && f->gradient <= settled * f->largest_gradient &&
-                 sqrt(f->radius) * f->gradient * (f->end - f->time) <= 0.1 * f->tolerance * f->scale;
     return status;
 }
 
@@ -204,14 +206,14 @@ static int run(flow *f, size_t slot, int parts, double h, dmft_error *err)
     clear(base + first, n);
     int status = DMFT_OK;
     for (int m = 0; m < parts; m++) {
-        if (m > 0) status = evaluate(f, base, first, slot, slot, err);
+        if (m > 0) status = evaluate(f, base, first, slot, slot, stage_factor, err);
         if (status != DMFT_OK) return status;
         size_t start = slot++;
         memcpy(before + first, base + first, n * sizeof *base);
         memcpy(now + first, base + first, n * sizeof *base);
         now[start] += c->step[1] * tau;
         for (size_t j = 2; j <= c->stages; j++) {
-            status = evaluate(f, now, first, slot, slot, err);
+            status = evaluate(f, now, first, slot, slot, stage_factor, err);
             if (status != DMFT_OK) return status;
             double rest = 1.0 - c->mu[j] - c->nu[j], *next = before;
             for (size_t i = first; i <= slot; i++) next[i] = rest * base[i] + c->mu[j] * now[i] + c->nu[j] * before[i];
@@ -267,11 +269,16 @@ static int set_method(flow *f, double h, dmft_error *err)
     return status;
 }
 
+/* Learns what the step came to; directions that have become many are met more sparingly from then on (G8). */
 static void accept(flow *f, double h)
 {
     f->model->learn(f->network, f->rows[3], START, START + PARTS * f->method.stages);
     f->time += h;
     f->numbers.accepted++;
+    if (f->model->directions(f->network) < f->bound) return;
+    f->bound += MORE_DIRECTIONS;
+    f->numbers.coarseness *= 2.0;
+    f->model->coarsen(f->network, f->numbers.coarseness);
 }
 
 /* One step without error control. */
@@ -294,12 +301,12 @@ static int controlled_step(flow *f, double to, dmft_error *err)
         if (status == DMFT_OK) status = attempt(f, h, err);
         if (status != DMFT_OK) return status;
         double size = f->model->norm(f->network, f->rows[4], START, START + PARTS * f->method.stages);
-        double ratio = sqrt(f->radius) * size / (f->tolerance * f->scale); /* (G7) */
+        double ratio = sqrt(f->radius) * size / (estimate_share * f->tolerance * f->scale); /* (G7) */
         double growth = isfinite(ratio) ? safety * pow(fmax(ratio, 1e-8), -0.25) : 0.0;
         growth = fmin(fmax(growth, least_growth), most_growth);
         if (ratio <= 1.0) {
-            accept(f, h);
             f->h = h < wanted ? fmax(wanted, h * growth) : h * growth;
+            accept(f, h);
             return DMFT_OK;
         }
         f->numbers.rejected++;
@@ -333,7 +340,7 @@ int flow_advance(flow *f, dmft_error *err)
         }
         status = f->tolerance > 0.0 ? controlled_step(f, f->node != NULL ? next : f->end, err) : fixed_step(f, next, err);
         if (status != DMFT_OK || f->time >= next * (1.0 - 1e-12)) break;
-        status = evaluate(f, NULL, 0, 0, START, err);
+        status = evaluate(f, NULL, 0, 0, START, 1.0, err);
         if (status == DMFT_OK) status = begin(f, err);
     }
     if (status != DMFT_OK) return status;
@@ -352,7 +359,8 @@ int flow_create(flow **out, const struct model *model, void *network, const stru
     if (f == NULL) return error_memory(err, sizeof *f);
     const struct model_observable *observable;
     model->observables(network, &observable);
-    *f = (flow){.model = model, .network = network, .predictor = observable[0].field, .intervals = p->steps, .end = p->time, .tolerance = p->grid_tolerance};
+    *f = (flow){.model = model, .network = network, .predictor = observable[0].field, .intervals = p->steps, .end = p->time, .tolerance = p->grid_tolerance,
+                .uncertain = settled * p->tolerance, .bound = MANY_DIRECTIONS, .numbers = {.coarseness = 1.0}};
     int status = DMFT_OK;
     if (p->grid != GRID_ADAPTIVE) {
         f->node = memory_doubles((size_t)p->rows);
@@ -377,6 +385,8 @@ void flow_free(flow *f)
     free(f);
 }
 
+void flow_bound_directions(flow *f, size_t bound) { f->bound = bound; }
+
 double flow_time(const flow *f) { return f->time; }
 
 int flow_ended(const flow *f) { return f->ended; }
@@ -391,6 +401,7 @@ static void transfer_numbers(struct flow_numbers *n, archive *a)
     archive_long(a, &n->rejected);
     archive_long(a, &n->evaluations);
     archive_long(a, &n->most_stages);
+    archive_double(a, &n->coarseness);
     archive_double(a, &n->radius);
 }
 
@@ -408,10 +419,12 @@ void flow_transfer(flow *f, archive *a)
     archive_double(a, &f->radius);
     archive_double(a, &f->first_scale);
     archive_double(a, &f->largest_gradient);
+    archive_size(a, &f->bound, SIZE_MAX);
     archive_size(a, &slots, SIZE_MAX / sizeof *f->work);
     transfer_numbers(&f->numbers, a);
     if (!archive_reading(a) || archive_status(a) != 0) return;
     int status = reserve_slots(f, slots, &err);
     if (status == DMFT_OK && (f->at < 0 || f->at > f->intervals)) status = error_set(&err, DMFT_ERROR_FORMAT, "a flow of another run");
     if (status != DMFT_OK) archive_fail(a, status, &err);
+    f->model->coarsen(f->network, f->numbers.coarseness);
 }

@@ -25,6 +25,7 @@ struct model_observable {
 struct model_matrix {
     const limit_operator *A;
     const limit_rows *target;
+    double step; /* of an update (B3); in gradient flow of a unit of time */
 };
 
 struct model {
@@ -43,7 +44,9 @@ struct model {
     void (*weigh)(void *state, const double *weight, size_t first, size_t end);
     void (*learn)(void *state, const double *weight, size_t first, size_t end);
     double (*norm)(void *state, const double *weight, size_t first, size_t end); /* of that sum, |.| of (G1) */
-    void (*freeze)(void *state, int frozen);                  /* evaluations meet no new directions, and cannot fail */
+    void (*coarsen)(void *state, double factor); /* of the tolerance beyond which evaluations meet new directions; INFINITY: they meet none */
+
+    size_t (*directions)(void *state);           /* the most that an operator has met on one side */
 
     void (*transfer)(void *state, archive *a);
     size_t (*observables)(void *state, const struct model_observable **list);

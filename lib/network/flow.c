@@ -9,7 +9,7 @@
  * Error. The two orders differ in A_l by h (c/fan-in) sum_j e_j g_j h_j^T; its Frobenius norm, from the inner products of the slopes, summed over
  * the layers, with that of w over sqrt(N), must not exceed TOLERANCE min(1, gamma) (N3): an outlier, which is of order 1, is then off by no more in a
  * step, nor is the predictor, whose derivative by A_l is of order 1/gamma. The step is set by it with the usual rule; where the flow is slow the
- * largest rate of decay bounds it (3.6 over that rate), since a longer step lets errors grow, which are seen.
+ * largest rate of decay bounds it (3.73 over that rate), since a longer step lets errors grow, which are seen.
  *
  * The result depends on the network alone. Cost: six evaluations and three passes of an update a step.
  */
@@ -25,8 +25,8 @@ static const double TOLERANCE = 1e-7;
 /* Part of the step that the error allows; how much it may change at a time. */
 static const double SAFETY = 0.9, LEAST_FACTOR = 0.2, MOST_FACTOR = 5.0;
 
-/* What the largest rate times a step comes to when it is stability that bounds the step. */
-static const double STABLE = 3.6;
+/* A rate of decay times a step must be less: the end of the method's stability on the real axis. */
+static const double STABLE = 3.73;
 
 static const double STAGE[NETWORK_STAGES][NETWORK_STAGES] = {
     {0},

@@ -1,4 +1,4 @@
-/* The outliers of one matrix from step to step, from its kernels: (O1)-(O7), (B9a).
+/* The outliers of one matrix from step to step, from its kernels: (O1)-(O7), (O11).
  *
  * The pencil of a step is a leading block of that of the next, and its eigenvectors (p_c = g_c.A/M and the responses) are smooth in the step. Each
  * outlier starts from its last vectors, extrapolated by the order that would have done best at the step before: for old events along the step, for
@@ -20,6 +20,7 @@
 #include "outlier/drift.h"
 #include "outlier/pair.h"
 #include "outlier/scalars.h"
+#include "outlier/watch.h"
 
 enum {
     MEMORY = 4,       /* past vectors an outlier, that is orders of extrapolation */
@@ -28,7 +29,6 @@ enum {
     BLIND_ROUNDS = 8, /* .. and one without */
     EARLY = 8,        /* steps that are all looked at */
     SELDOM = 16,      /* steps between two looks at most */
-    CHECKS = 32,      /* steps of a run whose inside is integrated */
     PATIENCE = 400    /* products spent on the eigenvalue before an escape */
 };
 
@@ -42,11 +42,6 @@ struct followed {
     size_t known;         /* of the past ones, at consecutive steps */
     size_t order;         /* that would have done best at the last step */
     double root;          /* lambda^2 at the last step */
-};
-
-/* A node of the flow, for one outlier: lambda^2 and its growth, nan where there is none. */
-struct nodes {
-    double *root, *growth;
 };
 
 struct outlier_follow {
@@ -66,10 +61,7 @@ struct outlier_follow {
     struct outlier_escape *escape;
     size_t step;          /* the last one; `rows` when there was none */
     double time;
-    double difference;    /* of ODE and algebra inside steps */
-    struct nodes *nodes;  /* of the flow, one an outlier */
-    double *node_time;
-    size_t node_count;
+    struct outlier_watch watch;
 };
 
 /* ---- making ---- */
@@ -82,15 +74,11 @@ void outlier_follow_free(outlier_follow *f)
     if (f == NULL) return;
     for (size_t j = 0; f->outlier != NULL && j < f->count; j++)
         for (int i = 0; i < MEMORY; i++) free(f->outlier[j].past[i]);
-    for (size_t j = 0; f->nodes != NULL && j < f->count; j++) {
-        free(f->nodes[j].root);
-        free(f->nodes[j].growth);
-    }
-    double *const all[] = {f->start, f->extra, f->d, f->d_before, f->guess, f->z, f->change, f->node_time};
+    outlier_watch_clear(&f->watch);
+    double *const all[] = {f->start, f->extra, f->d, f->d_before, f->guess, f->z, f->change};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
     outlier_krylov_free(f->krylov);
     free(f->outlier);
-    free(f->nodes);
     free(f->escape);
     free(f);
 }
@@ -102,17 +90,13 @@ static int allocate_outlier(outlier_follow *f, size_t j)
     f->outlier[j].order = 1;
     f->outlier[j].root = NAN;
     f->escape[j] = (struct outlier_escape){.step = -1, .time = NAN};
-    if (!f->source.flow) return whole;
-    f->nodes[j].root = memory_doubles(f->source.rows);
-    f->nodes[j].growth = memory_doubles(f->source.rows);
-    return whole && f->nodes[j].root != NULL && f->nodes[j].growth != NULL;
+    return whole;
 }
 
 static int allocate(outlier_follow *f, dmft_error *err)
 {
     size_t rows = f->source.rows, stride = stride_of(f), count = f->count;
     f->outlier = calloc(count + 1, sizeof *f->outlier);
-    f->nodes = calloc(count + 1, sizeof *f->nodes);
     f->escape = calloc(count + 1, sizeof *f->escape);
     f->start = memory_doubles(start_rows(f) * stride);
     f->extra = memory_doubles(EXTRA * stride);
@@ -121,11 +105,11 @@ static int allocate(outlier_follow *f, dmft_error *err)
     f->guess = memory_doubles(stride);
     f->z = memory_doubles(count);
     f->change = memory_doubles(count);
-    f->node_time = memory_doubles(f->source.flow ? rows : 0);
-    int whole = f->outlier && f->nodes && f->escape && f->start && f->extra && f->d && f->d_before && f->guess && f->z && f->change && f->node_time;
+    int whole = f->outlier && f->escape && f->start && f->extra && f->d && f->d_before && f->guess && f->z && f->change;
     for (size_t j = 0; j < count && whole; j++) whole = allocate_outlier(f, j);
     if (!whole) return error_memory(err, 8.0 * (double)stride * (double)(EXTRA + 2 * count * MEMORY));
-    return outlier_krylov_create(&f->krylov, stride, 2 * count, err); /* twice: two vectors an outlier inside a step */
+    int status = outlier_watch_init(&f->watch, count, rows, f->source.flow, f->source.sigma2, f->source.psi, err);
+    return status != DMFT_OK ? status : outlier_krylov_create(&f->krylov, stride, 2 * count, err); /* twice: two vectors an outlier inside a step */
 }
 
 int outlier_follow_create(outlier_follow **out, const struct outlier_source *source, size_t count, dmft_error *err)
@@ -136,7 +120,6 @@ int outlier_follow_create(outlier_follow **out, const struct outlier_source *sou
     f->edge_root = outlier_edge_root(source->sigma2, source->psi);
     f->count = count;
     f->step = source->rows;
-    f->difference = NAN;
     int status = allocate(f, err);
     if (status == DMFT_OK)
         *out = f;
@@ -276,7 +259,7 @@ static int excess_before(outlier_follow *f, size_t j, size_t t, double *excess, 
     return DMFT_OK;
 }
 
-/* (B9a) */
+/* (O11) */
 static int note_escape(outlier_follow *f, size_t j, size_t t, double time, dmft_error *err)
 {
     struct outlier_escape *e = &f->escape[j];
@@ -289,11 +272,6 @@ static int note_escape(outlier_follow *f, size_t j, size_t t, double time, dmft_
 }
 
 /* ---- the ODE beside the algebra ---- */
-
-static double z_at(const outlier_follow *f, double root)
-{
-    return root > f->edge_root ? outlier_scalars_at(f->source.sigma2, f->source.psi, root).z : NAN;
-}
 
 /* Integrates the ODE (O8) inside the last step, of the outliers that were there before and after it. `roots` are lambda^2 before. */
 static int check_inside(outlier_follow *f, size_t t, size_t before, const double *roots, dmft_error *err)
@@ -309,40 +287,13 @@ static int check_inside(outlier_follow *f, size_t t, size_t before, const double
             memcpy(x + k, f->outlier[j].past[i] + rows, k * sizeof *x);
         }
     int status = outlier_drift_inside(f->krylov, &p, f->guess, t - 1, 0.0, f->d[t - 1], search, f->start, starts, stride, f->change, err);
-    for (size_t j = 0; j < both && status == DMFT_OK; j++) {
-        double off = fabs(z_at(f, roots[j] + f->change[j]) - f->z[j]);
-        if (!isnan(off)) f->difference = isnan(f->difference) ? off : fmax(f->difference, off);
-    }
+    for (size_t j = 0; j < both && status == DMFT_OK; j++) outlier_watch_inside(&f->watch, roots[j], f->change[j], f->z[j]);
     return status;
-}
-
-/* Whether the step that led to t is one of those that are integrated. */
-static int is_checked(const outlier_follow *f, size_t t)
-{
-    size_t every = (f->source.rows + CHECKS - 1) / CHECKS;
-    return !f->source.flow && t % every == 0;
-}
-
-static void note_node(outlier_follow *f, double time)
-{
-    for (size_t j = f->found; j < f->count; j++) f->nodes[j].root[f->node_count] = f->nodes[j].growth[f->node_count] = NAN;
-    f->node_time[f->node_count++] = time;
 }
 
 int outlier_follow_difference(const outlier_follow *f, double *difference, dmft_error *err)
 {
-    *difference = f->difference;
-    int status = DMFT_OK;
-    for (size_t j = 0; j < f->count && f->source.flow && status == DMFT_OK; j++) {
-        dmft_outlier_path *path = NULL;
-        const struct nodes *n = &f->nodes[j];
-        status = dmft_outlier_path_create(&path, f->node_count, f->node_time, n->root, n->growth, f->source.sigma2, f->source.psi, err);
-        if (status != DMFT_OK) break;
-        double off = dmft_outlier_path_difference(path);
-        if (!isnan(off)) *difference = isnan(*difference) ? off : fmax(*difference, off);
-        dmft_outlier_path_free(path);
-    }
-    return status;
+    return outlier_watch_difference(&f->watch, difference, err);
 }
 
 /* ---- a step ---- */
@@ -374,10 +325,7 @@ static void take(outlier_follow *f, const struct outlier_kernels *p, size_t t, d
         struct followed *o = &f->outlier[j];
         f->z[j] = x.z;
         o->root = x.root;
-        if (f->source.flow) {
-            f->nodes[j].root[f->node_count] = x.root;
-            f->nodes[j].growth[f->node_count] = rate * outlier_pair_growth(&x, p, t);
-        }
+        outlier_watch_outlier(&f->watch, j, x.root, rate * outlier_pair_growth(&x, p, t));
         if (j == 0) {
             double left = x.left * x.p[t], right = x.right * x.s[t];
             state->left_overlap = left * left;
@@ -407,8 +355,8 @@ static int step(outlier_follow *f, const struct outlier_kernels *p, size_t t, do
         for (size_t j = 0; j < f->count; j++) f->outlier[j].known = 0;
     for (size_t j = 0; j < f->count; j++) roots[j] = f->outlier[j].root;
     take(f, p, t, rate, state);
-    if (f->source.flow) note_node(f, time);
-    if (follows && is_checked(f, t) && before > 0 && f->found > 0) status = check_inside(f, t, before, roots, err);
+    outlier_watch_node(&f->watch, f->found, time);
+    if (follows && outlier_watch_due(&f->watch, t) && before > 0 && f->found > 0) status = check_inside(f, t, before, roots, err);
     for (size_t j = 0; j < f->found && status == DMFT_OK; j++)
         if (f->escape[j].step < 0) status = note_escape(f, j, t, time, err);
     return status;
@@ -444,9 +392,6 @@ static void transfer_outlier(outlier_follow *f, size_t j, archive *a)
     archive_long(a, &f->escape[j].step);
     archive_double(a, &f->escape[j].time);
     for (size_t i = 0; i < o->known; i++) archive_doubles(a, o->past[i], stride_of(f));
-    if (!f->source.flow) return;
-    archive_doubles(a, f->nodes[j].root, f->node_count);
-    archive_doubles(a, f->nodes[j].growth, f->node_count);
 }
 
 void outlier_follow_transfer(outlier_follow *f, archive *a)
@@ -458,14 +403,12 @@ void outlier_follow_transfer(outlier_follow *f, archive *a)
     archive_size(a, &f->extra_events, rows);
     archive_size(a, &f->looked, rows);
     archive_size(a, &f->step, rows);
-    archive_size(a, &f->node_count, rows);
     archive_double(a, &f->ahead);
     archive_double(a, &f->growth);
     archive_double(a, &f->time);
-    archive_double(a, &f->difference);
     archive_doubles(a, f->d, rows);
     if (archive_status(a) != DMFT_OK) return;
     archive_doubles(a, f->extra, f->extras * stride_of(f));
-    archive_doubles(a, f->node_time, f->source.flow ? f->node_count : 0);
     for (size_t j = 0; j < f->count && archive_status(a) == DMFT_OK; j++) transfer_outlier(f, j, a);
+    outlier_watch_transfer(&f->watch, a);
 }

@@ -1,4 +1,4 @@
-/* The outliers of one matrix followed from step to step by its kernels, which grow by a row a step: (O1)-(O7), (B9a) of doc/theory.md. */
+/* The outliers of one matrix followed from step to step by its kernels, which grow by a row a step: (O1)-(O7), (O11) of doc/theory.md. */
 #ifndef DMFT_OUTLIER_FOLLOW_H
 #define DMFT_OUTLIER_FOLLOW_H
 

@@ -2,7 +2,7 @@
  *
  * Every eigenvalue outside of the disc |mu| <= sigma^2/sqrt(psi) is real and an outlier; inside, leading ones may be complex. The space is therefore
  * extended by the residuals of whatever leads in modulus, pairs included. X Y is symmetric in the indefinite form r.K Y r, so that the quotient
- * (s.K w)/(r.K s) with s = Y r, w = X s, which needs no further product, is right to the square of the error of r (O5a).
+ * (s.K w)/(r.K s) with s = Y r, w = X s, which needs no further product, is right to the square of the error of r (O10).
  *
  * m <= 24 + 6 want vectors of the space: a product comes with 8 m k multiply-adds of orthogonalisation, a round with 25 m^3 of dgeev.
  */

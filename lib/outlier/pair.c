@@ -1,4 +1,4 @@
-/* Overlaps of one outlier from the eigenvector of X Y: (O5), (O5'), (O5a), (O7). O(k) each. */
+/* Overlaps of one outlier from the eigenvector of X Y: (O5), (O5'), (O9), (O7). O(k) each. */
 #include "outlier/pair.h"
 
 #include <cblas.h>

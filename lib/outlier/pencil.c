@@ -1,4 +1,5 @@
-/* The pencil (B4) of one revealed matrix. A direction that is met costs k d + k^2 multiply-adds, forming B(z) n^2/2 numbers, n = k_F + k_E. */
+/* The pencil (B4) of one revealed matrix. A direction that is met costs k d + k^2 multiply-adds, a step 2 k^2; a product with B(z) k_F^2 + k_E^2 +
+ * 2 k_F k_E, without forming it; forming it n^2/2 numbers, n = k_F + k_E. */
 #include "outlier/pencil.h"
 
 #include <cblas.h>
@@ -23,7 +24,8 @@ void outlier_pencil_clear(struct outlier_pencil *p)
     free(p->Xi);
     free(p->Chi);
     free(p->M);
-    p->Xi = p->Chi = p->M = NULL;
+    free(p->W);
+    p->Xi = p->Chi = p->M = p->W = NULL;
 }
 
 static void copy_block(double *to, size_t stride, const double *from, size_t old_stride, size_t rows, size_t columns)
@@ -38,9 +40,10 @@ int outlier_pencil_widen(struct outlier_pencil *p, size_t room, dmft_error *err)
     wide.Xi = memory_doubles(room * room);
     wide.Chi = memory_doubles(room * room);
     wide.M = memory_doubles(room * room);
-    if (wide.Xi == NULL || wide.Chi == NULL || wide.M == NULL) {
+    wide.W = memory_doubles(room * room);
+    if (wide.Xi == NULL || wide.Chi == NULL || wide.M == NULL || wide.W == NULL) {
         outlier_pencil_clear(&wide);
-        return error_memory(err, 24.0 * (double)room * (double)room);
+        return error_memory(err, 32.0 * (double)room * (double)room);
     }
     copy_block(wide.Xi, room, p->Xi, p->room, p->outputs, p->outputs);
     copy_block(wide.Chi, room, p->Chi, p->room, p->inputs, p->inputs);
@@ -100,21 +103,49 @@ void outlier_pencil_catch_up(struct outlier_pencil *p, const struct limit_view *
 
 /* ---- B(z) ---- */
 
-void outlier_pencil_form(const struct outlier_pencil *p, const struct limit_view *view, const struct outlier_scalars *s, double *B)
+void outlier_pencil_learn(struct outlier_pencil *p, const struct limit_view *view)
+{
+    double root_psi = sqrt(p->psi);
+    for (size_t i = 0; i < p->outputs; i++) {
+        const double *met = p->M + i * p->room, *S = view->S + i * view->stride;
+        double *row = p->W + i * p->room;
+        for (size_t j = 0; j < p->inputs; j++) row[j] = root_psi * (met[j] + S[j]);
+    }
+}
+
+void outlier_pencil_push(struct outlier_pencil *p, double weight, const double *c_out, const double *c_in)
+{
+    if (p->outputs == 0 || p->inputs == 0) return;
+    cblas_dger(CblasRowMajor, (int)p->outputs, (int)p->inputs, sqrt(p->psi) * weight, c_out, 1, c_in, 1, p->W, (int)p->room);
+}
+
+void outlier_pencil_form(const struct outlier_pencil *p, const struct outlier_scalars *s, double *B)
 {
     size_t stride = 2 * p->room;
-    double xi = s->b / p->psi, chi = s->a * p->psi, learned = sqrt(p->psi);
+    double xi = s->b / p->psi, chi = s->a * p->psi;
     for (size_t i = 0; i < p->outputs; i++) {
-        double *row = B + i * stride, *mixed = row + p->outputs;
-        const double *gram = p->Xi + i * p->room, *met = p->M + i * p->room, *S = view->S + i * view->stride;
+        double *row = B + i * stride;
+        const double *gram = p->Xi + i * p->room;
         for (size_t j = i; j < p->outputs; j++) row[j] = xi * gram[j];
-        for (size_t j = 0; j < p->inputs; j++) mixed[j] = learned * (met[j] + S[j]);
+        memcpy(row + p->outputs, p->W + i * p->room, p->inputs * sizeof *row);
     }
     for (size_t i = 0; i < p->inputs; i++) {
         double *row = B + (p->outputs + i) * stride + p->outputs;
         const double *gram = p->Chi + i * p->room;
         for (size_t j = i; j < p->inputs; j++) row[j] = chi * gram[j];
     }
+}
+
+void outlier_pencil_apply(const struct outlier_pencil *p, const struct outlier_scalars *s, const double *x, double *y)
+{
+    int outputs = (int)p->outputs, inputs = (int)p->inputs, room = (int)p->room;
+    const double *beta = x + outputs;
+    double *y_in = y + outputs;
+    if (outputs > 0) cblas_dgemv(CblasRowMajor, CblasNoTrans, outputs, outputs, s->b / p->psi, p->Xi, room, x, 1, 0.0, y, 1);
+    if (inputs > 0) cblas_dgemv(CblasRowMajor, CblasNoTrans, inputs, inputs, s->a * p->psi, p->Chi, room, beta, 1, 0.0, y_in, 1);
+    if (outputs == 0 || inputs == 0) return;
+    cblas_dgemv(CblasRowMajor, CblasNoTrans, outputs, inputs, 1.0, p->W, room, beta, 1, 1.0, y, 1);
+    cblas_dgemv(CblasRowMajor, CblasTrans, outputs, inputs, 1.0, p->W, room, x, 1, 1.0, y_in, 1);
 }
 
 /* x.G x for a Gram matrix of order n. */

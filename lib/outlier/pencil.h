@@ -12,6 +12,7 @@ struct outlier_pencil {
     double variance, psi, edge;
     size_t outputs, inputs, room; /* k_F, k_E; room for so many of each */
     double *Xi, *Chi, *M;         /* <x_i x_j> and <y_i y_j> less their projections; M_ij = <f_i, y_j>; row stride `room` */
+    double *W;                    /* sqrt(psi) (M + S) of this step, W_11 of (B4) */
 };
 
 void outlier_pencil_init(struct outlier_pencil *p, const limit_operator *A);
@@ -25,8 +26,17 @@ void outlier_pencil_catch_up(struct outlier_pencil *p, const struct limit_view *
 
 size_t outlier_pencil_order(const struct outlier_pencil *p);
 
+/* Takes in what was learned by this step. */
+void outlier_pencil_learn(struct outlier_pencil *p, const struct limit_view *view);
+
+/* Adds weight x c_out c_in^T to it, until the next outlier_pencil_learn. */
+void outlier_pencil_push(struct outlier_pencil *p, double weight, const double *c_out, const double *c_in);
+
 /* Writes the upper triangle of B(z), row stride 2 room. */
-void outlier_pencil_form(const struct outlier_pencil *p, const struct limit_view *view, const struct outlier_scalars *s, double *B);
+void outlier_pencil_form(const struct outlier_pencil *p, const struct outlier_scalars *s, double *B);
+
+/* y <- B(z) x. */
+void outlier_pencil_apply(const struct outlier_pencil *p, const struct outlier_scalars *s, const double *x, double *y);
 
 /* The derivative of the eigenvalue of the unit eigenvector x with respect to lambda^2; `work` has room for the order. */
 double outlier_pencil_slope(const struct outlier_pencil *p, const struct outlier_scalars *s, const double *x, double *work);

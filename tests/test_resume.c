@@ -1,0 +1,223 @@
+/* A solve that goes on from a checkpoint ends as one that was never interrupted, to the last bit. */
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "dmft.h"
+#include "suites.h"
+
+#define NETWORK "model: deep_linear\nnetwork: {depth: 2, width_ratio: 0.5, gamma0: 8.5, weight_variance: 0.25}\n"
+
+static const char *const configurations[] = {
+    NETWORK "data: {sample_ratio: 4}\ntraining: {learning_rate: 0.02, steps: 60}\noutput: {kernels: true}\n",
+    NETWORK "data: {sample_ratio: 4, batch: online, label_noise: 0.2}\ntraining: {learning_rate: 0.02, steps: 41}\noutliers: {every: 3}\n",
+    NETWORK "data: {sample_ratio: 2, batch: online}\ntraining: {learning_rate: 0.02, steps: 33}\noutput: {kernels: true}\n",
+    NETWORK "data: {sample_ratio: 4}\nmethod: rows\ntraining: {learning_rate: 0.02, steps: 60}\noutput: {kernels: true}\n",
+    NETWORK "data: {sample_ratio: 2, batch: online}\nmethod: rows\ntraining: {learning_rate: 0.02, steps: 37}\noutliers: {every: 2}\n",
+    NETWORK "data: {sample_ratio: 4}\nmethod: rows\ntraining: {flow: true, time: 1, steps: 40}\ngrid: {kind: geometric}\noutput: {kernels: true}\n",
+    NETWORK "data: {sample_ratio: 4}\ntraining: {flow: true, time: 0.6, steps: 12}\noutput: {kernels: true}\n",
+    NETWORK "data: {sample_ratio: 4, label_noise: 0.1}\ntraining: {flow: true, time: 1, steps: 60}\ngrid: {kind: adaptive, tolerance: 1e-6}\n",
+    NETWORK "data: {sample_ratio: 4, batch: online}\ntraining: {flow: true, time: 1, steps: 20}\ngrid: {kind: geometric, first: 1e-3, tolerance: 0}\n",
+    "model: deep_linear\nnetwork: {depth: 1, width_ratio: 1.7, gamma0: 4, weight_variance: [0, 0.3]}\ndata: {sample_ratio: 1}\n"
+    "training: {learning_rate: 0.05, steps: 200}\noutliers: {count: 3}\noutput: {kernels: true}\n",
+};
+
+static dmft_problem *problem_of(const char *text)
+{
+    dmft_config *config = NULL;
+    dmft_problem *problem = NULL;
+    dmft_error err = {0};
+    ck_assert_msg(dmft_config_parse(&config, text, strlen(text), "test", &err) == DMFT_OK, "%s", err.text);
+    ck_assert_msg(dmft_problem_create(&problem, config, &err) == DMFT_OK, "%s", err.text);
+    dmft_config_free(config);
+    return problem;
+}
+
+static dmft_solver *solver_of(const dmft_problem *problem, const char *resume)
+{
+    dmft_solver *solver = NULL;
+    dmft_error err = {0};
+    dmft_run_options options = {.resume = resume};
+    ck_assert_msg(dmft_solver_create(&solver, problem, &options, &err) == DMFT_OK, "%s", err.text);
+    return solver;
+}
+
+static void steps(dmft_solver *solver, long count)
+{
+    dmft_error err = {0};
+    for (long i = 0; i < count && !dmft_solver_ended(solver); i++)
+        ck_assert_msg(dmft_solver_step(solver, &err) == DMFT_OK, "%s", err.text);
+}
+
+static dmft_trajectory *finished(dmft_solver *solver)
+{
+    dmft_trajectory *t = NULL;
+    dmft_error err = {0};
+    steps(solver, 1000000);
+    ck_assert_msg(dmft_solver_finish(solver, &t, &err) == DMFT_OK, "%s", err.text);
+    dmft_solver_free(solver);
+    return t;
+}
+
+static void expect_same(const dmft_trajectory *a, const dmft_trajectory *b, long at)
+{
+    size_t rows = dmft_trajectory_rows(a), order = 0, stride = 0, other = 0;
+    ck_assert_uint_eq(rows, dmft_trajectory_rows(b));
+    ck_assert_uint_eq(dmft_trajectory_series_count(a), dmft_trajectory_series_count(b));
+    for (size_t i = 0; i < dmft_trajectory_series_count(a); i++) {
+        const char *name = dmft_trajectory_series_name(a, i);
+        const double *x = dmft_trajectory_series(a, name), *y = dmft_trajectory_series(b, name);
+        for (size_t t = 0; t < rows; t++)
+            ck_assert_msg(memcmp(x + t, y + t, sizeof *x) == 0, "interrupted at %ld: %s at row %zu: %.17g and %.17g", at, name, t, x[t], y[t]);
+    }
+    ck_assert_uint_eq(dmft_trajectory_kernel_count(a), dmft_trajectory_kernel_count(b));
+    for (size_t i = 0; i < dmft_trajectory_kernel_count(a); i++) {
+        const char *name = dmft_trajectory_kernel_name(a, i);
+        const double *x = dmft_trajectory_kernel(a, name, &order, &stride), *y = dmft_trajectory_kernel(b, name, NULL, &other);
+        for (size_t t = 0; t < order; t++) ck_assert_msg(memcmp(x + t * stride, y + t * other, order * sizeof *x) == 0, "%s", name);
+    }
+    static const char *const numbers[] = {"A0_escape_step1", "A0_escape_time1", "A1_escape_time1", "directions_A0_in", "directions_X_out",
+                                          "flow_accepted",   "flow_evaluations", "flow_radius",    "outlier_ode_difference"};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        double x = dmft_trajectory_number(a, numbers[i]), y = dmft_trajectory_number(b, numbers[i]);
+        ck_assert_msg(x == y || (isnan(x) && isnan(y)), "interrupted at %ld: %s %.17g and %.17g", at, numbers[i], x, y);
+    }
+}
+
+static char folder[] = "/tmp/dmft_resume_XXXXXX", path[64];
+
+static void make_folder(void)
+{
+    strcpy(folder + strlen(folder) - 6, "XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    (void)snprintf(path, sizeof path, "%s/run.checkpoint", folder);
+}
+
+static void remove_folder(void)
+{
+    (void)unlink(path);
+    (void)rmdir(folder);
+}
+
+START_TEST(a_resumed_solve_is_the_same_to_the_bit)
+{
+    dmft_problem *problem = problem_of(configurations[_i]);
+    dmft_trajectory *whole = finished(solver_of(problem, NULL));
+    long rows = (long)dmft_trajectory_rows(whole), places[] = {0, 7, rows / 2, rows};
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        dmft_solver *first = solver_of(problem, NULL);
+        steps(first, places[i]);
+        dmft_error err = {0};
+        ck_assert_msg(dmft_solver_save(first, path, &err) == DMFT_OK, "%s", err.text);
+        dmft_solver_free(first);
+        dmft_solver *second = solver_of(problem, path);
+        ck_assert_int_eq(dmft_solver_done(second), places[i]);
+        steps(second, 3); /* and once more */
+        ck_assert_msg(dmft_solver_save(second, path, &err) == DMFT_OK, "%s", err.text);
+        dmft_trajectory *two = finished(second), *three = finished(solver_of(problem, path));
+        expect_same(whole, two, places[i]);
+        expect_same(whole, three, places[i]);
+        dmft_trajectory_free(two);
+        dmft_trajectory_free(three);
+    }
+    dmft_trajectory_free(whole);
+    dmft_problem_free(problem);
+}
+END_TEST
+
+/* The caller stops the run after so many calls. */
+struct patience {
+    long calls;
+};
+
+static int impatient(void *user, const dmft_progress *progress)
+{
+    struct patience *p = user;
+    (void)progress;
+    return --p->calls < 0;
+}
+
+START_TEST(a_stopped_run_leaves_a_checkpoint)
+{
+    dmft_problem *problem = problem_of(configurations[0]);
+    struct patience patience = {20};
+    dmft_run_options options = {.progress = impatient, .user = &patience, .checkpoint = path};
+    dmft_trajectory *t = NULL, *whole = NULL;
+    dmft_error err = {0};
+    ck_assert_int_eq(dmft_solve(problem, &options, &t, &err), DMFT_STOPPED);
+    ck_assert_ptr_null(t);
+    ck_assert_int_eq(access(path, R_OK), 0);
+    options = (dmft_run_options){.resume = path};
+    ck_assert_msg(dmft_solve(problem, &options, &t, &err) == DMFT_OK, "%s", err.text);
+    ck_assert_int_eq(dmft_solve(problem, NULL, &whole, &err), DMFT_OK);
+    expect_same(whole, t, 20);
+    dmft_trajectory_free(t);
+    dmft_trajectory_free(whole);
+    dmft_problem_free(problem);
+}
+END_TEST
+
+START_TEST(a_diverged_run_stays_diverged)
+{
+    dmft_problem *problem = problem_of(NETWORK "data: {sample_ratio: 4}\ntraining: {learning_rate: 2, steps: 60}\n");
+    dmft_solver *solver = solver_of(problem, NULL);
+    dmft_trajectory *t = NULL;
+    dmft_error err = {0};
+    int status = DMFT_OK;
+    while (status == DMFT_OK) status = dmft_solver_step(solver, &err);
+    ck_assert_int_eq(status, DMFT_DIVERGED);
+    long at = dmft_solver_done(solver);
+    ck_assert_int_eq(dmft_solver_save(solver, path, &err), DMFT_OK);
+    dmft_solver_free(solver);
+    solver = solver_of(problem, path);
+    ck_assert_int_eq(dmft_solver_step(solver, &err), DMFT_DIVERGED);
+    ck_assert_int_eq(dmft_solver_finish(solver, &t, &err), DMFT_DIVERGED);
+    ck_assert_int_eq(dmft_trajectory_diverged_at(t), at);
+    dmft_solver_free(solver);
+    dmft_trajectory_free(t);
+    dmft_problem_free(problem);
+}
+END_TEST
+
+/* What another problem, another kind of run, or a damaged file makes of it. */
+START_TEST(what_does_not_fit_is_refused)
+{
+    dmft_problem *problem = problem_of(configurations[0]), *other = problem_of(configurations[3]);
+    dmft_solver *solver = solver_of(problem, NULL), *none = NULL;
+    dmft_trajectory *t = NULL;
+    dmft_error err = {0};
+    dmft_run_options options = {.resume = path};
+    ck_assert_int_eq(dmft_solver_create(&none, problem, &options, &err), DMFT_ERROR_READ); /* absent */
+    steps(solver, 9);
+    ck_assert_int_eq(dmft_solver_save(solver, path, &err), DMFT_OK);
+    ck_assert_int_eq(dmft_solver_create(&none, other, &options, &err), DMFT_ERROR_CONFIG);
+    ck_assert_msg(strstr(err.text, "method") != NULL, "%s", err.text);
+    ck_assert_int_eq(dmft_simulate(problem, &options, &t, &err), DMFT_ERROR_FORMAT);
+    struct stat file;
+    ck_assert_int_eq(stat(path, &file), 0);
+    ck_assert_int_eq(truncate(path, file.st_size / 2), 0);
+    ck_assert_int_lt(dmft_solver_create(&none, problem, &options, &err), 0);
+    ck_assert_ptr_null(none);
+    ck_assert_ptr_null(t);
+    dmft_solver_free(solver);
+    dmft_problem_free(problem);
+    dmft_problem_free(other);
+}
+END_TEST
+
+Suite *suite_resume(void)
+{
+    Suite *suite = suite_create("resume");
+    TCase *all = tcase_create("all");
+    tcase_add_checked_fixture(all, make_folder, remove_folder);
+    tcase_add_loop_test(all, a_resumed_solve_is_the_same_to_the_bit, 0, sizeof configurations / sizeof *configurations);
+    tcase_add_test(all, a_stopped_run_leaves_a_checkpoint);
+    tcase_add_test(all, a_diverged_run_stays_diverged);
+    tcase_add_test(all, what_does_not_fit_is_refused);
+    suite_add_tcase(suite, all);
+    return suite;
+}
