@@ -239,7 +239,7 @@ expect "converge, flow by rows, geometric" 0 "^verdict: holds" converge flow.yam
 orders "orders of rows on a geometric grid are 2" 1.85 2.15
 expect "converge, flow in the basis" 0 "^verdict: holds" converge flow.yaml --levels 4 --set outliers.every=100
 orders "orders of the basis are 4" 3.75 9
-expect "converge, adaptive" 0 "^verdict: holds" converge flow.yaml --levels 3 --set training.steps=40 --set grid.kind=adaptive --set grid.tolerance=1e-4 --set outliers.every=100
+expect "converge, adaptive" 0 "^verdict: holds" converge flow.yaml --levels 4 --set training.steps=200 --set grid.kind=adaptive --set grid.tolerance=1e-6
 expect "an order that is low" 1 "^verdict: does not hold: [0-9]+ of [0-9]+ orders are low" converge small.yaml --levels 3 --set training.learning_rate=0.03 --set training.steps=15
 expect "nothing to see" 1 "no order was observed" converge small.yaml --levels 3 --set training.steps=1
 expect "a level diverges" 3 "level 1 of 3 \(learning_rate 0.1\) diverged at step" converge small.yaml --levels 3 --set training.learning_rate=0.1
