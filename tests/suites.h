@@ -19,6 +19,7 @@
     X(network)     \
     X(io)          \
     X(compare)     \
+    X(converge)    \
     X(archive)     \
     X(resume)
 
