@@ -6,7 +6,7 @@
 #include "suites.h"
 
 static Suite *(*const suites[])(void) = {suite_spectrum, suite_limit,   suite_deep_linear, suite_outlier,
-                                         suite_config,   suite_grid, suite_network, suite_io,          suite_compare};
+                                         suite_config,   suite_grid, suite_network, suite_io,          suite_compare, suite_flow};
 
 int main(void)
 {

@@ -13,5 +13,6 @@ Suite *suite_grid(void);
 Suite *suite_network(void);
 Suite *suite_io(void);
 Suite *suite_compare(void);
+Suite *suite_flow(void);
 
 #endif
