@@ -16,6 +16,7 @@
     X(forms)       \
     X(lazy)        \
     X(grid)        \
+    X(flow)        \
     X(network)     \
     X(io)          \
     X(compare)     \
