@@ -33,7 +33,7 @@ enum {
 };
 
 /* |X Y r - value r|/value; z is right to its square, an overlap to a fraction of it. */
-static const double tolerance = 5e-9;
+static const double tolerance = 1e-9;
 static const double near_edge = 0.5; /* of the edge: what may have come this far is looked at */
 
 /* One outlier that is followed. */
