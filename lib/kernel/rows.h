@@ -27,7 +27,8 @@ size_t kernel_rows_count(const kernel_rows *r);
 double kernel_rows_diagonal(const kernel_rows *r, size_t i, size_t t);
 
 /* What level 2 needs of A_l at the last row t = done - 1: its weights have seen the updates 0 .. t-1. Only lower triangles are valid, row t
- * included. Responses are those of the discrete network, not densities. Valid until the next step. */
+ * included. Responses are those of the discrete network, not densities. Before the first row only the pointers mean something; they stay the same
+ * for all steps, what they point to is of the last row. */
 struct kernel_rows_matrix {
     const double *C_phi, *R_phi, *C_g, *R_g; /* of phi = h^l and g = g^(l+1), row s at + s * stride */
     size_t stride, updates;                  /* updates = t */
