@@ -80,4 +80,12 @@ static inline long shrink_factor(void)
     return factor > 1 ? factor : 1;
 }
 
+/* A setting with fewer steps where tests are shrunk. */
+static inline struct setting shrunk_setting(const struct setting *s)
+{
+    struct setting shorter = *s;
+    if (shrink_factor() > 1) shorter.steps = s->steps / 2 + 4;
+    return shorter;
+}
+
 #endif

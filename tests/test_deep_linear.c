@@ -8,53 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/problem.h"
-#include "slow_deep_linear.h"
+#include "cases.h"
 #include "suites.h"
-
-enum { MOST_LAYERS = 5, NAME = 32 };
-
-static double *numbers(size_t n)
-{
-    double *x = calloc(n > 0 ? n : 1, sizeof *x);
-    ck_assert_ptr_nonnull(x);
-    return x;
-}
-
-/* ---- problems ---- */
-
-/* A problem in short: variances of A_0 .. A_{L-1} and of the readout. */
-struct setting {
-    const char *name;
-    int depth;
-    double width_ratio, gamma0, variance[MOST_LAYERS + 1], sample_ratio, label_noise, learning_rate;
-    enum parameterization parameterization;
-    enum batch batch;
-    long steps;
-};
-
-static char model_name[] = "deep_linear", no_text[] = "model: deep_linear\n";
-
-/* The problem points into the setting. */
-static dmft_problem problem_of(struct setting *s)
-{
-    return (dmft_problem){.model = model_name,
-                          .depth = s->depth,
-                          .width_ratio = s->width_ratio,
-                          .parameterization = s->parameterization,
-                          .gamma0 = s->gamma0,
-                          .weight_variance = s->variance,
-                          .sample_ratio = s->sample_ratio,
-                          .label_noise = s->label_noise,
-                          .batch = s->batch,
-                          .learning_rate = s->learning_rate,
-                          .steps = s->steps,
-                          .rows = s->steps,
-                          .tolerance = 1e-11,
-                          .outlier_count = 2,
-                          .outlier_every = 1,
-                          .text = no_text};
-}
 
 static dmft_trajectory *solved(const dmft_problem *p, int expected)
 {
@@ -79,11 +34,6 @@ static const double *kernel(const dmft_trajectory *t, const char *name, size_t *
     ck_assert_msg(x != NULL, "no kernel %s", name);
     return x;
 }
-
-#define MUP PARAMETERIZATION_MUP
-#define NTK PARAMETERIZATION_NTK
-#define FULL BATCH_FULL
-#define ONLINE BATCH_ONLINE
 
 /* ---- reference tables ---- */
 
@@ -198,23 +148,6 @@ static struct setting awkward[] = {
     {"L3 all zero but one", 3, 1.4, 2.0, {0.0, 0.0, 0.0, 0.7}, 0.8, 0.3, 0.1, MUP, ONLINE, 20},
 };
 enum { AWKWARD = sizeof awkward / sizeof *awkward };
-
-static slow_kernels *slow_of(const struct setting *s, int steps)
-{
-    slow_problem p = {.depth = s->depth,
-                      .steps = steps,
-                      .width_ratio = s->width_ratio,
-                      .sample_ratio = s->sample_ratio,
-                      .gamma0 = s->gamma0,
-                      .label_noise = s->label_noise,
-                      .learning_rate = s->learning_rate,
-                      .weight_variance = s->variance,
-                      .ntk = s->parameterization == NTK,
-                      .online = s->batch == ONLINE};
-    slow_kernels *k = slow_solve(&p);
-    ck_assert_ptr_nonnull(k);
-    return k;
-}
 
 /* The slow C kernel number i and its name; NULL past the end. */
 static const double *slow_kernel(const slow_kernels *k, int i, char *name)

@@ -8,22 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/problem.h"
+#include "cases.h"
 #include "model/model.h"
 #include "outlier/basis.h"
 #include "spectrum/leading.h"
 #include "suites.h"
 
-enum { MOST_LAYERS = 4, NAME = 32 };
-
 double gsl_ran_gaussian_ziggurat(const gsl_rng *rng, double sigma); /* gsl_randist.h and OpenBLAS's cblas.h exclude each other */
-
-static double *numbers(size_t n)
-{
-    double *x = calloc(n > 0 ? n : 1, sizeof *x);
-    ck_assert_ptr_nonnull(x);
-    return x;
-}
 
 /* ---- the pencil (B4) once more, densely, from what the operator shows ---- */
 
@@ -204,48 +195,22 @@ static void assert_near(double value, double expected, double allowed, const cha
 
 /* ---- training runs against the dense pencil, at every step ---- */
 
-struct run {
-    const char *name;
-    int depth;
-    double width_ratio, gamma0, variance, sample_ratio, label_noise, learning_rate;
-    enum parameterization parameterization;
-    enum batch batch;
-    long steps;
-};
-
 /* The four reference problems, and others with more than one outlier. */
-static const struct run runs[] = {
-    {"deep_linear_a", 2, 0.5, 8.48528137423857, 0.25, 4.0, 0.0, 0.02, PARAMETERIZATION_MUP, BATCH_FULL, 60},
-    {"deep_linear_b", 3, 1.5, 2.4, 0.5, 1.5, 0.2, 0.05, PARAMETERIZATION_MUP, BATCH_FULL, 60},
-    {"deep_linear_c", 2, 1.0, 4.0, 1.0, 2.0, 0.3, 0.05, PARAMETERIZATION_NTK, BATCH_FULL, 40},
-    {"deep_linear_online", 2, 1.0, 4.0, 0.5, 0.5, 0.3, 0.02, PARAMETERIZATION_MUP, BATCH_ONLINE, 40},
-    {"noisy batches", 2, 2.385, 6.0, 0.1, 0.4, 0.7, 0.05, PARAMETERIZATION_MUP, BATCH_ONLINE, 40},
-    {"wide", 1, 2.385, 6.0, 0.02, 0.8, 0.5, 0.1, PARAMETERIZATION_MUP, BATCH_FULL, 40},
+static const struct setting runs[] = {
+    {"deep_linear_a", 2, 0.5, 8.48528137423857, {0.25, 0.25, 0.25}, 4.0, 0.0, 0.02, MUP, FULL, 60},
+    {"deep_linear_b", 3, 1.5, 2.4, {0.5, 0.5, 0.5, 0.5}, 1.5, 0.2, 0.05, MUP, FULL, 60},
+    {"deep_linear_c", 2, 1.0, 4.0, {1.0, 1.0, 1.0}, 2.0, 0.3, 0.05, NTK, FULL, 40},
+    {"deep_linear_online", 2, 1.0, 4.0, {0.5, 0.5, 0.5}, 0.5, 0.3, 0.02, MUP, ONLINE, 40},
+    {"noisy batches", 2, 2.385, 6.0, {0.1, 0.1, 0.1}, 0.4, 0.7, 0.05, MUP, ONLINE, 40},
+    {"wide", 1, 2.385, 6.0, {0.02, 0.02}, 0.8, 0.5, 0.1, MUP, FULL, 40},
 };
 enum { RUNS = sizeof runs / sizeof *runs };
 
-static char model_name[] = "deep_linear", no_text[] = "model: deep_linear\n";
-static double variance_list[MOST_LAYERS + 1];
-
-static dmft_problem problem_of(const struct run *r)
+static dmft_problem problem_with_three(struct setting *s)
 {
-    for (int l = 0; l <= r->depth; l++) variance_list[l] = r->variance;
-    return (dmft_problem){.model = model_name,
-                          .depth = r->depth,
-                          .width_ratio = r->width_ratio,
-                          .parameterization = r->parameterization,
-                          .gamma0 = r->gamma0,
-                          .weight_variance = variance_list,
-                          .sample_ratio = r->sample_ratio,
-                          .label_noise = r->label_noise,
-                          .batch = r->batch,
-                          .learning_rate = r->learning_rate,
-                          .steps = r->steps,
-                          .rows = r->steps,
-                          .tolerance = 1e-11,
-                          .outlier_count = 3,
-                          .outlier_every = 1,
-                          .text = no_text};
+    dmft_problem p = problem_of(s);
+    p.outlier_count = 3;
+    return p;
 }
 
 /* Level 1 with level 2 on every matrix, in the hands of the test. */
@@ -332,8 +297,8 @@ static double check_overlaps(struct pencil *p, const struct model_matrix *m, con
 START_TEST(every_step_against_the_dense_pencil)
 {
     enum { COUNT = 3 };
-    const struct run *r = &runs[_i];
-    dmft_problem problem = problem_of(r);
+    struct setting setting = shrunk_setting(&runs[_i]), *r = &setting;
+    dmft_problem problem = problem_with_three(r);
     struct training t;
     double of_z = 0.0, of_overlaps = 0.0;
     int seen = 0;
@@ -360,9 +325,9 @@ END_TEST
 START_TEST(seldom_looks_against_the_dense_pencil)
 {
     enum { COUNT = 2 };
-    const struct run *r = &runs[_i / 3];
+    struct setting setting = shrunk_setting(&runs[_i / 3]), *r = &setting;
     static const long every[] = {4, 9, 17};
-    dmft_problem problem = problem_of(r);
+    dmft_problem problem = problem_with_three(r);
     struct training t;
     start_training(&t, &problem, COUNT);
     for (long step = 0; step < r->steps; step++) {
@@ -413,8 +378,8 @@ static void check_escape(const dmft_trajectory *t, const struct escape *e, size_
 START_TEST(escapes_against_the_dense_pencil)
 {
     enum { COUNT = 2 };
-    const struct run *r = &runs[_i];
-    dmft_problem problem = problem_of(r);
+    struct setting setting = shrunk_setting(&runs[_i]), *r = &setting;
+    dmft_problem problem = problem_with_three(r);
     struct escape escape[MOST_LAYERS][COUNT] = {{{0.0, 0.0, 0}}};
     struct training t;
     dmft_trajectory *result = NULL;
@@ -722,8 +687,7 @@ static const struct loop loops[] = {{2000, 2000, 8, 0.4, 0.6, 1.1}, {800, 2000, 
 /* DMFT_TEST_SHRINK divides the sizes, for valgrind; the allowances go with them. */
 static struct loop shrunk(struct loop q)
 {
-    const char *text = getenv("DMFT_TEST_SHRINK");
-    int factor = text != NULL ? atoi(text) : 1;
+    int factor = (int)shrink_factor();
     if (factor > 1) {
         q.M /= factor;
         q.N /= factor;
@@ -890,7 +854,8 @@ END_TEST
 
 static dmft_trajectory *solve_reference_a(void)
 {
-    dmft_problem p = problem_of(&runs[0]);
+    struct setting setting = runs[0];
+    dmft_problem p = problem_of(&setting);
     p.outlier_count = 1;
     dmft_trajectory *t = NULL;
     ck_assert_int_eq(dmft_solve(&p, NULL, &t, NULL), DMFT_OK);
@@ -919,7 +884,8 @@ START_TEST(the_reference_table_from_the_basis)
     (void)snprintf(path, sizeof path, "%s/tests/reference/rmt_outlier_ode_a.csv", root != NULL ? root : ".");
     FILE *file = fopen(path, "r");
     ck_assert_msg(file != NULL, "%s cannot be opened", path);
-    dmft_problem problem = problem_of(&runs[0]);
+    struct setting setting = runs[0];
+    dmft_problem problem = problem_of(&setting);
     double table[2][STEPS][4], worst = 0.0;
     struct training t;
     int rows = 0;
@@ -958,8 +924,8 @@ END_TEST
 START_TEST(inside_a_step_the_ode_is_exact_in_the_basis)
 {
     enum { COUNT = 2 };
-    const struct run *r = &runs[_i];
-    dmft_problem problem = problem_of(r);
+    struct setting setting = shrunk_setting(&runs[_i]), *r = &setting;
+    dmft_problem problem = problem_with_three(r);
     double gamma = r->gamma0 * (r->parameterization == PARAMETERIZATION_MUP ? sqrt(r->width_ratio) : 1.0), worst = 0.0, sum = 0.0;
     struct training t, watched;
     int seen = 0;
@@ -1004,12 +970,12 @@ END_TEST
 /* Weights that are a flow's by Euler's rule: the first-order rule shows as first order in the difference of ODE and algebra. */
 static double euler_difference(long steps)
 {
-    struct run r = runs[0];
+    struct setting r = runs[0];
     struct training t;
     double gamma = r.gamma0 * sqrt(r.width_ratio), largest = 0.0;
     r.learning_rate = 0.72 / (double)steps;
     r.steps = steps;
-    dmft_problem problem = problem_of(&r);
+    dmft_problem problem = problem_with_three(&r);
     start_training(&t, &problem, 2);
     for (size_t l = 0; l < t.matrices; l++) ck_assert_int_eq(outlier_basis_watch(t.basis[l], (size_t)steps + 1, 1, NULL), DMFT_OK);
     for (long step = 0; step <= steps; step++) {
@@ -1042,9 +1008,9 @@ END_TEST
 /* One follower is written at `half` and read into another that looks at the same matrices from there on. */
 START_TEST(a_checkpoint_of_the_basis_goes_on_bit_for_bit)
 {
-    const struct run *r = &runs[_i / 2];
-    const long half = _i % 2 == 0 ? 7 : 23;
-    dmft_problem problem = problem_of(r);
+    struct setting setting = shrunk_setting(&runs[_i / 2]), *r = &setting;
+    const long half = _i % 2 == 0 ? 7 : 17;
+    dmft_problem problem = problem_with_three(r);
     const char *folder = getenv("DMFT_BUILD");
     char path[4096];
     struct training t;
