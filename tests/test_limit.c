@@ -626,6 +626,73 @@ START_TEST(sampled_matrices_obey_the_same_law)
 }
 END_TEST
 
+/* ---- updates on trial ---- */
+
+static double largest_difference(const limit_rows *a, const limit_rows *b)
+{
+    double most = 0.0;
+    for (size_t k = 0; k < a->space->axes; k++) most = fmax(most, fabs(a->x[k] - b->x[k]));
+    return most;
+}
+
+/* Answers with two updates weighed are those after both were learned, the norm is that of the sum, and without weights all is as before. */
+START_TEST(test_trials)
+{
+    struct fixture f;
+    double weight[] = {0.0, 0.7, -1.3}, step = 0.4, psi = 0.5;
+    open_fixture(&f, 1.0, psi);
+    train(&f, 12, 0.3, 0.2);
+    ck_assert_int_eq(limit_trial_reserve(f.A, 2, NULL), DMFT_OK);
+    limit_trial_keep(f.A, 1);
+    round_of_training(&f, 0.3, 0.0);
+    ck_assert_int_eq(limit_trial_reserve(f.A, 3, NULL), DMFT_OK);
+    limit_trial_keep(f.A, 0);
+    limit_trial_copy(f.A, 0, 2);
+    for (int i = 0; i < 30; i++) round_of_training(&f, 0.3, 0.0); /* more room, and directions that the slots have no part in */
+    reserve(&f);
+    limit_push(f.A, &f.phi, &f.y);
+    limit_pull(f.A, &f.g, &f.x);
+    limit_copy(&f.mixed_out, &f.y);
+    limit_trial_weigh(f.A, step, weight, 1, 3);
+    limit_push(f.A, &f.phi, &f.y);
+    ck_assert_double_gt(largest_difference(&f.y, &f.mixed_out), 1e-3);
+    limit_copy(&f.mixed_out, &f.y);
+    limit_pull(f.A, &f.g, &f.mixed_in);
+    limit_trial_learn(f.A, step, weight, 1, 3);
+    limit_push(f.A, &f.phi, &f.y);
+    limit_pull(f.A, &f.g, &f.x);
+    ck_assert_double_le(largest_difference(&f.y, &f.mixed_out), 1e-13);
+    ck_assert_double_le(largest_difference(&f.x, &f.mixed_in), 1e-13);
+    double one[] = {2.0};
+    ck_assert_double_eq_tol(limit_trial_norm(f.A, one, 0, 1), 2.0, 1e-13); /* g and phi have norm 1 */
+    ck_assert_double_eq_tol(limit_trial_norm(f.A, (double[]){1.0, 0.0, -1.0}, 0, 3), 0.0, 1e-13);
+    close_fixture(&f);
+}
+END_TEST
+
+/* A frozen operator answers to the known part of a vector, and meets nothing. */
+START_TEST(test_coarse)
+{
+    struct fixture f;
+    open_fixture(&f, 1.0, 2.0);
+    train(&f, 6, 0.3, 0.2);
+    reserve(&f);
+    limit_push(f.A, &f.phi, &f.y);
+    limit_fresh(&f.mixed_in);
+    limit_add(&f.mixed_in, 1.0, &f.phi);
+    size_t met = limit_operator_inputs(f.A);
+    limit_coarsen(f.A, INFINITY);
+    limit_push(f.A, &f.mixed_in, &f.mixed_out);
+    ck_assert_uint_eq(limit_operator_inputs(f.A), met);
+    ck_assert_double_le(largest_difference(&f.y, &f.mixed_out), 1e-13);
+    limit_coarsen(f.A, 1.0);
+    limit_push(f.A, &f.mixed_in, &f.mixed_out);
+    ck_assert_uint_eq(limit_operator_inputs(f.A), met + 1);
+    ck_assert_double_gt(largest_difference(&f.y, &f.mixed_out), 0.5);
+    close_fixture(&f);
+}
+END_TEST
+
 Suite *suite_limit(void)
 {
     Suite *s = suite_create("limit");
@@ -633,6 +700,8 @@ Suite *suite_limit(void)
     tcase_add_loop_test(basis, directions_stay_orthonormal_and_answers_consistent, 0, SETTINGS);
     tcase_add_loop_test(basis, push_and_pull_are_adjoint, 0, SETTINGS);
     tcase_add_test(basis, learning_adds_a_rank_one_term);
+    tcase_add_test(basis, test_trials);
+    tcase_add_test(basis, test_coarse);
     tcase_add_loop_test(basis, answers_are_those_of_B2, 0, 4);
     tcase_add_test(basis, growth_keeps_every_bit);
     tcase_add_test(basis, growth_keeps_the_coefficients);
