@@ -1,4 +1,4 @@
-/* Gradient flow: closed forms, gradient descent of small steps, order, tolerance, long runs; section 15 of doc/theory.md. */
+/* Gradient flow: closed forms, gradient descent of small steps, order, tolerance, long runs; section 16 of doc/theory.md. */
 #include <check.h>
 #include <gsl/gsl_integration.h>
 #include <gsl/gsl_math.h>

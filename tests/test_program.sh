@@ -321,25 +321,25 @@ numbers() { "$dmft" show "$1" --json --errors | sed -e '/"seconds"/d' -e '/"comm
 long="--set training.steps=400 --set simulation.input_dim=200 --set outliers.every=8 --set training.learning_rate=0.01"
 "$dmft" simulate a.yaml -o whole.h5 $long --quiet --threads 2
 numbers whole.h5 >whole.json
-# stop SIGNAL THREADS MORE..: runs until there is a new checkpoint, then sends the signal; the exit status is in $status.
+# stop COMMAND SIGNAL THREADS MORE..: runs until there is a new checkpoint, then sends the signal; the exit status is in $status.
 stop() {
-    local signal=$1 threads=$2
-    shift 2
+    local command=$1 signal=$2 threads=$3
+    shift 3
     [ -e state ] && touch -d '1 hour ago' state
     touch -d '1 minute ago' mark
-    "$dmft" simulate a.yaml -o pieces.h5 $long --threads "$threads" "$@" >out 2>err &
+    "$dmft" "$command" a.yaml -o pieces.h5 $long --threads "$threads" "$@" >out 2>err &
     child=$!
     for ((i = 0; i < 300; i++)); do [ state -nt mark ] && break; sleep 0.02; done
     kill -s "$signal" $child
     wait $child 2>/dev/null; status=$?
 }
-stop TERM 2 --checkpoint state --every 0.1
+stop simulate TERM 2 --checkpoint state --every 0.1
 holds "SIGTERM, with a checkpoint" test $status -eq 143
 holds "the message names the file" test "$(grep -c 'stopped by signal 15 .* --resume state goes on from there' err)" -eq 1
-stop KILL 3 --resume state --every 0.05
+stop simulate KILL 3 --resume state --every 0.05
 holds "SIGKILL" test $status -eq 137 -a -s state
 rm -f state.*.tmp
-stop INT 1 --resume state --every 0.05
+stop simulate INT 1 --resume state --every 0.05
 holds "SIGINT of a run that was resumed" test $status -eq 130
 for threads in 1 2 5; do
     cp state again
@@ -369,6 +369,22 @@ for at in 3 22 60 200 $((size / 2)) $((size - 3)); do
     [ $? -eq 2 ] && [ "$(wc -l <err)" -eq 1 ] && [ ! -e x.h5 ] || wrong=$((wrong + 1))
 done
 holds "truncated and damaged checkpoints are refused" test $wrong -eq 0
+rm -f state pieces.h5 whole.h5
+long="--set training.steps=3000 --set training.learning_rate=0.002 --set outliers.every=20 --set output.kernels=true"
+"$dmft" solve a.yaml -o whole.h5 $long --quiet --threads 1
+stop solve TERM 1 --checkpoint state --every 0.1
+holds "solve: SIGTERM, with a checkpoint" test $status -eq 143 -a "$(grep -c 'at step [0-9]* of 3000; .* --resume state goes on' err)" -eq 1
+stop solve KILL 1 --resume state --every 0.05
+holds "solve: SIGKILL" test $status -eq 137 -a -s state
+rm -f state.*.tmp
+expect "solve: resume" 0 "goes on from state, which has done [0-9]+ of 3000" solve a.yaml -o pieces.h5 $long --resume state --threads 1
+numbers whole.h5 | sed '/"outlier_seconds"/d' >whole.json
+numbers pieces.h5 | sed '/"outlier_seconds"/d' >pieces.json
+holds "solve: as if it had not been stopped" cmp -s pieces.json whole.json
+for file in whole pieces; do "$dmft" show $file.h5 --kernel C_h1 --npy $file.npy; done
+holds "solve: and so its kernels" cmp -s whole.npy pieces.npy
+expect "solve: resume of another problem" 2 "network.gamma0 is 8.48528137423857 there and 2 here" solve a.yaml -o x.h5 $long --resume state --set network.gamma0=2
+long="--set training.steps=400 --set simulation.input_dim=200"
 mkdir small
 if mount -t tmpfs -o size=64k none small 2>/dev/null; then
     expect "full disk, checkpoint" 1 "small/state: No space left" simulate a.yaml -o x.h5 $long --checkpoint small/state --every 0.01

@@ -193,7 +193,7 @@ static struct setting settings[] = {
     {"no readout", 2, 1.2, 2.0, {0.8, 0.7, 0.0}, 3.0, 0.3, 0.1, MUP, FULL, 17},
     {"no readout, one pass", 2, 1.2, 2.0, {0.8, 0.7, 0.0}, 3.0, 0.3, 0.1, MUP, ONLINE, 17},
     {"nothing at all", 2, 1.2, 2.0, {0.0, 0.0, 0.0}, 3.0, 0.3, 0.1, MUP, FULL, 17},
-    /* Noise that keeps a memory, oscillations: what a march must not amplify (doc/theory.md, (E14)). */
+    /* Noise that keeps a memory, oscillations: what a march must not amplify (doc/theory.md, (M14)). */
     {"rich and noisy", 3, 2.0, 6.0, {1.0, 1.0, 1.0, 1.0}, 1.2, 1.0, 0.02, MUP, FULL, 80},
     {"edge of stability", 2, 0.5, 5.0, {0.5, 0.5, 0.5}, 0.5, 0.0, 0.04, NTK, FULL, 80},
 };
@@ -574,7 +574,7 @@ START_TEST(flow_kernel_regression)
 END_TEST
 
 /* On the population with fixed features v decays as e^{-s t}: R_v(t,u) = -(s/alpha) e^{-s(t-u)}, R_h0(t,u) = -gain (delta - s e^{-s(t-u)}). Densities
- * are of second order but for the first column and the two diagonals below the main one, (E3). */
+ * are of second order but for the first column and the two diagonals below the main one, (M3). */
 static double density_error(long n, double *at_ends)
 {
     struct setting s = {"density", 1, 0.8, 1e-6, {0.0, 0.9}, 2.385, 0.4, 1.0, MUP, ONLINE, 0};

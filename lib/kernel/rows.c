@@ -37,7 +37,7 @@ double kernel_rows_operations(const struct dmft_problem *p)
 
 /* ---- making ---- */
 
-/* Nodes and the weights (E2); some are not positive when intervals grow by a factor of 1.4 or more. */
+/* Nodes and the weights (M2); some are not positive when intervals grow by a factor of 1.4 or more. */
 static int make_time(struct kernel_rows *r, const struct dmft_problem *p, dmft_error *err)
 {
     size_t n = r->rows;
@@ -194,7 +194,7 @@ static void name_result(const kernel_rows *r, size_t i, char *name)
     else (void)snprintf(name, KERNEL_NAME_BYTES, "%c_g%d", kind, field - 2 - L);
 }
 
-/* Responses of a flow by what they would have changed in its weights, (E3). */
+/* Responses of a flow by what they would have changed in its weights, (M3). */
 static void make_density(const kernel_rows *r, double *R)
 {
     for (size_t t = 1; t < r->done; t++)

@@ -38,7 +38,7 @@ struct kernel_rows_matrix {
 void kernel_rows_matrix(kernel_rows *r, int l, struct kernel_rows_matrix *matrix);
 
 /* Hands over the finished matrix i: the correlations, then the responses of the same fields, R_v, R_Delta, R_h0 .., 2 (2L+3) in all. `name` gets
- * at most KERNEL_NAME_BYTES; *square has `*order` rows at the given stride, zero above the diagonal in a response (in flow a density, (E3)),
+ * at most KERNEL_NAME_BYTES; *square has `*order` rows at the given stride, zero above the diagonal in a response (in flow a density, (M3)),
  * symmetric to the bit in a correlation; it is the caller's to free. After the first one the march is over. NULL when it was handed over. */
 enum { KERNEL_NAME_BYTES = 16 };
 void kernel_rows_result(kernel_rows *r, size_t i, char *name, double **square, size_t *order, size_t *stride);

@@ -16,7 +16,7 @@ struct kernel_rows {
     double *variance; /* L+1 */
 
     double *time;              /* of the nodes */
-    double *weight, *newest;   /* kappa(t,s): weight[s] for s < t-1, newest[t] for s = t-1, (E2) */
+    double *weight, *newest;   /* kappa(t,s): weight[s] for s < t-1, newest[t] for s = t-1, (M2) */
     double **C, **R;           /* fields each */
     double **diagonal;         /* of the C, in one piece each */
     double *coefficients;      /* what H_u, G_r and v_r point into */

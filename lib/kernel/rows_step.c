@@ -1,8 +1,8 @@
-/* One row of the row form of level 1, in the order (L1): (E1)-(E14) of doc/theory.md.
+/* One row of the row form of level 1, in the order (L1): (M1)-(M14) of doc/theory.md.
  *
  * Row t costs 14 (L-1) + 22 times t^2 floating-point operations (full batch; one-pass SGD 13 for 22), a pair of them for every number of a
  * lower triangle that comes in, and reads 10 (L-1) + 14 lower triangles (6 less) from memory: 12 T^3 operations and 32 T^3 bytes for T rows at L = 2.
- * It allocates nothing. Which of several equivalent forms is taken where is a matter of rounding, (E14). */
+ * It allocates nothing. Which of several equivalent forms is taken where is a matter of rounding, (M14). */
 #include <cblas.h>
 #include <stddef.h>
 
@@ -21,7 +21,7 @@ static void correlate(const kernel_rows *r, const double *C, const double *diago
     kernel_triangle_symmetric(C, r->stride, diagonal, n, x, y, r->work[ROWS_WORK - 1]);
 }
 
-/* m(s) = a R(t,s) + b kappa(t,s) C(t,s), s < t: the memory kernels (E4). */
+/* m(s) = a R(t,s) + b kappa(t,s) C(t,s), s < t: the memory kernels (M4). */
 static void remember(const kernel_rows *r, double a, const double *R, double b, const double *C, double *m)
 {
     size_t t = r->done;
@@ -31,7 +31,7 @@ static void remember(const kernel_rows *r, double a, const double *R, double b, 
 
 /* ---- backward ---- */
 
-/* C_g(t,s) = G_u(s).p + G_r(s).q, (E6), from the rows up to t; the second product is added by the caller for g^L. */
+/* C_g(t,s) = G_u(s).p + G_r(s).q, (M6), from the rows up to t; the second product is added by the caller for g^L. */
 static void finish_C_g(kernel_rows *r, int l, const double *p, const double *q)
 {
     size_t t = r->done, n = t + 1;
@@ -46,7 +46,7 @@ static void finish_C_g(kernel_rows *r, int l, const double *p, const double *q)
     rows_diagonal_g(r, l)[t] = C[t];
 }
 
-/* p = sigma_{l-1}^2 C_{h,l-1} G_u[t], (E6). */
+/* p = sigma_{l-1}^2 C_{h,l-1} G_u[t], (M6). */
 static void through_u(kernel_rows *r, int l, double *p)
 {
     size_t t = r->done;
@@ -55,7 +55,7 @@ static void through_u(kernel_rows *r, int l, double *p)
     p[t] = 0.0;
 }
 
-/* g^L moves by c h^L a step, (L8), (E9): its rows follow from the rows before. */
+/* g^L moves by c h^L a step, (L8), (M9): its rows follow from the rows before. */
 static void backward_top(kernel_rows *r)
 {
     size_t t = r->done;
@@ -74,7 +74,7 @@ static void backward_top(kernel_rows *r)
     finish_C_g(r, L, p, NULL);
 }
 
-/* g^l for l < L, (L7): (E5), (E6). */
+/* g^l for l < L, (L7): (M5), (M6). */
 static void backward(kernel_rows *r, int l)
 {
     size_t t = r->done, n = t + 1;
@@ -99,7 +99,7 @@ static void remember_data(const kernel_rows *r, double *m, double *own)
     for (size_t b = 0; b <= r->done; b++) own[b] = -r->gain * spread * C[b];
 }
 
-/* v and Delta, (L2), (L5): (E10), (E11); `own` is zeta there. */
+/* v and Delta, (L2), (L5): (M10), (M11); `own` is zeta there. */
 static void data_full(kernel_rows *r)
 {
     size_t t = r->done, stride = r->stride;
@@ -131,7 +131,7 @@ static void data_full(kernel_rows *r)
     r->diagonal[DELTA][t] = C_Delta[t];
 }
 
-/* vhat, (L3): (E12). Leaves <vhat(t) v(s)> in `cross`. */
+/* vhat, (L3): (M12). Leaves <vhat(t) v(s)> in `cross`. */
 static void data_hat_full(kernel_rows *r)
 {
     size_t t = r->done, n = t + 1;
@@ -150,7 +150,7 @@ static void data_hat_full(kernel_rows *r)
     r->diagonal[V_HAT][t] = C_h[t];
 }
 
-/* One-pass SGD, and flow on the population: (L13), (E13). Here vhat = v + noise of the batch, and v responds to r_0 as vhat does. */
+/* One-pass SGD, and flow on the population: (L13), (M13). Here vhat = v + noise of the batch, and v responds to r_0 as vhat does. */
 static void data_online(kernel_rows *r)
 {
     size_t t = r->done, n = t + 1;
@@ -177,7 +177,7 @@ static void data_online(kernel_rows *r)
 
 /* ---- forward ---- */
 
-/* Makes <h^l(t) g^l(s)> of the same of layer l-1 by the law (E7). */
+/* Makes <h^l(t) g^l(s)> of the same of layer l-1 by the law (M7). */
 static void cross_layer(kernel_rows *r, int l)
 {
     size_t t = r->done;
@@ -192,7 +192,7 @@ static void cross_layer(kernel_rows *r, int l)
         r->cross[s] += r->step * (rows_kappa(r, t, s - 1) - r->newest[s]) * C[s - 1] * row(r, learned, s)[s - 1];
 }
 
-/* C_h and R_h of layer l from its H_u[t] = x and <h(t) g(s)>: (E8) and the last of (E5), both from one passage through the layer below. */
+/* C_h and R_h of layer l from its H_u[t] = x and <h(t) g(s)>: (M8) and the last of (M5), both from one passage through the layer below. */
 static void finish_h(kernel_rows *r, int l, const double *x)
 {
     size_t t = r->done, n = t + 1;

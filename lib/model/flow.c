@@ -1,4 +1,4 @@
-/* Gradient flow by a stabilised explicit method with error control: section 15 of doc/theory.md.
+/* Gradient flow by a stabilised explicit method with error control: section 16 of doc/theory.md.
  *
  * One step of length h is three runs of the damped second-order Runge-Kutta-Chebyshev method with s stages (G3), of one, two and three
  * substeps, extrapolated to fourth order (G4); s grows with the root of h times the spectral radius (G5), which a power iteration follows (G6).

@@ -1,13 +1,13 @@
 /*
- * Gradient flow of one network, dA_l/dt = (c/fan-in) g^{l+1} h^l^T, dw/dt = c h^L, c = gamma/sqrt(N/D) ((N1) of doc/theory.md): between two rows as many
+ * Gradient flow of one network, dA_l/dt = (c/fan-in) g^{l+1} h^l^T, dw/dt = c h^L, c = gamma/sqrt(N/D) ((Y1) of doc/theory.md): between two rows as many
  * steps of the Runge-Kutta method of Cash and Karp (six stages, order 5, with one of order 4 inside of it) as the error asks for.
  *
  * A slope is a matrix of rank one, so that the weights of a stage are never formed: a product with them is one with A_l and the inner
- * products with the slopes before ((N2), dense.c). The step ends with one update of rank six. Memory grows by vectors, not by matrices; for
+ * products with the slopes before ((Y2), dense.c). The step ends with one update of rank six. Memory grows by vectors, not by matrices; for
  * that reason the integrators of GSL, which keep nine copies of the state, are not used.
  *
  * Error. The two orders differ in A_l by h (c/fan-in) sum_j e_j g_j h_j^T; its Frobenius norm, from the inner products of the slopes, summed over
- * the layers, with that of w over sqrt(N), must not exceed TOLERANCE min(1, gamma) (N3): an outlier, which is of order 1, is then off by no more in a
+ * the layers, with that of w over sqrt(N), must not exceed TOLERANCE min(1, gamma) (Y3): an outlier, which is of order 1, is then off by no more in a
  * step, nor is the predictor, whose derivative by A_l is of order 1/gamma. The step is set by it with the usual rule; where the flow is slow the
  * largest rate of decay bounds it (3.73 over that rate), since a longer step lets errors grow, which are seen.
  *
@@ -123,7 +123,7 @@ int network_flow(struct network *n, double interval, dmft_error *err)
 
 /* ---- How many ---- */
 
-/* About the largest rate at the start, (N4): layer by layer the mean of what its learning takes off the error, with the spread of the spectra of
+/* About the largest rate at the start, (Y4): layer by layer the mean of what its learning takes off the error, with the spread of the spectra of
  * the matrices that are passed on the way. */
 static double largest_rate(const dmft_problem *p)
 {
