@@ -424,6 +424,7 @@ enum { DMFT_CONVERGENCE_LEVELS = 16 };
 typedef struct dmft_convergence {
     int verdict;             /**< of dmft_convergence_verdict */
     size_t levels, places;   /**< places: at which all levels have a number */
+    size_t last;             /**< the last of them (values) */
     double nominal;          /**< the order that was expected */
     double order;            /**< the order that was observed */
     double order_error;      /**< of values: by how much it moved from the level before; of errors: its standard error */

@@ -1,4 +1,4 @@
-/* What the parts of `dmft converge` share. Sections 13 and 15 of doc/theory.md. */
+/* What the parts of `dmft converge` share. (S5)-(S10) of doc/theory.md. */
 #ifndef DMFT_CONVERGE_H
 #define DMFT_CONVERGE_H
 
@@ -17,6 +17,7 @@ enum converge_in { CONVERGE_STEP, CONVERGE_WIDTH, CONVERGE_SEEDS };
 struct converge_row {
     char name[80];
     dmft_convergence c;
+    double time; /* of its value; nan where it belongs to none */
     double size_error[DMFT_CONVERGENCE_LEVELS]; /* standard errors of its sizes; nan where they are exact */
 };
 

@@ -218,6 +218,7 @@ struct converge_row *converge_add(struct converge *s, const char *name, const ch
 {
     struct converge_row *row = &s->row[s->rows++];
     (void)snprintf(row->name, sizeof row->name, "%s%s", name, ending);
+    row->time = NAN;
     for (size_t i = 0; i < DMFT_CONVERGENCE_LEVELS; i++) row->size_error[i] = NAN;
     return row;
 }

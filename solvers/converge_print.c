@@ -92,6 +92,7 @@ static void json_row(FILE *out, const struct converge *s, const struct converge_
     json_member(out, &count, "order_error", c->order_error);
     json_member(out, &count, "error", c->error);
     json_member(out, &count, "value", c->value);
+    if (s->in == CONVERGE_STEP) json_member(out, &count, "time", row->time);
     json_member(out, &count, "places", (double)c->places);
     /* An escape may be known at the finest levels alone, a bias at the coarsest alone. */
     size_t missing = s->in == CONVERGE_STEP ? s->levels - c->levels : 0;

@@ -154,7 +154,9 @@ static int judge(struct converge *s, const struct shared *m, const char *name, c
     dmft_error err;
     struct converge_row *row = converge_add(s, name, "");
     int status = dmft_converge_values(x, levels, places, m->nominal, m->noise, &row->c, &err);
-    return status == DMFT_OK ? STATUS_DONE : program_failed(status, &err);
+    if (status != DMFT_OK) return program_failed(status, &err);
+    if (places == m->places && row->c.places > 0) row->time = m->time[row->c.last];
+    return STATUS_DONE;
 }
 
 /* ---- escapes ---- */

@@ -61,7 +61,7 @@ static void print_usage(FILE *out)
     (void)fputs("usage: dmft COMMAND ...\n\nMean-field theory of the training of wide networks, and sampled networks beside it.\n\n", out);
     for (size_t i = 0; i < COMMAND_COUNT; i++) (void)fprintf(out, "  dmft %-8s  %s\n", commands[i].name, commands[i].text);
     (void)fputs("\n`dmft COMMAND --help` explains a command and its options; `dmft --version` prints the version.\n"
-                "Exit status: 0 done; 1 a comparison does not hold, or the run failed; 2 bad input or usage; 3 the run diverged (the file is\n"
+                "Exit status: 0 done; 1 a comparison or an order does not hold, or the run failed; 2 bad input or usage; 3 the run diverged (the file is\n"
                 "kept); 128 + signal number when stopped by a signal.\n",
                 out);
 }

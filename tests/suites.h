@@ -16,9 +16,11 @@
     X(forms)       \
     X(lazy)        \
     X(grid)        \
+    X(flow)        \
     X(network)     \
     X(io)          \
     X(compare)     \
+    X(converge)    \
     X(archive)     \
     X(resume)
 

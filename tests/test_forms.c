@@ -19,7 +19,7 @@
 
 static const char *const configurations[] = {
     "network: {depth: 2, width_ratio: 0.5, gamma0: 8.5, weight_variance: 0.25}\n"
-    "data: {sample_ratio: 4}\ntraining: {learning_rate: 0.02, steps: 60}\n",
+    "data: {sample_ratio: 4}\ntraining: {learning_rate: 0.02, steps: 44}\n", /* until C_h1 has fallen by 1e-6: the rows' rounding is 1e-15 of the first values */
     "network: {depth: 2, width_ratio: 2.0, parameterization: ntk, gamma0: 3, weight_variance: [0.5, 0.7, 0.3]}\n"
     "data: {sample_ratio: 1.5, label_noise: 0.4}\ntraining: {learning_rate: 0.03, steps: 48}\n",
     "network: {depth: 1, width_ratio: 0.7, gamma0: 2.385, weight_variance: [0.4, 0.9]}\n"
@@ -89,6 +89,20 @@ END_TEST
 /* Whether a series is one of level 2. */
 static int of_outliers(const char *name) { return strstr(name, "_outlier") != NULL || strstr(name, "_overlap") != NULL; }
 
+/* What differences of it are measured in: an outlier in itself; an overlap in the mean square of the vector it is taken with, so that squared cosines
+ * are compared; the one with the target, which is a squared cosine, in ones. */
+static const double *unit_of(const dmft_trajectory *t, const char *name)
+{
+    static double one[128];
+    char unit[16];
+    int l = name[1] - '0';
+    for (size_t i = 0; i < 128; i++) one[i] = 1.0;
+    if (strstr(name, "_outlier") != NULL) return dmft_trajectory_series(t, name);
+    if (strstr(name, "_target") != NULL) return one;
+    (void)snprintf(unit, sizeof unit, strstr(name, "_left") != NULL ? "C_g%d" : "C_h%d", strstr(name, "_left") != NULL ? l + 1 : l);
+    return dmft_trajectory_series(t, unit);
+}
+
 START_TEST(outliers_agree)
 {
     dmft_trajectory *basis = solved(_i, "basis"), *rows = solved(_i, "rows");
@@ -102,12 +116,12 @@ START_TEST(outliers_agree)
             ck_assert_msg(isnan(x[t]) == isnan(y[t]), "%s at step %zu: %.12g, from rows %.12g", name, t, x[t], y[t]);
             if (isnan(x[t])) continue;
             compared++;
-            double d = fabs(x[t] - y[t]) / fmax(fabs(x[t]), 1e-3);
+            double d = fabs(x[t] - y[t]) / unit_of(basis, name)[t];
             ck_assert_msg(d <= 1e-8, "%s at step %zu: %.12g, from rows %.12g", name, t, x[t], y[t]);
             largest = fmax(largest, d);
         }
     }
-    printf("configuration %d: %d outliers and overlaps, largest relative difference %.1e\n", _i, compared, largest);
+    printf("configuration %d: %d outliers and overlaps, largest difference %.1e\n", _i, compared, largest);
     ck_assert_int_gt(compared, 20);
     dmft_trajectory_free(basis);
     dmft_trajectory_free(rows);

@@ -206,6 +206,84 @@ fi
 "$dmft" show long.h5 --csv 2>err | head -1 >/dev/null; status=${PIPESTATUS[0]}
 holds "show | head is no error" test $status -eq 141 -a ! -s err
 
+# ---- convergence ----
+# orders NAME LEAST MOST: every observed order in out lies between; prints the ones that do not.
+orders() {
+    awk -v low="$2" -v high="$3" '$NF == "ok" || $NF == "low" { n++; if ($3 < low || $3 > high) { print "# " $0; bad = 1 } } END { exit bad || n < 5 }' out
+    holds "$1" test $? -eq 0
+}
+cat >small.yaml <<'YAML'
+model: deep_linear
+network: {depth: 2, width_ratio: 0.5, gamma0: 8.48528137423857, weight_variance: 0.25}
+data: {sample_ratio: 4.0}
+training: {learning_rate: 0.01, steps: 20}
+simulation: {input_dim: 40, seeds: 8, seed: 1}
+YAML
+expect "converge, full batch" 0 "^verdict: holds: 18 orders" converge small.yaml --levels 5
+orders "orders of full batch are 1" 0.85 1.15
+grep -qE '^A0_edge .* constant$' out && grep -qE '^A1_escape_time1 +1 .* 0\.105[34][0-9]* +ok$' out
+holds "converge prints edges and escapes" test $? -eq 0
+expect "converge, one-pass SGD" 0 "^verdict: holds" converge small.yaml --levels 4 --set data.batch=online --set data.label_noise=0.3 --set network.gamma0=4 --set network.weight_variance=0.5
+orders "orders of one-pass SGD are 1" 0.85 1.15
+expect "converge, NTK" 0 "^verdict: holds" converge small.yaml --levels 5 --set network.parameterization=ntk --set network.gamma0=4 --set network.weight_variance=1
+orders "orders of NTK are 1" 0.85 1.15
+cat >flow.yaml <<'YAML'
+model: deep_linear
+network: {depth: 2, width_ratio: 0.5, gamma0: 8.48528137423857, weight_variance: 0.25}
+data: {sample_ratio: 4.0}
+training: {flow: true, time: 0.4, steps: 10}
+YAML
+expect "converge, flow by rows" 0 "^verdict: holds" converge flow.yaml --levels 5 --set method=rows --set outliers.every=100
+orders "orders of rows are 2" 1.85 2.15
+expect "converge, flow by rows, geometric" 0 "^verdict: holds" converge flow.yaml --levels 5 --set method=rows --set grid.kind=geometric --set training.steps=20 --set outliers.every=100
+orders "orders of rows on a geometric grid are 2" 1.85 2.15
+expect "converge, flow in the basis" 0 "^verdict: holds" converge flow.yaml --levels 4 --set outliers.every=100
+orders "orders of the basis are 4" 3.75 9
+expect "converge, adaptive" 0 "^verdict: holds" converge flow.yaml --levels 4 --set training.steps=200 --set grid.kind=adaptive --set grid.tolerance=1e-6
+expect "an order that is low" 1 "^verdict: does not hold: [0-9]+ of [0-9]+ orders are low" converge small.yaml --levels 3 --set training.learning_rate=0.03 --set training.steps=15
+expect "nothing to see" 1 "no order was observed" converge small.yaml --levels 3 --set training.steps=1
+expect "a level diverges" 3 "level 1 of 3 \(learning_rate 0.1\) diverged at step" converge small.yaml --levels 3 --set training.learning_rate=0.1
+expect "converge, series" 0 "^C_v " converge small.yaml --levels 3 --series C_v,A0_outlier1
+holds "these series alone" test "$(grep -cE '^(C_|A[0-9])' out)" -eq 3
+expect "converge, unknown series" 2 "nearest .* 'C_v'" converge small.yaml --levels 3 --series C_w
+expect "converge, quiet" 0 "^verdict" converge small.yaml --levels 3 --quiet
+holds "the verdict alone" test "$(wc -l <out)" -eq 1 -a ! -s err
+expect "in width" 0 "^C_v bias +1 " converge small.yaml --in width --levels 2 --series C_v,A1_outlier1
+expect "in seeds" 0 "^4 levels in seeds: seeds 8, 16, 32, 64$" converge small.yaml --in seeds --set training.steps=5
+# Two sets of eight networks joined by hand: sums of squares about the joint mean, root of the mean square over rows.
+"$dmft" converge small.yaml --in seeds --levels 2 --set training.steps=5 --series C_v >pooled 2>err
+for seed in 1 2; do
+    "$dmft" simulate small.yaml --set training.steps=5 --set simulation.seed=$seed -o pool.h5 --force --quiet
+    "$dmft" show pool.h5 --csv --series C_v --errors | tail -n +2 >pool$seed.csv
+done
+joined=$(paste -d, pool1.csv pool2.csv | awk -F, '{ n = 8; s = ($2^2 + $4^2) * n * (n - 1) + ($3 - $1)^2 * n / 2; sum += s / (2 * n - 1) / (2 * n) } END { printf "%.3g", sqrt(sum / NR) }')
+holds "networks of two seeds are joined" test "$(awk '$1 == "C_v" { print $5 }' pooled)" = "$joined"
+expect "converge dry run" 0 "^time: about" converge small.yaml --dry-run -o study
+holds "dry run of all levels" grep -q "for the largest of 6 levels" out
+expect "converge, memory" 2 "the largest level takes" converge small.yaml --memory-limit 1K
+expect "converge --json" 0 '"order": 1\.|"order": 0\.9' converge small.yaml --levels 3 --json
+if command -v python3 >/dev/null; then
+    python3 -c 'import json; j = json.load(open("out")); assert j["holds"] and len(j["levels"]) == 3 and len(j["series"][0]["differences"]) == 3 and j["parameters"]["network.depth"] == 2' 2>err
+    holds "JSON of a study" test $? -eq 0
+fi
+expect "--in nonsense" 2 "step, width or seeds" converge small.yaml --in depth
+expect "--levels below its domain" 2 "\[3, 16\]" converge small.yaml --levels 2
+expect "--levels in width" 2 "\[2, 16\]" converge small.yaml --in width --levels 1
+expect "one network" 2 "at least two networks" converge small.yaml --in width --set simulation.seeds=1
+expect "too many levels" 2 "training.steps" converge small.yaml --levels 16 --set training.steps=1000
+if command -v gnuplot >/dev/null; then
+    expect "converge writes" 0 "wrote study.png" converge small.yaml --levels 3 -o study.json --series C_v,C_h1
+    holds "JSON and picture" test -s study.json -a "$(head -c 4 study.png | tail -c 3)" = PNG
+    expect "converge does not overwrite" 2 "study.json.*--force" converge small.yaml --levels 3 -o study
+    expect "converge --force" 0 "wrote study.json" converge small.yaml --levels 3 -o study.png --force
+fi
+"$dmft" converge small.yaml --set training.steps=20000 --set training.learning_rate=0.001 -o stopped >out 2>err &
+child=$!
+sleep 1
+kill -s INT $child
+wait $child; status=$?
+holds "SIGINT stops a study" test $status -eq 130 -a "$(grep -c "converge: stopped by signal 2" err)" -eq 1 -a -z "$(ls -A | grep -E '^stopped|tmp$')"
+
 # ---- memory and estimates ----
 expect "memory is refused" 2 "memory" solve a.yaml -o huge.h5 --set output.kernels=true --set training.steps=10000000
 expect "memory limit" 2 "1 MB are allowed|1e\+03 kB are allowed|100 kB are allowed" solve a.yaml -o huge.h5 --memory-limit 100K

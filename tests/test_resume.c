@@ -20,10 +20,10 @@ static const char *const configurations[] = {
     NETWORK "data: {sample_ratio: 2, batch: online}\nmethod: rows\ntraining: {learning_rate: 0.02, steps: 37}\noutliers: {every: 2}\n",
     NETWORK "data: {sample_ratio: 4}\nmethod: rows\ntraining: {flow: true, time: 1, steps: 40}\ngrid: {kind: geometric}\noutput: {kernels: true}\n",
     NETWORK "data: {sample_ratio: 4}\ntraining: {flow: true, time: 0.6, steps: 12}\noutput: {kernels: true}\n",
-    NETWORK "data: {sample_ratio: 4, label_noise: 0.1}\ntraining: {flow: true, time: 1, steps: 60}\ngrid: {kind: adaptive, tolerance: 1e-6}\n",
+    NETWORK "data: {sample_ratio: 4, label_noise: 0.1}\ntraining: {flow: true, time: 0.3, steps: 60}\ngrid: {kind: adaptive, tolerance: 1e-6}\n",
     NETWORK "data: {sample_ratio: 4, batch: online}\ntraining: {flow: true, time: 1, steps: 20}\ngrid: {kind: geometric, first: 1e-3, tolerance: 0}\n",
-    "model: deep_linear\nnetwork: {depth: 1, width_ratio: 1.7, gamma0: 4, weight_variance: [0, 0.3]}\ndata: {sample_ratio: 1}\n"
-    "training: {learning_rate: 0.05, steps: 200}\noutliers: {count: 3}\noutput: {kernels: true}\n",
+#define SMALL "model: deep_linear\nnetwork: {depth: 1, width_ratio: 1.7, gamma0: 4, weight_variance: [0, 0.3]}\ndata: {sample_ratio: 1}\n"
+    SMALL "training: {learning_rate: 0.05, steps: 200}\noutliers: {count: 3}\noutput: {kernels: true}\n",
 };
 
 static dmft_problem *problem_of(const char *text)

@@ -135,6 +135,7 @@ int dmft_converge_values(const double *x, size_t levels, size_t places, double n
     struct values v = {.x = x, .levels = levels, .places = places};
     dmft_convergence c = nothing(levels, nominal);
     c.places = see_places(&v);
+    c.last = v.last;
     if (c.places > 0) {
         double largest = 0.0;
         for (size_t i = 1; i < levels; i++) largest = fmax(largest, c.size[i] = mean_difference(&v, i, c.places));

@@ -1,10 +1,10 @@
 /* The lazy limit: responses by frequency (F5)-(F9), correlations from them (F10)-(F15).
  *
- * T rows take a circle of N >= 8 T frequencies, some 150 ns each in all, nine transforms of N, and two or three half convolutions of 2 T
- * numbers, O(T log^2 T); 16 N bytes and some twenty vectors of 2 T doubles.
+ * T rows take a circle of N >= 12 T frequencies, nine transforms of N numbers, and two or three half convolutions of 2 T, O(T log^2 T);
+ * 16 N bytes and less than twenty vectors of 2 T doubles.
  *
  * All sequences of length 2 T are kept over growth^n, so that what decays keeps its digits. The circle has the radius growth x 1e16^(1/N): what
- * wraps round in time is 1e-16 of what it falls on, and rounding errors grow by 1e16^(2T/N) <= 1e4 from n = 0 to 2 T.
+ * wraps round in time is 1e-16 of what it falls on, and rounding errors grow by 1e16^(2T/N) <= 464 from n = 0 to 2 T.
  */
 #include "kernel/lazy.h"
 
@@ -15,7 +15,7 @@
 #include "kernel/fourier.h"
 #include "kernel/nested.h"
 
-enum { FEWEST_POINTS = 1024 };
+enum { FEWEST_POINTS = 1024, POINTS_A_STEP = 12 };
 
 static const double wrap = 36.8413614879047; /* log 1e16 */
 
@@ -59,7 +59,7 @@ static size_t round_length(size_t n)
     return best;
 }
 
-double kernel_lazy_bytes(size_t rows) { return 16.0 * (double)round_length(8 * rows) + 8.0 * 26.0 * 2.0 * (double)rows; }
+double kernel_lazy_bytes(size_t rows) { return 16.0 * (double)round_length(POINTS_A_STEP * rows) + 8.0 * 26.0 * 2.0 * (double)rows; }
 
 /* ---- at one frequency ---- */
 
@@ -303,7 +303,7 @@ static void averages(struct lazy *w)
 static int prepare(struct lazy *w, const struct dmft_problem *p, size_t rows, dmft_error *err)
 {
     double root_nu = sqrt(p->width_ratio);
-    *w = (struct lazy){.p = p, .rows = rows, .span = 2 * rows, .N = round_length(8 * rows), .online = p->batch == BATCH_ONLINE};
+    *w = (struct lazy){.p = p, .rows = rows, .span = 2 * rows, .N = round_length(POINTS_A_STEP * rows), .online = p->batch == BATCH_ONLINE};
     w->gamma = p->parameterization == PARAMETERIZATION_MUP ? p->gamma0 * root_nu : p->gamma0;
     kernel_nested_make(&w->nested, p);
     averages(w);

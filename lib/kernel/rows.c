@@ -82,15 +82,26 @@ static void set_constants(struct kernel_rows *r, const struct dmft_problem *p)
     r->label_noise = p->label_noise;
 }
 
-/* Takes `count` arrays of n doubles, from list[first] on; 0 when one could not be had. */
-static int take(double ***list, size_t first, size_t count, size_t n, int large)
+/* Takes `count` arrays of n doubles; 0 when one could not be had. */
+static int take(double ***list, size_t count, size_t n, double *(*from)(size_t))
 {
-    *list = calloc(first + count + 1, sizeof **list);
-    if (*list == NULL) return 0;
-    for (size_t i = first; i < first + count; i++) {
-        (*list)[i] = large ? memory_doubles_large(n) : memory_doubles(n);
-        if ((*list)[i] == NULL) return 0;
-    }
+    *list = calloc(count, sizeof **list);
+    for (size_t i = 0; *list != NULL && i < count; i++)
+        if (((*list)[i] = from(n)) == NULL) return 0;
+    return *list != NULL;
+}
+
+/* What only the march needs, in one piece: H_u[1 .. L], G_r[1 .. L-1], v_r. */
+static int take_coefficients(struct kernel_rows *r)
+{
+    size_t square = r->rows * r->stride, L = (size_t)r->depth;
+    double *next = r->coefficients = memory_doubles_large((2 * L - (r->online ? 1 : 0)) * square);
+    r->H_u = calloc(L + 1, sizeof *r->H_u);
+    r->G_r = calloc(L + 1, sizeof *r->G_r);
+    if (next == NULL || r->H_u == NULL || r->G_r == NULL) return 0;
+    for (size_t l = 1; l <= L; l++, next += square) r->H_u[l] = next;
+    for (size_t l = 1; l < L; l++, next += square) r->G_r[l] = next;
+    if (!r->online) r->v_r = next;
     return 1;
 }
 
@@ -107,11 +118,9 @@ static int take_vectors(struct kernel_rows *r)
 
 static int take_memory(struct kernel_rows *r)
 {
-    size_t square = r->rows * r->stride, L = (size_t)r->depth;
-    int have = take(&r->C, 0, r->fields, square, 1) && take(&r->R, 0, r->fields, square, 1) && take(&r->H_u, 1, L, square, 1);
-    have = have && take(&r->G_r, 1, L - 1, square, 1) && take(&r->diagonal, 0, r->fields, r->rows, 0) && take_vectors(r);
-    if (have && !r->online) have = (r->v_r = memory_doubles_large(square)) != NULL;
-    return have;
+    size_t square = r->rows * r->stride;
+    return take(&r->C, r->fields, square, memory_doubles_large) && take(&r->R, r->fields, square, memory_doubles_large) &&
+           take(&r->diagonal, r->fields, r->rows, memory_doubles) && take_coefficients(r) && take_vectors(r);
 }
 
 int kernel_rows_create(kernel_rows **out, const struct dmft_problem *p, dmft_error *err)
@@ -129,31 +138,22 @@ int kernel_rows_create(kernel_rows **out, const struct dmft_problem *p, dmft_err
     return status;
 }
 
-static void release(double ***list, size_t count)
+static void release(double **list, size_t count)
 {
-    for (size_t i = 0; *list != NULL && i < count; i++) free((*list)[i]);
-    free(*list);
-    *list = NULL;
-}
-
-/* What only the march needs. */
-static void release_coefficients(struct kernel_rows *r)
-{
-    release(&r->H_u, (size_t)r->depth + 1);
-    release(&r->G_r, (size_t)r->depth);
-    free(r->v_r);
-    r->v_r = NULL;
+    for (size_t i = 0; list != NULL && i < count; i++) free(list[i]);
+    free(list);
 }
 
 void kernel_rows_free(kernel_rows *r)
 {
     if (r == NULL) return;
-    release_coefficients(r);
-    release(&r->C, r->fields);
-    release(&r->R, r->fields);
-    release(&r->diagonal, r->fields);
-    double *const vector[] = {r->variance, r->time,  r->weight, r->newest, r->v_star, r->hat_star,
-                              r->noise,    r->R_sum, r->G_sum,  r->cross,  r->spikes};
+    release(r->C, r->fields);
+    release(r->R, r->fields);
+    release(r->diagonal, r->fields);
+    free(r->H_u);
+    free(r->G_r);
+    double *const vector[] = {r->coefficients, r->variance, r->time,  r->weight, r->newest, r->v_star,
+                              r->hat_star,     r->noise,    r->R_sum, r->G_sum,  r->cross,  r->spikes};
     for (size_t i = 0; i < sizeof vector / sizeof *vector; i++) free(vector[i]);
     for (size_t i = 0; i < ROWS_WORK; i++) free(r->work[i]);
     free(r);
@@ -204,7 +204,8 @@ static void make_density(const kernel_rows *r, double *R)
 void kernel_rows_result(kernel_rows *r, size_t i, char *name, double **square, size_t *order, size_t *stride)
 {
     double **list = i < r->fields ? r->C : r->R, **slot = &list[i % r->fields];
-    release_coefficients(r);
+    free(r->coefficients);
+    r->coefficients = NULL;
     name_result(r, i, name);
     *square = *slot;
     *order = r->done;

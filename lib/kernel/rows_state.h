@@ -19,6 +19,7 @@ struct kernel_rows {
     double *weight, *newest;   /* kappa(t,s): weight[s] for s < t-1, newest[t] for s = t-1, (E2) */
     double **C, **R;           /* fields each */
     double **diagonal;         /* of the C, in one piece each */
+    double *coefficients;      /* what H_u, G_r and v_r point into */
     double **H_u, **G_r;       /* [1 .. L], [1 .. L-1]: coefficients of h^l on u^l and of g^l on r^l */
     double *v_r;               /* of v on r_0; full batch */
     double *v_star, *hat_star; /* of v and vhat on w* */

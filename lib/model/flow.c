@@ -17,7 +17,16 @@
 #include "base/error.h"
 #include "base/grid.h"
 
-enum { RUNS = 3, PARTS = 6 /* 1 + 2 + 3 */, MANY_DIRECTIONS = 1024, MORE_DIRECTIONS = 32, MOST_STAGES = 200, MOST_STAGES_FIXED = 2000, FIRST_PROBES = 12, MORE_PROBES = 4 };
+enum {
+    RUNS = 3,
+    PARTS = 6,                /* substeps of all: 1 + 2 + 3 */
+    MOST_STAGES = 200,        /* of a step with error control; a longer step is cut */
+    MOST_STAGES_FIXED = 2000, /* of one without, where cutting would change the method */
+    FIRST_PROBES = 12,
+    MORE_PROBES = 4,
+    MANY_DIRECTIONS = 1024,
+    MORE_DIRECTIONS = 32
+};
 
 /* Slots: the probe of the power iteration and the gradient it is the neighbour of; the gradient at the start of the step and those of its stages. */
 enum { PROBE, NEIGHBOUR, START };
@@ -27,7 +36,7 @@ static const double reach = 0.5;
 static const double safety_radius = 1.1;  /* a power iteration approaches the radius from below */
 static const double floor_share = 1e-3;   /* of the error of the predictor at the start: (G7) */
 static const double nudge = 1e-3;         /* change of the predictor by a probe, as a share of its error */
-static const double settled = 10.0;       /* times the tolerance of directions: a gradient that has fallen by more is not known any more (G7) */
+static const double settled = 30.0;       /* times the tolerance of directions: a gradient that has fallen by more is not known any more (G7) */
 static const double stage_factor = 50.0; /* stages meet a direction beyond so many times the tolerance of the problem (G8) */
 static const double estimate_share = 20.0; /* the error of fourth order over that of third which is estimated, at tolerances in use */
 static const double safety = 0.85, most_growth = 4.0, least_growth = 0.1;

@@ -1,13 +1,12 @@
 /* The lazy limit as a trajectory: the columns of deep_linear as far as the limit has them, and the responses and parts of (F1)-(F16).
  *
- * C_v = C_v_target + C_v_output/gamma^2, likewise C_Delta; C_v_target has the label noise in it, whose share is C_v_noise. C_g are constants.
- * h^l for l >= 1 vanishes if a matrix below it has zero variance; else its correlation is not computed, and nan. Outliers are nan: weights move by O(gamma).
+ * C_v = C_v_target + C_v_output/gamma^2, likewise C_Delta; C_v_target has the label noise in it, whose share is C_v_noise. C_g are constants,
+ * nan where they are of higher order in gamma. C_h1 .. C_hL are nan: no function of the responses gives them. Outliers are nan: weights move by O(gamma).
  * Time and memory are those of lib/kernel/lazy.c and of the series.
  */
 #include "model/lazy.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <time.h>
 
 #include "base/error.h"
@@ -17,7 +16,7 @@
 
 static const double divergence_factor = 1e12; /* (L16) */
 
-/* Where the series are; those of `part` in the order of the struct. */
+/* Where the series are. */
 struct columns {
     double *step, *C_v, *C_Delta, *test_loss, *train_loss;
     struct kernel_lazy part;
@@ -25,10 +24,10 @@ struct columns {
 
 static size_t series_count(const dmft_problem *p) { return (size_t)(16 + p->depth * (3 + p->outlier_count)); }
 
-/* The dearest are the nine transforms of 8 T numbers, and points of the circle. */
+/* The dearest are the nine transforms of 12 T numbers, and the points of the circle. */
 dmft_estimate lazy_estimate(const dmft_problem *p)
 {
-    double T = (double)p->steps, N = 8.0 * T;
+    double T = (double)p->steps, N = 12.0 * T;
     return (dmft_estimate){.bytes = kernel_lazy_bytes((size_t)p->steps) + 8.0 * T * (double)series_count(p),
                            .operations = 9.0 * N * (2.5 * log2(N + 2.0) + 40.0 * (p->depth + 2.0)) + 40.0 * T * pow(log2(N + 2.0), 2.0)};
 }
@@ -52,29 +51,22 @@ static int report(const dmft_problem *p, const dmft_run_options *options, long d
 
 /* ---- series ---- */
 
-/* A series of one value. */
-static int add_constant(dmft_trajectory *t, double constant, int flags, dmft_error *err, const char *format, int index)
+static void fill_with(const dmft_trajectory *t, double *value, double constant)
 {
-    char name[32];
-    double *value = NULL;
-    (void)snprintf(name, sizeof name, format, index); /* NOLINT(clang-diagnostic-format-nonliteral) */
-    int status = trajectory_add(t, &value, flags, err, "%s", name);
-    for (size_t i = 0; i < t->rows && status == DMFT_OK; i++) value[i] = constant;
-    return status;
+    for (size_t i = 0; i < t->rows; i++) value[i] = constant;
 }
 
-/* C_h1 .. C_hL and C_g1 .. C_gL at the start, where they stay. */
+/* C_h1 .. C_hL stay nan; C_g1 .. C_gL keep the value of the start, nan where that is 0 and what there is of higher order in gamma. */
 static int add_layers(dmft_trajectory *t, const dmft_problem *p, dmft_error *err)
 {
     int status = DMFT_OK, L = p->depth;
-    double forward = 1.0, backward[NESTED_MOST];
-    backward[L] = p->weight_variance[L];
-    for (int l = L - 1; l >= 1; l--) backward[l] = backward[l + 1] * p->weight_variance[l];
+    for (int l = 1; l <= L && status == DMFT_OK; l++) status = trajectory_add(t, NULL, TRAJECTORY_SHOWN, err, "C_h%d", l);
     for (int l = 1; l <= L && status == DMFT_OK; l++) {
-        forward *= p->weight_variance[l - 1];
-        status = add_constant(t, forward > 0.0 ? NAN : 0.0, TRAJECTORY_SHOWN, err, "C_h%d", l);
+        double backward = 1.0, *value = NULL;
+        for (int k = l; k <= L; k++) backward *= p->weight_variance[k];
+        status = trajectory_add(t, &value, TRAJECTORY_SHOWN, err, "C_g%d", l);
+        if (status == DMFT_OK && backward > 0.0) fill_with(t, value, backward);
     }
-    for (int l = 1; l <= L && status == DMFT_OK; l++) status = add_constant(t, backward[l], TRAJECTORY_SHOWN, err, "C_g%d", l);
     return status;
 }
 
@@ -112,9 +104,10 @@ static int add_hidden(dmft_trajectory *t, const dmft_problem *p, struct columns 
     for (size_t i = 0; i < sizeof series / sizeof *series && status == DMFT_OK; i++)
         status = trajectory_add(t, series[i].value, TRAJECTORY_HIDDEN, err, "%s", series[i].name);
     for (int l = 0; l < p->depth && status == DMFT_OK; l++) {
-        double edges[2];
+        double edges[2], *value = NULL;
         status = dmft_bulk_edges(p->weight_variance[l], l == 0 ? p->width_ratio : 1.0, edges, err);
-        if (status == DMFT_OK) status = add_constant(t, edges[1], TRAJECTORY_HIDDEN, err, "A%d_edge", l);
+        if (status == DMFT_OK) status = trajectory_add(t, &value, TRAJECTORY_HIDDEN, err, "A%d_edge", l);
+        if (status == DMFT_OK) fill_with(t, value, edges[1]);
     }
     return status;
 }

@@ -36,7 +36,7 @@ enum {
 /* |B x - value x|/value. An eigenvalue is right to its square over the gap, an eigenvector (the overlaps) to itself over the gap. */
 static const double coarse = 1e-6, fine = 1e-10;
 /* A relative change of lambda^2 by Newton's method; the error left is about its square. */
-static const double settled = 1e-7;
+static const double settled = 1e-8;
 /* Of a predicted root: the first solve is then the last. */
 static const double trusted = 1e-6;
 /* Of the learned part: singular values below it have lost more digits to rounding than outliers are good for. */
@@ -746,7 +746,9 @@ static int watch(outlier_basis *b, const struct limit_view *view, long step, dou
     outlier_watch_node(&b->watch, both, time);
     if (both == 0 || !outlier_watch_due(&b->watch, (size_t)step + 1)) return DMFT_OK;
     for (size_t j = 0; j < both; j++) b->ahead_of[j] = b->outlier[j].root[0];
-    return integrate(b, view, rate, both, b->ahead, err);
+    int status = integrate(b, view, rate, both, b->ahead, err);
+    for (size_t j = 0; j < both && status != DMFT_OK; j++) b->ahead[j] = NAN;
+    return status == DMFT_ERROR_NUMERIC ? DMFT_OK : status; /* a check that cannot be made does not end a run */
 }
 
 /* ---- a step ---- */

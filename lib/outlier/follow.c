@@ -33,7 +33,7 @@ enum {
 };
 
 /* |X Y r - value r|/value; z is right to its square, an overlap to a fraction of it. */
-static const double tolerance = 1e-7;
+static const double tolerance = 5e-9;
 static const double near_edge = 0.5; /* of the edge: what may have come this far is looked at */
 
 /* One outlier that is followed. */
@@ -288,7 +288,7 @@ static int check_inside(outlier_follow *f, size_t t, size_t before, const double
         }
     int status = outlier_drift_inside(f->krylov, &p, f->guess, t - 1, 0.0, f->d[t - 1], search, f->start, starts, stride, f->change, err);
     for (size_t j = 0; j < both && status == DMFT_OK; j++) outlier_watch_inside(&f->watch, roots[j], f->change[j], f->z[j]);
-    return status;
+    return status == DMFT_ERROR_NUMERIC ? DMFT_OK : status; /* a check that cannot be made does not end a run */
 }
 
 int outlier_follow_difference(const outlier_follow *f, double *difference, dmft_error *err)

@@ -25,6 +25,7 @@ enum {
 };
 
 static const double rounding = 1e-14;  /* of the norm of the projected matrix: residuals as good as none */
+static const double non_normal = 100.0; /* an eigenvalue of X Y can be so many residuals away: 30 were seen near the edge */
 static const double as_good_as_real = 1e-9; /* imaginary part over modulus, of equal real eigenvalues that rounding has split */
 
 /* One real eigenvalue, or a pair, of the projected matrix. */
@@ -225,7 +226,7 @@ static size_t missing(outlier_krylov *w, const struct outlier_search *search, in
     for (size_t i = 0; i < w->items && w->found < search->count && lacking < search->count + BEYOND; i++) {
         const struct item *t = &w->item[i];
         double left = w->m < w->n ? residual(w, t, w->fresh + lacking * w->order) : 0.0;
-        if (round >= search->rounds && t->modulus + left < floor) break;
+        if (round >= search->rounds && t->modulus + non_normal * left < floor) break;
         if (left > search->tolerance * t->modulus && left > rounding * w->size) lacking += t->imaginary == 0.0 ? 1 : 2;
         if (t->imaginary == 0.0 && t->real > floor) w->place[w->found++] = i;
     }
@@ -337,6 +338,8 @@ int outlier_krylov_solve(outlier_krylov *w, const struct outlier_kernels *p, str
                              search.tolerance, w->products, info);
     }
     for (size_t j = 0; j < w->found; j++) deliver(w, j);
+    double floor = fmax(search.floor, rounding * w->size);
+    while (w->found > 0 && !(w->root[w->found - 1] > floor)) w->found--; /* the quotient knows better */
     return DMFT_OK;
 }
 
