@@ -587,7 +587,10 @@ START_TEST(random_answers_against_dense_eigenvalues)
     double v = 0.5, psi = psis[_i % 3], worst = 0.0;
     for (unsigned long long seed = 1; seed <= 4; seed++) {
         struct answers x = random_answers(k, v, psi, seed);
-        dmft_kernels p = {.count = k, .stride = k, .C_phi = x.C_phi, .R_phi = x.R_phi, .C_g = x.C_g, .R_g = x.R_g, .weight = x.d, .sigma2 = v, .psi = psi, .whole = 1};
+        dmft_kernels p = {.count = k, .stride = k, .C_phi = x.C_phi, .R_phi = x.R_phi, .C_g = x.C_g, .R_g = x.R_g, .weight = x.d};
+        p.sigma2 = v;
+        p.psi = psi;
+        p.whole = 1;
         struct dense d = dense_of(&p);
         for (size_t i = 0; i < d.n; i++) /* all that is outside of the disc is real: (O2) */
             if (hypot(d.re[i], d.im[i]) > v / sqrt(psi) * (1.0 + 1e-9)) ck_assert_msg(fabs(d.im[i]) < 1e-9 && d.re[i] > 0.0, "(%g, %g)", d.re[i], d.im[i]);

@@ -74,6 +74,7 @@ struct outlier_basis {
     double *z;
     struct outlier_escape *escape;
     long last_step;
+    double last_time;
     double norm2;   /* n^2 of (B5) of the first outlier */
     double bound;   /* eigenvalues at the edge beyond it are outliers: the edge, or what stands out of rounding where the edge is lower */
     double learned; /* Frobenius norm of the learned part at this step */
@@ -421,11 +422,11 @@ static double edge_root(const outlier_basis *b) { return outlier_edge_root(b->pe
 static double excess(const outlier_basis *b, double value) { return value / b->pencil.edge - 1.0; }
 
 /* Notes the escape of outlier j. Its eigenvalues at the edge, at this step and the one before, are solved for in full only here. */
-static int note_escape(outlier_basis *b, size_t j, long step, dmft_error *err)
+static int note_escape(outlier_basis *b, size_t j, long step, double time, dmft_error *err)
 {
     struct outlier_escape *e = &b->escape[j];
     if (e->step >= 0 || j >= b->count) return DMFT_OK;
-    *e = (struct outlier_escape){.step = step, .time = (double)step};
+    *e = (struct outlier_escape){.step = step, .time = time};
     if (b->last_step < 0 || j >= b->order_before) return DMFT_OK;
     int status = solve(b, pencil_at(b, edge_root(b)), outlier_pencil_order(&b->pencil), j + 1, j + 1, fine, err);
     if (status != DMFT_OK) return status;
@@ -433,7 +434,7 @@ static int note_escape(outlier_basis *b, size_t j, long step, dmft_error *err)
     status = solve(b, formed_pencil(b, b->edge_before), b->order_before, j + 1, 0, fine, err);
     if (status != DMFT_OK) return status;
     double before = excess(b, b->value[j]);
-    if (before < 0.0) e->time = (double)step - (double)(step - b->last_step) * now / (now - before);
+    if (before < 0.0) e->time = time - (time - b->last_time) * now / (now - before);
     return DMFT_OK;
 }
 
@@ -586,7 +587,7 @@ static int look_at_edge(outlier_basis *b, const struct limit_view *view, size_t 
 }
 
 /* The outliers as if none were known: all eigenvalues at the edge that lie above it, each followed from there. */
-static int find_all(outlier_basis *b, size_t there, long step, dmft_error *err)
+static int find_all(outlier_basis *b, size_t there, long step, double time, dmft_error *err)
 {
     double low = edge_root(b);
     struct hit hit;
@@ -599,7 +600,7 @@ static int find_all(outlier_basis *b, size_t there, long step, dmft_error *err)
     int status = DMFT_OK;
     for (size_t i = 0; i < there && status == DMFT_OK; i++) {
         struct search k = {.j = i, .low = low, .high = INFINITY, .low_seen = 1, .tolerance = coarse};
-        status = note_escape(b, i, step, err);
+        status = note_escape(b, i, step, time, err);
         for (size_t j = 0; j < there; j++) next_vector(&b->outlier[j], 1, outlier_pencil_order(&b->pencil), b->trial + j * stride_of(b));
         if (status == DMFT_OK) status = find_root(b, k, low, there, &hit, err);
         if (status != DMFT_OK) break;
@@ -611,7 +612,7 @@ static int find_all(outlier_basis *b, size_t there, long step, dmft_error *err)
 }
 
 /* Where there is no bulk the pencil does not depend on z: its positive eigenvalues are the outliers, there from the first update on. */
-static int find_without_bulk(outlier_basis *b, const struct limit_view *view, long step, dmft_error *err)
+static int find_without_bulk(outlier_basis *b, const struct limit_view *view, long step, double time, dmft_error *err)
 {
     size_t there = 0;
     int changed = 0, status = look_at_edge(b, view, &there, &changed, err);
@@ -622,7 +623,7 @@ static int find_without_bulk(outlier_basis *b, const struct limit_view *view, lo
         }
         b->z[j] = b->at_edge[j];
         keep(b, j, b->z[j] * b->z[j] / b->pencil.psi);
-        if (b->escape[j].step < 0) b->escape[j] = (struct outlier_escape){.step = step, .time = (double)step};
+        if (b->escape[j].step < 0) b->escape[j] = (struct outlier_escape){.step = step, .time = time};
     }
     b->found = there;
     b->norm2 = 1.0;
@@ -773,7 +774,7 @@ static int follow(outlier_basis *b, const struct limit_view *view, dmft_error *e
     return DMFT_OK;
 }
 
-static int update(outlier_basis *b, const struct limit_view *view, long step, dmft_error *err)
+static int update(outlier_basis *b, const struct limit_view *view, long step, double time, dmft_error *err)
 {
     size_t before = b->found, there = 0;
     int changed = 0;
@@ -781,12 +782,12 @@ static int update(outlier_basis *b, const struct limit_view *view, long step, dm
     b->bound = fmax(b->pencil.edge, rounding * b->learned);
     struct outlier_scalars s = pencil_at(b, edge_root(b)).at;
     if (awaits_escape(b)) outlier_pencil_form(&b->pencil, &s, b->edge_now);
-    if (!(b->pencil.edge > 0.0)) return find_without_bulk(b, view, step, err);
+    if (!(b->pencil.edge > 0.0)) return find_without_bulk(b, view, step, time, err);
     int status = follow(b, view, err);
     if (status != DMFT_OK) return status;
     if (b->found == before && (still_proven(b, view) || prove_followed(b, view))) return DMFT_OK;
     status = look_at_edge(b, view, &there, &changed, err);
-    return status == DMFT_OK && changed ? find_all(b, there, step, err) : status;
+    return status == DMFT_OK && changed ? find_all(b, there, step, time, err) : status;
 }
 
 int outlier_basis_step_at(outlier_basis *b, long step, double time, double rate, struct outlier_state *state, dmft_error *err)
@@ -795,11 +796,12 @@ int outlier_basis_step_at(outlier_basis *b, long step, double time, double rate,
     int status = catch_up(b, &view, err);
     if (status != DMFT_OK) return status;
     for (size_t j = 0; j < b->tracked; j++) b->z[j] = NAN;
-    status = update(b, &view, step, err);
+    status = update(b, &view, step, time, err);
     if (status == DMFT_OK && b->watched) status = watch(b, &view, step, time, rate, err);
     if (status != DMFT_OK) return status;
     keep_edge(b);
     b->last_step = step;
+    b->last_time = time;
     *state = (struct outlier_state){.z = b->z, .target_overlap = NAN, .left_overlap = NAN, .right_overlap = NAN, .drift = NAN};
     if (!isnan(b->z[0])) overlaps(b, &view, state);
     return DMFT_OK;
@@ -877,6 +879,7 @@ void outlier_basis_transfer(outlier_basis *b, archive *a)
     archive_size(a, &b->level, MARGINS);
     archive_double(a, &b->norm2);
     archive_long(a, &b->last_step);
+    archive_double(a, &b->last_time);
     if (archive_status(a) != DMFT_OK) return;
     transfer_pencil(b, a);
     for (size_t j = 0; j < b->tracked && archive_status(a) == DMFT_OK; j++) transfer_outlier(b, j, a);
