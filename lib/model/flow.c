@@ -36,7 +36,8 @@ static const double reach = 0.5;
 static const double safety_radius = 1.1;  /* a power iteration approaches the radius from below */
 static const double floor_share = 1e-3;   /* of the error of the predictor at the start: (G7) */
 static const double nudge = 1e-3;         /* change of the predictor by a probe, as a share of its error */
-static const double settled = 30.0;       /* times the tolerance of directions: a gradient that has fallen by more is not known any more (G7) */
+static const double settled = 30.0;       /* times the tolerance of directions: below it a gradient is not known (G7) */
+static const double resting = 0.1, sunk = 1e-6;
 static const double stage_factor = 50.0; /* stages meet a direction beyond so many times the tolerance of the problem (G8) */
 static const double estimate_share = 20.0; /* the error of fourth order over that of third which is estimated, at tolerances in use */
 static const double safety = 0.85, most_growth = 4.0, least_growth = 0.1;
@@ -183,6 +184,14 @@ static int probe(flow *f, int probes, dmft_error *err)
     return status;
 }
 
+/* Whether the gradient has sunk into what steps and directions leave uncertain of it. One that is small from the start may be a saddle. */
+static int is_at_rest(const flow *f)
+{
+    double bound = resting * f->tolerance * sqrt(f->radius) * f->scale;
+    return f->tolerance > 0.0 && (f->gradient <= f->uncertain * f->largest_gradient ||
+                                  (f->gradient <= bound && f->gradient <= sunk * f->largest_gradient));
+}
+
 /* Takes the network's last evaluation as the gradient at the present weights. */
 static int begin(flow *f, dmft_error *err)
 {
@@ -193,11 +202,12 @@ static int begin(flow *f, dmft_error *err)
     f->scale = fmax(f->scale, floor_share * f->first_scale);
     f->gradient = f->model->norm(f->network, unit, START, START + 1);
     f->largest_gradient = fmax(f->largest_gradient, f->gradient);
-    f->at_rest = f->gradient == 0.0 || (f->tolerance > 0.0 && f->gradient <= f->uncertain * f->largest_gradient);
+    f->at_rest = f->gradient == 0.0;
     if (f->at_rest) return DMFT_OK;
     int status = probe(f, f->started ? 1 : FIRST_PROBES, err);
     if (!f->started) f->h = pow(fmax(f->tolerance, 1e-12), 0.25) / f->radius;
     f->started = 1;
+    f->at_rest = is_at_rest(f);
     return status;
 }
 
