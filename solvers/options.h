@@ -45,7 +45,7 @@ enum command_id {
     X(every, 0, "SECONDS", IN_RUNS, "seconds between two checkpoints; 0: only when a signal stops the run (default: 600)")                \
     X(resume, 0, "FILE", IN_RUNS, "go on from this checkpoint, and keep it up unless --checkpoint names another")                          \
     X(threads, 0, "N", IN_ALL, "threads, of BLAS or of networks at a time (default: all cores)")                              \
-    X(blas_core, 0, "auto|NAME", IN_CONFIG | IN(outliers) | IN(info), "kernels of OpenBLAS: those for this processor, or NAME (default: its choice)") \
+    X(blas_core, 0, "auto|NAME", IN_CONFIG | IN(outliers) | IN(info), "OpenBLAS kernels: those for this processor, or NAME (default: its choice)") \
     X(quiet, 0, NULL, IN_ALL, "no progress line, no summary; compare and converge keep their verdict (default: both)")  \
     X(csv, 0, NULL, IN(show), "print CSV, 12 digits (default: an aligned table)")                                                         \
     X(json, 0, NULL, IN(show) | IN(converge), "print JSON, with settings, numbers and texts of the run")                                                 \
