@@ -158,7 +158,7 @@ bench: all $(BUILD)/bench/bench  ## time level 1 and level 2 against dgemm; JSON
 	@mkdir -p bench/results
 	$(BUILD)/bench/bench | tee bench/results/$$(date -u +%Y%m%dT%H%M%SZ).jsonl
 
-$(BUILD)/bench/bench: $(BENCH_OBJ) $(LIB_OBJ)
+$(BUILD)/bench/bench: $(BENCH_OBJ) $(LIBA)
 	@mkdir -p $(@D)
 	$(call say,LINK $@)
 	$(Q)$(LINK) -o $@ $^ $(PKG_LIBS) -lm

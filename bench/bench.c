@@ -14,8 +14,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "kernel/rows.h"
-
 enum { DEPTH = 2, REPEATS = 3, LINE = 4096 };
 static const long cases[] = {256, 512, 1024, 2048, 4096}, row_cases[] = {1024, 2048};
 
@@ -61,14 +59,14 @@ static void fail(const dmft_error *err)
 }
 
 /* The parameters of tests/reference/deep_linear_a at the same total training time for every T. */
-static dmft_problem *problem(long steps, int kernels, long every)
+static dmft_problem *problem(const char *method, long steps, int kernels, long every)
 {
     char text[LINE];
     (void)snprintf(text, sizeof text,
-                   "model: deep_linear\nnetwork: {depth: %d, width_ratio: 0.5, gamma0: 8.48528137423857, weight_variance: 0.25}\n"
+                   "model: deep_linear\nmethod: %s\nnetwork: {depth: %d, width_ratio: 0.5, gamma0: 8.48528137423857, weight_variance: 0.25}\n"
                    "data: {sample_ratio: 4.0}\ntraining: {learning_rate: %.17g, steps: %ld}\noutliers: {count: 2, every: %ld}\n"
                    "output: {kernels: %s}\n",
-                   DEPTH, 0.02 * 240.0 / (double)steps, steps, every, kernels ? "true" : "false");
+                   method, DEPTH, 0.02 * 240.0 / (double)steps, steps, every, kernels ? "true" : "false");
     dmft_config *config = NULL;
     dmft_problem *p = NULL;
     dmft_error err;
@@ -125,7 +123,7 @@ static void print_directions(const dmft_trajectory *run)
 static void basis_case(long steps)
 {
     (void)dgemm_seconds(64); /* wakes BLAS's threads and their buffers */
-    dmft_problem *with_kernels = problem(steps, 1, steps), *with_outliers = problem(steps, 0, 1);
+    dmft_problem *with_kernels = problem("basis", steps, 1, steps), *with_outliers = problem("basis", steps, 0, 1);
     dmft_trajectory *run = NULL;
     double seconds[REPEATS], before = resident_bytes();
     seconds[0] = solve(with_kernels, &run);
@@ -139,7 +137,7 @@ static void basis_case(long steps)
     double level1 = median(seconds), unit = 10.0 * (DEPTH + 1) * dgemm_seconds(steps);
     struct utsname machine;
     uname(&machine);
-    printf("{\"steps\": %ld, \"depth\": %d, \"seconds\": %.6g, \"dgemm_seconds\": %.6g, \"dgemm_ratio\": %.4g, \"peak_bytes\": %.0f, "
+    printf("{\"method\": \"basis\", \"steps\": %ld, \"depth\": %d, \"seconds\": %.6g, \"dgemm_seconds\": %.6g, \"dgemm_ratio\": %.4g, \"peak_bytes\": %.0f, "
            "\"stated_bytes\": %.0f, \"outlier_seconds\": %.6g, \"directions\": {",
            steps, DEPTH, level1, unit, level1 / unit, peak, dmft_solve_estimate(with_kernels).bytes,
            dmft_trajectory_number(outliers, "outlier_seconds"));
@@ -152,42 +150,29 @@ static void basis_case(long steps)
     dmft_problem_free(with_outliers);
 }
 
-/* Marches and takes the results over; returns the seconds. */
-static double march(const dmft_problem *p)
-{
-    dmft_error err;
-    kernel_rows *r = NULL;
-    double begin = now();
-    if (kernel_rows_create(&r, p, &err) != DMFT_OK) fail(&err);
-    for (long t = 0; t < dmft_problem_steps(p); t++) kernel_rows_step(r);
-    size_t count = 2 * kernel_rows_count(r), order, stride;
-    double **square = calloc(count, sizeof *square);
-    if (square == NULL) exit(1);
-    for (size_t i = 0; i < count; i++) {
-        char name[KERNEL_NAME_BYTES];
-        kernel_rows_result(r, i, name, &square[i], &order, &stride);
-    }
-    double seconds = now() - begin;
-    for (size_t i = 0; i < count; i++) free(square[i]);
-    free(square);
-    kernel_rows_free(r);
-    return seconds;
-}
-
 static void rows_case(long steps)
 {
     (void)dgemm_seconds(64);
-    dmft_problem *p = problem(steps, 1, steps);
+    dmft_problem *with_kernels = problem("rows", steps, 1, steps), *with_outliers = problem("rows", steps, 0, 1);
+    dmft_trajectory *run = NULL;
     double seconds[REPEATS], before = resident_bytes();
-    seconds[0] = march(p);
+    seconds[0] = solve(with_kernels, &run);
     double peak = peak_bytes() - before;
-    for (int r = 1; r < REPEATS; r++) seconds[r] = march(p);
+    for (int r = 1; r < REPEATS; r++) {
+        dmft_trajectory_free(run);
+        seconds[r] = solve(with_kernels, &run);
+    }
+    dmft_trajectory_free(run);
+    (void)solve(with_outliers, &run);
+    dmft_estimate needs = dmft_solve_estimate(with_kernels);
     double rows = median(seconds), unit = 10.0 * (DEPTH + 1) * dgemm_seconds(steps);
     printf("{\"method\": \"rows\", \"steps\": %ld, \"depth\": %d, \"seconds\": %.6g, \"dgemm_seconds\": %.6g, \"dgemm_ratio\": %.4g, "
-           "\"operations\": %.6g, \"peak_bytes\": %.0f, \"stated_bytes\": %.0f, \"blas_core\": \"%s\", \"blas_threads\": %d}\n",
-           steps, DEPTH, rows, unit, rows / unit, kernel_rows_operations(p), peak, kernel_rows_bytes(p), openblas_get_corename(),
+           "\"peak_bytes\": %.0f, \"stated_bytes\": %.0f, \"outlier_seconds\": %.6g, \"blas_core\": \"%s\", \"blas_threads\": %d}\n",
+           steps, DEPTH, rows, unit, rows / unit, peak, needs.bytes, dmft_trajectory_number(run, "outlier_seconds"), openblas_get_corename(),
            openblas_get_num_threads());
-    dmft_problem_free(p);
+    dmft_trajectory_free(run);
+    dmft_problem_free(with_kernels);
+    dmft_problem_free(with_outliers);
 }
 
 /* Runs a case in its own process and copies its line; returns the seconds in it, or nan. */
