@@ -65,6 +65,17 @@ static inline slow_kernels *slow_of(const struct setting *s, int steps)
     return k;
 }
 
+/* Solved, with this outcome. */
+static inline dmft_trajectory *solved(const dmft_problem *p, int expected)
+{
+    dmft_trajectory *t = NULL;
+    dmft_error err = {.text = ""};
+    int status = dmft_solve(p, NULL, &t, &err);
+    ck_assert_msg(status == expected, "status %d (%s), expected %d", status, err.text, expected);
+    ck_assert_ptr_nonnull(t);
+    return t;
+}
+
 static inline double *numbers(size_t n)
 {
     double *x = calloc(n > 0 ? n : 1, sizeof *x);

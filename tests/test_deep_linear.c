@@ -11,16 +11,6 @@
 #include "cases.h"
 #include "suites.h"
 
-static dmft_trajectory *solved(const dmft_problem *p, int expected)
-{
-    dmft_trajectory *t = NULL;
-    dmft_error err = {.text = ""};
-    int status = dmft_solve(p, NULL, &t, &err);
-    ck_assert_msg(status == expected, "status %d (%s), expected %d", status, err.text, expected);
-    ck_assert_ptr_nonnull(t);
-    return t;
-}
-
 static const double *series(const dmft_trajectory *t, const char *name)
 {
     const double *x = dmft_trajectory_series(t, name);

@@ -11,51 +11,28 @@
 #include "base/archive.h"
 #include "base/problem.h"
 #include "kernel/rows.h"
-#include "slow_deep_linear.h"
+#include "cases.h"
 #include "suites.h"
 
-enum { MOST_LAYERS = 4, MOST_FIELDS = 2 * MOST_LAYERS + 3 };
+enum { MOST_FIELDS = 2 * MOST_LAYERS + 3 };
 
 /* ---- problems and their solutions ---- */
 
-struct setting {
-    const char *name;
-    int depth;
-    double width_ratio, gamma0, variance[MOST_LAYERS + 1], sample_ratio, label_noise, learning_rate;
-    enum parameterization parameterization;
-    enum batch batch;
-    long steps;
-};
-
-static char model_name[] = "deep_linear", no_text[] = "model: deep_linear\n";
-
-/* The problem points into the setting. */
-static dmft_problem problem_of(struct setting *s)
+/* With all kernels, outliers only at the start. */
+static dmft_problem stored_problem_of(struct setting *s)
 {
-    return (dmft_problem){.model = model_name,
-                          .depth = s->depth,
-                          .width_ratio = s->width_ratio,
-                          .parameterization = s->parameterization,
-                          .gamma0 = s->gamma0,
-                          .weight_variance = s->variance,
-                          .sample_ratio = s->sample_ratio,
-                          .label_noise = s->label_noise,
-                          .batch = s->batch,
-                          .learning_rate = s->learning_rate,
-                          .steps = s->steps,
-                          .rows = s->steps,
-                          .method = METHOD_BASIS,
-                          .tolerance = 1e-12,
-                          .outlier_count = 1,
-                          .outlier_every = s->steps,
-                          .store_kernels = 1,
-                          .text = no_text};
+    dmft_problem p = problem_of(s);
+    p.tolerance = 1e-12;
+    p.outlier_count = 1;
+    p.outlier_every = s->steps;
+    p.store_kernels = 1;
+    return p;
 }
 
 /* The same parameters in gradient flow: `steps` intervals, learning rate 1. */
 static dmft_problem flow_of(struct setting *s, double time, long steps, enum grid grid, double first)
 {
-    dmft_problem p = problem_of(s);
+    dmft_problem p = stored_problem_of(s);
     p.flow = 1;
     p.learning_rate = 1.0;
     p.time = time;
@@ -113,23 +90,6 @@ static double at(const struct solution *s, size_t i, size_t t, size_t u) { retur
 
 /* ---- against the slow definition ---- */
 
-static slow_kernels *slow_of(const struct setting *s, long steps)
-{
-    slow_problem p = {.depth = s->depth,
-                      .steps = (int)steps,
-                      .width_ratio = s->width_ratio,
-                      .sample_ratio = s->sample_ratio,
-                      .gamma0 = s->gamma0,
-                      .label_noise = s->label_noise,
-                      .learning_rate = s->learning_rate,
-                      .weight_variance = s->variance,
-                      .ntk = s->parameterization == PARAMETERIZATION_NTK,
-                      .online = s->batch == BATCH_ONLINE};
-    slow_kernels *k = slow_solve(&p);
-    ck_assert_ptr_nonnull(k);
-    return k;
-}
-
 /* The slow kernel of number i in the order of kernel_rows_result, and its name. */
 static const double *slow_square(const slow_kernels *k, size_t i, char *name)
 {
@@ -171,11 +131,6 @@ static double worst_error(const struct solution *s, size_t i, const double *slow
     return worst;
 }
 
-#define MUP PARAMETERIZATION_MUP
-#define NTK PARAMETERIZATION_NTK
-#define FULL BATCH_FULL
-#define ONLINE BATCH_ONLINE
-
 static struct setting settings[] = {
     {"one layer", 1, 0.7, 2.385, {0.6, 1.1}, 1.7, 0.3, 0.11, MUP, FULL, 17},
     {"one layer, NTK", 1, 2.3, 1.4, {1.0, 0.5}, 0.6, 0.2, 0.13, NTK, FULL, 61},
@@ -202,9 +157,9 @@ enum { SETTINGS = sizeof settings / sizeof *settings };
 START_TEST(slow_definition)
 {
     struct setting *s = &settings[_i];
-    dmft_problem p = problem_of(s);
+    dmft_problem p = stored_problem_of(s);
     struct solution fast = solved(&p);
-    slow_kernels *slow = slow_of(s, s->steps);
+    slow_kernels *slow = slow_of(s, (int)s->steps);
     double of_C = 0.0, of_R = 0.0;
     for (size_t i = 0; i < 2 * fast.fields; i++) {
         char name[KERNEL_NAME_BYTES];
@@ -260,7 +215,7 @@ static double check_line(const kernel_rows *r, size_t t, char *line)
 START_TEST(reference_tables)
 {
     struct setting *s = &references[_i];
-    dmft_problem p = problem_of(s);
+    dmft_problem p = stored_problem_of(s);
     FILE *file = open_reference(s->name);
     kernel_rows *r = created(&p);
     char line[4096];
@@ -284,7 +239,7 @@ START_TEST(basis_form)
 {
     static const int chosen[] = {1, 3, 5, 6, 7, 16, 17};
     struct setting *s = &settings[chosen[_i]];
-    dmft_problem p = problem_of(s);
+    dmft_problem p = stored_problem_of(s);
     struct solution rows = solved(&p);
     dmft_trajectory *basis = NULL;
     dmft_error err = {.text = ""};
@@ -316,7 +271,7 @@ START_TEST(causality)
     struct setting more = settings[_i == 0 ? 6 : 5], fewer = more;
     more.steps = 48;
     fewer.steps = 32;
-    dmft_problem p = problem_of(&more), q = problem_of(&fewer);
+    dmft_problem p = stored_problem_of(&more), q = stored_problem_of(&fewer);
     struct solution a = solved(&p), b = solved(&q);
     for (size_t i = 0; i < 2 * a.fields; i++)
         for (size_t t = 0; t < a.rows; t++)
@@ -334,11 +289,11 @@ END_TEST
 START_TEST(matrices)
 {
     struct setting *s = &settings[3];
-    dmft_problem p = problem_of(s);
+    dmft_problem p = stored_problem_of(s);
     size_t T = (size_t)s->steps, now = 40;
     kernel_rows *r = created(&p);
     for (size_t t = 0; t <= now; t++) kernel_rows_step(r);
-    slow_kernels *k = slow_of(s, s->steps);
+    slow_kernels *k = slow_of(s, (int)s->steps);
     double gamma = s->gamma0 * sqrt(s->width_ratio), c = s->learning_rate * gamma / sqrt(s->width_ratio), m[64];
     for (size_t t = 0; t <= now; t++) {
         m[t] = 0.0;
@@ -373,7 +328,7 @@ END_TEST
 /* A march that was stored and read half-way ends with the same bits. */
 START_TEST(checkpoint)
 {
-    dmft_problem full = problem_of(&settings[6]), online = problem_of(&settings[5]), flow = flow_of(&settings[3], 2.0, 40, GRID_UNIFORM, 0.0);
+    dmft_problem full = stored_problem_of(&settings[6]), online = stored_problem_of(&settings[5]), flow = flow_of(&settings[3], 2.0, 40, GRID_UNIFORM, 0.0);
     dmft_problem *p = _i == 0 ? &full : _i == 1 ? &online : &flow;
     struct solution whole = solved(p);
     char path[] = "/tmp/dmft_rows_XXXXXX";
@@ -416,7 +371,7 @@ START_TEST(needs)
 {
     for (int L = 1; L <= MOST_LAYERS; L++) {
         struct setting s = {"", L, 1.0, 1.0, {1.0, 1.0, 1.0, 1.0, 1.0}, 1.0, 0.0, 0.1, MUP, FULL, 1024};
-        dmft_problem p = problem_of(&s);
+        dmft_problem p = stored_problem_of(&s);
         double T = (double)s.steps;
         ck_assert_double_le(kernel_rows_bytes(&p), 8.0 * (8.0 * L + 14.0) * T * T);
         if (L == 2) ck_assert_double_le(kernel_rows_operations(&p), 12.3 * T * T * T);
@@ -508,7 +463,7 @@ START_TEST(flow_is_small_steps)
         s.learning_rate = time / (double)n;
         if (s.batch == BATCH_ONLINE) s.sample_ratio = 1e12;
         s.steps = n + 1;
-        dmft_problem p = problem_of(&s);
+        dmft_problem p = stored_problem_of(&s);
         kernel_rows *r = created(&p);
         for (long t = 0; t <= n; t++) kernel_rows_step(r);
         for (size_t i = 0; i < kernel_rows_count(r); i++)
