@@ -59,7 +59,7 @@ static kernel_rows *created(const dmft_problem *p)
     return r;
 }
 
-static struct solution solved(const dmft_problem *p)
+static struct solution marched(const dmft_problem *p)
 {
     kernel_rows *r = created(p);
     struct solution s = {.fields = kernel_rows_count(r), .time = calloc((size_t)p->rows, sizeof(double))};
@@ -158,7 +158,7 @@ START_TEST(slow_definition)
 {
     struct setting *s = &settings[_i];
     dmft_problem p = stored_problem_of(s);
-    struct solution fast = solved(&p);
+    struct solution fast = marched(&p);
     slow_kernels *slow = slow_of(s, (int)s->steps);
     double of_C = 0.0, of_R = 0.0;
     for (size_t i = 0; i < 2 * fast.fields; i++) {
@@ -240,7 +240,7 @@ START_TEST(basis_form)
     static const int chosen[] = {1, 3, 5, 6, 7, 16, 17};
     struct setting *s = &settings[chosen[_i]];
     dmft_problem p = stored_problem_of(s);
-    struct solution rows = solved(&p);
+    struct solution rows = marched(&p);
     dmft_trajectory *basis = NULL;
     dmft_error err = {.text = ""};
     ck_assert_msg(dmft_solve(&p, NULL, &basis, &err) == DMFT_OK, "%s", err.text);
@@ -272,7 +272,7 @@ START_TEST(causality)
     more.steps = 48;
     fewer.steps = 32;
     dmft_problem p = stored_problem_of(&more), q = stored_problem_of(&fewer);
-    struct solution a = solved(&p), b = solved(&q);
+    struct solution a = marched(&p), b = marched(&q);
     for (size_t i = 0; i < 2 * a.fields; i++)
         for (size_t t = 0; t < a.rows; t++)
             for (size_t u = 0; u < a.rows; u++) {
@@ -330,7 +330,7 @@ START_TEST(checkpoint)
 {
     dmft_problem full = stored_problem_of(&settings[6]), online = stored_problem_of(&settings[5]), flow = flow_of(&settings[3], 2.0, 40, GRID_UNIFORM, 0.0);
     dmft_problem *p = _i == 0 ? &full : _i == 1 ? &online : &flow;
-    struct solution whole = solved(p);
+    struct solution whole = marched(p);
     char path[] = "/tmp/dmft_rows_XXXXXX";
     struct archive_head head = {.kind = "solve", .problem = no_text};
     archive *a = NULL;
@@ -534,7 +534,7 @@ static double density_error(long n, double *at_ends)
 {
     struct setting s = {"density", 1, 0.8, 1e-6, {0.0, 0.9}, 2.385, 0.4, 1.0, MUP, ONLINE, 0};
     dmft_problem p = flow_of(&s, 3.0, n, GRID_UNIFORM, 0.0);
-    struct solution r = solved(&p);
+    struct solution r = marched(&p);
     double worst = 0.0, rate = s.variance[1], gain = 1.0 / (s.gamma0 * s.width_ratio);
     *at_ends = 0.0;
     for (size_t t = 0; t < r.rows; t++) {
