@@ -28,6 +28,11 @@ ok $? "the example runs"
 grep -q '^A_1' "$build/outliers.txt"
 ok $? "the example prints outliers"
 # shellcheck disable=SC2046
+cc -std=c11 -Wall -Wextra -Wpedantic -Werror examples/kernels.c -o "$build/kernels" $(pkg-config --cflags --libs dmft)
+ok $? "the example of kernels compiles"
+LD_LIBRARY_PATH="$prefix/lib" "$build/kernels" | awk '$1 == "outlier" && $2 > 1.5 && $2 == substr($6, 1, length($2)) { n++ } END { exit n != 1 }'
+ok $? "its outlier is that of the run"
+# shellcheck disable=SC2046
 cc -std=c11 examples/outliers.c -o "$build/outliers-static" $(pkg-config --cflags dmft) "$prefix/lib/libdmft.a" \
     $(pkg-config --libs $(pkg-config --print-requires-private dmft)) -lm -pthread
 ok $? "the example compiles against the static library"
