@@ -603,6 +603,8 @@ static const struct {
      "run.yaml:5:32: grid.first: at most training.time/training.steps = 0.005, got 0.1"},
     {"training: {flow: true, time: 1, steps: 200}\ngrid: {kind: adaptive}\nmethod: rows",
      "run.yaml:5:14: grid.kind: method rows takes uniform | geometric; adaptive is for method basis"},
+    {"training: {flow: true, time: 1, steps: 200}\ngrid: {kind: adaptive, tolerance: 0}",
+     "run.yaml:5:35: grid.tolerance: an adaptive grid goes by the error: a tolerance above 0"},
     {"training: {flow: true, time: 1, steps: 200}\nmethod: lazy",
      "run.yaml:5:9: method: lazy has gradient descent only, no training.flow: basis | rows"},
     {"training: {learning_rate: 0.1, steps: 200}\nmethod: lazy\noutput: {kernels: true}",

@@ -31,29 +31,54 @@ static const char *const configurations[] = {
     "network: {depth: 3, width_ratio: 0.8, parameterization: ntk, gamma0: 2, weight_variance: [0.5, 0.4, 0.3, 0.6]}\n"
     "data: {sample_ratio: 1, batch: online}\ntraining: {learning_rate: 0.04, steps: 33}\n"};
 
-static dmft_problem *problem_of(int which, const char *method)
+static dmft_problem *problem_of_text(const char *configuration, const char *method)
 {
     dmft_config *config = NULL;
     dmft_problem *problem = NULL;
     dmft_error err = {0};
     char text[1024];
     (void)snprintf(text, sizeof text, "model: deep_linear\nmethod: %s\n%soutliers: {count: 2}\noutput: {kernels: true}\n", method,
-                   configurations[which]);
+                   configuration);
     ck_assert_msg(dmft_config_parse(&config, text, strlen(text), "test", &err) == DMFT_OK, "%s", err.text);
     ck_assert_msg(dmft_problem_create(&problem, config, &err) == DMFT_OK, "%s", err.text);
     dmft_config_free(config);
     return problem;
 }
 
-static dmft_trajectory *solved(int which, const char *method)
+static dmft_problem *problem_of(int which, const char *method) { return problem_of_text(configurations[which], method); }
+
+static dmft_trajectory *solved_text(const char *configuration, const char *method)
 {
-    dmft_problem *problem = problem_of(which, method);
+    dmft_problem *problem = problem_of_text(configuration, method);
     dmft_trajectory *t = NULL;
     dmft_error err = {0};
     ck_assert_msg(dmft_solve(problem, NULL, &t, &err) == DMFT_OK, "%s", err.text);
     dmft_problem_free(problem);
     return t;
 }
+
+static dmft_trajectory *solved(int which, const char *method) { return solved_text(configurations[which], method); }
+
+/* ---- a matrix of rank one ---- */
+
+static const char *const of_rank_one =
+    "network: {depth: 1, width_ratio: 0.5, gamma0: 1e-6, weight_variance: [0, 0.5]}\n"
+    "data: {sample_ratio: 1}\ntraining: {learning_rate: 0.5, steps: 100}\n";
+
+/* The lazy limit from A_0 = 0: one outlier, all other eigenvalues of (O1) are rounding, on which the search must not insist. */
+START_TEST(a_matrix_of_rank_one_has_one_outlier)
+{
+    dmft_trajectory *rows = solved_text(of_rank_one, "rows"), *basis = solved_text(of_rank_one, "basis");
+    const double *one = dmft_trajectory_series(rows, "A0_outlier1"), *same = dmft_trajectory_series(basis, "A0_outlier1");
+    const double *two = dmft_trajectory_series(rows, "A0_outlier2");
+    for (size_t t = 2; t < dmft_trajectory_rows(rows); t++) {
+        ck_assert_double_le(fabs(one[t] / same[t] - 1.0), 1e-8);
+        ck_assert_msg(!(two[t] > 1e-6 * one[t]), "step %zu: a second outlier %g beside %g", t, two[t], one[t]);
+    }
+    dmft_trajectory_free(rows);
+    dmft_trajectory_free(basis);
+}
+END_TEST
 
 /* ---- correlations, outliers ---- */
 
@@ -242,6 +267,7 @@ Suite *suite_forms(void)
     tcase_add_loop_test(all, correlations_agree, 0, count);
     tcase_add_loop_test(all, outliers_agree, 0, count);
     tcase_add_loop_test(all, responses_agree, 0, count);
+    tcase_add_test(all, a_matrix_of_rank_one_has_one_outlier);
     suite_add_tcase(suite, all);
     return suite;
 }

@@ -68,6 +68,8 @@ static int check_method(const dmft_config *config, dmft_error *err)
     if (method == METHOD_LAZY) return refuse(config, SETTING_METHOD, "lazy has gradient descent only, no training.flow: basis | rows", err);
     if (method == METHOD_ROWS && grid == GRID_ADAPTIVE)
         return refuse(config, SETTING_GRID_KIND, "method rows takes uniform | geometric; adaptive is for method basis", err);
+    if (grid == GRID_ADAPTIVE && number(config, SETTING_GRID_TOLERANCE) == 0.0)
+        return refuse(config, SETTING_GRID_TOLERANCE, "an adaptive grid goes by the error: a tolerance above 0", err);
     if (first->given && grid != GRID_GEOMETRIC) return refuse(config, SETTING_GRID_FIRST, "belongs to grid.kind: geometric", err);
     double even = number(config, SETTING_TRAINING_TIME) / number(config, SETTING_TRAINING_STEPS);
     if (first->given && first->number[0] > even)

@@ -221,13 +221,13 @@ static double residual(const outlier_krylov *w, const struct item *t, double *ou
 static size_t missing(outlier_krylov *w, const struct outlier_search *search, int round)
 {
     size_t lacking = 0;
-    double floor = fmax(search->floor, rounding * w->size);
+    double noise = rounding * w->size, floor = fmax(search->floor, noise); /* where X Y has rank one, all that follows is noise */
     w->found = 0;
     for (size_t i = 0; i < w->items && w->found < search->count && lacking < search->count + BEYOND; i++) {
         const struct item *t = &w->item[i];
         double left = w->m < w->n ? residual(w, t, w->fresh + lacking * w->order) : 0.0;
         if (round >= search->rounds && t->modulus + non_normal * left < floor) break;
-        if (left > search->tolerance * t->modulus && left > rounding * w->size) lacking += t->imaginary == 0.0 ? 1 : 2;
+        if (left > search->tolerance * t->modulus && left > (t->modulus < noise ? non_normal : 1.0) * noise) lacking += t->imaginary == 0.0 ? 1 : 2;
         if (t->imaginary == 0.0 && t->real > floor) w->place[w->found++] = i;
     }
     return lacking;
