@@ -110,6 +110,8 @@ static int check_checkpoint(struct run *r)
     dmft_error err;
     archive *a = NULL;
     int status = DMFT_OK;
+    if (r->checkpoint != NULL && r->output != NULL && file_same(r->checkpoint, r->output))
+        return program_error(STATUS_USAGE, "%s: %s is to be both the result and the checkpoint", r->kind->name, r->output);
     if (r->resume != NULL) status = archive_open_read(&a, r->resume, r->kind->name, dmft_problem_text(r->problem), &err);
     if (status != DMFT_OK) return program_failed(status, &err);
     if (a != NULL) {

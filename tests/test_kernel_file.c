@@ -41,7 +41,7 @@ static const char *path_of(const char *name)
 {
     static char path[PATH];
     const char *folder = getenv("DMFT_BUILD");
-    (void)snprintf(path, sizeof path, "%s/%s", folder != NULL ? folder : ".", name);
+    (void)snprintf(path, sizeof path, "%s/%s", folder != NULL ? folder : "build", name);
     return path;
 }
 
@@ -188,6 +188,14 @@ START_TEST(strings_groups_and_cubes_are_refused)
     (void)H5Tclose(word);
     (void)H5Fclose(file);
     refused(path, DMFT_ERROR_FORMAT, "d does not hold real numbers");
+    write_file(path, &c, (struct manner){H5T_IEEE_F64LE, 0, "sigma2"});
+    file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
+    space = H5Screate(H5S_NULL);
+    set = H5Dcreate2(file, "sigma2", H5T_IEEE_F64LE, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    (void)H5Dclose(set);
+    (void)H5Sclose(space);
+    (void)H5Fclose(file);
+    refused(path, DMFT_ERROR_FORMAT, "sigma2 holds nothing"); /* and is not 0 */
     (void)remove(path);
 }
 END_TEST
@@ -219,7 +227,7 @@ static int run(const char *arguments, char *out, size_t bytes)
 {
     char command[2 * PATH];
     const char *folder = getenv("DMFT_BUILD");
-    (void)snprintf(command, sizeof command, "%s/bin/dmft outliers %s 2>&1", folder != NULL ? folder : ".", arguments);
+    (void)snprintf(command, sizeof command, "%s/bin/dmft outliers %s 2>&1", folder != NULL ? folder : "build", arguments);
     FILE *pipe = popen(command, "r");
     ck_assert_ptr_nonnull(pipe);
     size_t got = fread(out, 1, bytes - 1, pipe);

@@ -801,7 +801,7 @@ START_TEST(a_checkpoint_goes_on_bit_for_bit)
     size_t T = (size_t)s->steps, half = _i % 2 == 0 ? 9 : 15;
     const char *folder = getenv("DMFT_BUILD");
     char path[4096];
-    (void)snprintf(path, sizeof path, "%s/follow%d.checkpoint", folder != NULL ? folder : ".", _i);
+    (void)snprintf(path, sizeof path, "%s/follow%d.checkpoint", folder != NULL ? folder : "build", _i);
     slow_kernels *k = slow_of(s, (int)T);
     double *m = target_of(s, k), *d = numbers(T), *told = numbers(6 * T), *again = numbers(6 * T), difference[2];
     dmft_kernels whole = kernels_of(s, k, 0, T, 0, d, m);

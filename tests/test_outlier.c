@@ -1016,7 +1016,7 @@ START_TEST(a_checkpoint_of_the_basis_goes_on_bit_for_bit)
     struct training t;
     outlier_basis *copy[MOST_LAYERS] = {NULL};
     struct archive_head head = {.kind = "solve", .problem = "a problem"};
-    (void)snprintf(path, sizeof path, "%s/basis%d.checkpoint", folder != NULL ? folder : ".", _i);
+    (void)snprintf(path, sizeof path, "%s/basis%d.checkpoint", folder != NULL ? folder : "build", _i);
     start_training(&t, &problem, 2);
     for (size_t l = 0; l < t.matrices; l++) {
         ck_assert_int_eq(outlier_basis_create(&copy[l], t.matrix[l].A, t.matrix[l].target, 2, NULL), DMFT_OK);

@@ -354,6 +354,11 @@ expect "resume of a missing file" 2 "no-such-file: No such file" simulate a.yaml
 expect "resume of a result" 2 "whole.h5: not a checkpoint" simulate a.yaml -o x.h5 --resume whole.h5
 expect "a checkpoint over something else" 2 "a.yaml exists and is no checkpoint" simulate a.yaml -o x.h5 --checkpoint a.yaml
 expect "a checkpoint in a folder that is not there" 2 "No such file" simulate a.yaml -o x.h5 --checkpoint nowhere/state
+ln -s . here
+expect "a checkpoint where the result goes" 2 "x.h5 is to be both the result and the checkpoint" simulate a.yaml -o x.h5 --checkpoint here/x.h5
+expect "going on from where the result goes" 2 "state is to be both the result and the checkpoint" simulate a.yaml -o state --resume ./state --force
+rm here
+expect "method lazy has no checkpoints" 2 "lazy solves all steps at once and has no checkpoints" solve a.yaml -o x.h5 --set method=lazy --checkpoint lazy.state --quiet
 expect "--every without --checkpoint" 2 "needs --checkpoint" simulate a.yaml -o x.h5 --every 5
 expect "--every outside the domain" 2 "\[0, 1e\+09\]" simulate a.yaml -o x.h5 --checkpoint state --every -1
 size=$(wc -c <state) wrong=0

@@ -161,6 +161,35 @@ START_TEST(a_stopped_run_leaves_a_checkpoint)
 }
 END_TEST
 
+/* A signal in the last step comes when all rows are there. */
+static int stop_at_the_kernels(void *user, const dmft_progress *progress)
+{
+    (void)user;
+    return strcmp(progress->what, "kernels") == 0;
+}
+
+START_TEST(a_run_that_is_stopped_after_its_last_step_leaves_a_checkpoint)
+{
+    const char *const text[] = {configurations[0], configurations[3], NETWORK "data: {sample_ratio: 4}\ntraining: {learning_rate: 2, steps: 60}\n"};
+    dmft_problem *problem = problem_of(text[_i]);
+    dmft_run_options options = {.progress = stop_at_the_kernels, .checkpoint = path};
+    dmft_trajectory *t = NULL, *whole = NULL;
+    dmft_error err = {0};
+    int outcome = _i < 2 ? DMFT_OK : DMFT_DIVERGED;
+    ck_assert_int_eq(dmft_solve(problem, &options, &t, &err), DMFT_STOPPED);
+    ck_assert_msg(strstr(err.text, "stopped at step") != NULL, "%s", err.text);
+    ck_assert_ptr_null(t);
+    options = (dmft_run_options){.resume = path};
+    ck_assert_msg(dmft_solve(problem, &options, &t, &err) == outcome, "%s", err.text);
+    ck_assert_int_eq(dmft_solve(problem, NULL, &whole, &err), outcome);
+    expect_same(whole, t, (long)dmft_trajectory_rows(whole));
+    ck_assert_int_eq(dmft_trajectory_diverged_at(whole), dmft_trajectory_diverged_at(t));
+    dmft_trajectory_free(t);
+    dmft_trajectory_free(whole);
+    dmft_problem_free(problem);
+}
+END_TEST
+
 START_TEST(a_diverged_run_stays_diverged)
 {
     dmft_problem *problem = problem_of(NETWORK "data: {sample_ratio: 4}\ntraining: {learning_rate: 2, steps: 60}\n");
@@ -216,6 +245,7 @@ Suite *suite_resume(void)
     tcase_add_checked_fixture(all, make_folder, remove_folder);
     tcase_add_loop_test(all, a_resumed_solve_is_the_same_to_the_bit, 0, sizeof configurations / sizeof *configurations);
     tcase_add_test(all, a_stopped_run_leaves_a_checkpoint);
+    tcase_add_loop_test(all, a_run_that_is_stopped_after_its_last_step_leaves_a_checkpoint, 0, 3);
     tcase_add_test(all, a_diverged_run_stays_diverged);
     tcase_add_test(all, what_does_not_fit_is_refused);
     suite_add_tcase(suite, all);

@@ -39,6 +39,35 @@ static size_t folder_length(const char *path)
     return slash != NULL ? (size_t)(slash - path) + 1 : 0;
 }
 
+/* The path without links; of a file that is not there, its folder without links and its name. The caller's to free; NULL when memory ends. */
+static char *resolved(const char *path)
+{
+    char *whole = realpath(path, NULL), *folder = memory_string(path);
+    size_t length = folder_length(path);
+    if (whole != NULL || folder == NULL) {
+        free(folder);
+        return whole;
+    }
+    folder[length] = '\0';
+    char *there = realpath(length > 0 ? folder : ".", NULL);
+    free(folder);
+    if (there == NULL) return memory_string(path);
+    size_t room = strlen(there) + strlen(path + length) + 2;
+    whole = malloc(room);
+    if (whole != NULL) (void)snprintf(whole, room, "%s/%s", there, path + length);
+    free(there);
+    return whole;
+}
+
+int file_same(const char *a, const char *b)
+{
+    char *first = resolved(a), *second = resolved(b);
+    int same = first != NULL && second != NULL && strcmp(first, second) == 0;
+    free(first);
+    free(second);
+    return same;
+}
+
 static int cannot_write(const char *path, int code, dmft_error *err)
 {
     return error_set(err, DMFT_ERROR_WRITE, "cannot write %s: %s", path, strerror(code));

@@ -15,6 +15,9 @@ typedef struct file_aside {
  * file (a folder, a device) is never replaced. Errors: DMFT_ERROR_EXISTS, DMFT_ERROR_WRITE, DMFT_ERROR_MEMORY. */
 int file_aside_open(file_aside *file, const char *path, int overwrite, dmft_error *err);
 
+/* 1 when both paths lead to one place, whether a file is there or not. */
+int file_same(const char *a, const char *b);
+
 /* Brings the file to the disk and gives it its name; on failure the temporary is removed. Either way `file` is then empty. */
 int file_aside_commit(file_aside *file, dmft_error *err);
 

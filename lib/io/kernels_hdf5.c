@@ -35,12 +35,13 @@ static int open_numbers(const struct source *s, const char *name, hid_t *set, in
     H5T_class_t class = H5Tget_class(type);
     *rank = H5Sget_simple_extent_ndims(space);
     size[0] = size[1] = 1;
-    int simple = *rank >= 0 && *rank <= 2 && H5Sget_simple_extent_npoints(space) >= 0 && H5Sget_simple_extent_dims(space, size, NULL) == *rank;
+    int simple = *rank >= 0 && *rank <= 2 && H5Sget_simple_extent_type(space) != H5S_NULL && H5Sget_simple_extent_dims(space, size, NULL) == *rank;
     (void)H5Tclose(type);
     (void)H5Sclose(space);
     if (class == H5T_FLOAT || class == H5T_INTEGER) {
         if (simple) return DMFT_OK;
         (void)H5Dclose(*set);
+        if (*rank == 0) return error_set(s->err, DMFT_ERROR_FORMAT, "%s: %s holds nothing", s->path, name);
         return error_set(s->err, DMFT_ERROR_FORMAT, "%s: %s has %d dimensions, one or two were expected", s->path, name, *rank);
     }
     (void)H5Dclose(*set);

@@ -360,8 +360,8 @@ static int run(struct dmft_solver *s, dmft_error *err)
 
 static int solve_lazily(const dmft_problem *p, const dmft_run_options *options, dmft_trajectory **out, dmft_error *err)
 {
-    if (options != NULL && options->resume != NULL)
-        return error_set(err, DMFT_ERROR_UNAVAILABLE, "method lazy solves all steps at once and has no checkpoint to go on from");
+    if (options != NULL && (options->resume != NULL || options->checkpoint != NULL))
+        return error_set(err, DMFT_ERROR_UNAVAILABLE, "method lazy solves all steps at once and has no checkpoints");
     return lazy_solve(p, options, out, err);
 }
 
@@ -375,7 +375,8 @@ int dmft_solve(const dmft_problem *p, const dmft_run_options *options, dmft_traj
     int whole = status == DMFT_OK || status == DMFT_DIVERGED;
     if (whole && report(s, "kernels", err) == DMFT_STOPPED) {
         whole = 0;
-        status = DMFT_STOPPED;
+        status = s->options.checkpoint != NULL ? dmft_solver_save(s, s->options.checkpoint, err) : DMFT_OK;
+        if (status == DMFT_OK) status = DMFT_STOPPED;
     }
     if (whole) status = dmft_solver_finish(s, out, err);
     dmft_solver_free(s);
