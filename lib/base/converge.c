@@ -107,7 +107,8 @@ static void judge_values(dmft_convergence *c, double noise)
     c->order = log2(before / c->size[m]);
     c->order_error = fmax(rounding, m > 2 && isfinite(c->orders[m - 1]) ? fabs(c->order - c->orders[m - 1]) : 0.0);
     double least = c->nominal > 0.0 ? c->nominal - tolerated : 0.0;
-    c->verdict = c->order >= least - rounding && isfinite(c->order) ? DMFT_CONVERGENCE_OK : DMFT_CONVERGENCE_LOW;
+    if (c->order >= least - rounding && isfinite(c->order)) c->verdict = DMFT_CONVERGENCE_OK;
+    else if (m == c->levels - 1) c->verdict = DMFT_CONVERGENCE_LOW; /* else too coarse to show the order, and then at once fine enough */
 }
 
 /* The order to extrapolate with: the nominal one, or what was observed in its place; 0: none. */
