@@ -136,6 +136,18 @@ START_TEST(noise)
 }
 END_TEST
 
+/* Coarse levels of too low an order, and the finest ones at the noise: converged. A finest difference above the noise is still judged. */
+START_TEST(noise_behind_coarse_levels)
+{
+    double x[5] = {1.0, 0.3, 0.1, 0.1 + 1e-13, 0.1};
+    dmft_convergence c = study(x, 5, 1, 4, 1e-9);
+    ck_assert_int_eq(c.verdict, DMFT_CONVERGENCE_CONVERGED);
+    ck_assert_double_eq_tol(c.order, log2(0.7 / 0.2), 1e-6);
+    x[4] = 0.05;
+    ck_assert_int_eq(study(x, 5, 1, 4, 1e-9).verdict, DMFT_CONVERGENCE_LOW);
+}
+END_TEST
+
 START_TEST(constant_series)
 {
     double x[LEVELS * PLACES];
@@ -281,6 +293,7 @@ Suite *suite_converge(void)
     tcase_add_test(values, low_orders);
     tcase_add_test(values, falling);
     tcase_add_test(values, noise);
+    tcase_add_test(values, noise_behind_coarse_levels);
     tcase_add_test(values, constant_series);
     tcase_add_test(values, missing_numbers);
     tcase_add_test(values, huge_numbers);
