@@ -235,7 +235,10 @@ static int finish(const struct run *r, dmft_trajectory *result, double seconds)
     if (status != DMFT_OK) return program_failed(status, &err);
     if (!options_given(r->o, OPTION_quiet)) print_summary(r, result, seconds);
     if (dmft_trajectory_diverged_at(result) < 0) return STATUS_DONE;
-    return program_error(STATUS_DIVERGED, "diverged at step %ld; %s holds the steps before", dmft_trajectory_diverged_at(result), r->output);
+    char flow[8] = "";
+    (void)outline_find(dmft_problem_text(r->problem), "training.flow", flow, sizeof flow);
+    return program_error(STATUS_DIVERGED, "diverged at step %ld; %s holds the steps before%s", dmft_trajectory_diverged_at(result), r->output,
+                         strcmp(flow, "true") == 0 ? " (a flow does not diverge: the intervals of the grid are too long for this method)" : "");
 }
 
 int run_stopped(const options *o, const progress *p, const char *checkpoint)

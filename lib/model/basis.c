@@ -50,6 +50,16 @@ static const struct model *find_model(const char *name)
     return NULL;
 }
 
+/* Nodes that a run will have: an adaptive grid took 120 to 300, whatever was allowed. */
+static double nodes(const struct dmft_problem *p)
+{
+    return p->flow && p->grid == GRID_ADAPTIVE ? fmin((double)p->rows, 300.0) : (double)p->rows;
+}
+
+/* Evaluations of the network: one a step; in flow those of the stages, of which 2000 to 4000 were measured on grids of few nodes, and 13 a node
+ * and more on grids of many. */
+static double evaluations(const struct dmft_problem *p) { return p->flow ? fmax(13.0 * nodes(p), 3000.0) : nodes(p); }
+
 /* Counts numbers as the parts below take them: operators (six sets of vectors, S), pencils (Gram matrices, three pencils of twice the order, Krylov
  * space), series, and with kernels their storage and one history. */
 static dmft_estimate estimate(const struct dmft_problem *p)
@@ -57,13 +67,13 @@ static dmft_estimate estimate(const struct dmft_problem *p)
     const struct model *model = find_model(p->model);
     if (model == NULL) return (dmft_estimate){0};
     double k, d, T = (double)p->rows, L = p->depth, operators = L + 1.0, kernels = 2.0 * L + 3.0;
-    double recorded = ceil(T / (double)p->outlier_every), outliers = p->outlier_count;
+    double recorded = ceil(nodes(p) / (double)p->outlier_every), outliers = p->outlier_count;
     model->expect(p, &k, &d);
     k = fmax(k, 32.0); /* what is taken before the first direction is met */
     d = fmax(d, 64.0);
     double numbers = operators * (6.0 * k * d + k * k) + L * (15.0 * k * k + 2.0 * k * (100.0 + 16.0 * outliers));
     numbers += T * (kernels + 3.0 + L * (outliers + 4.0));
-    double products = T * operators * (8.0 * k * d + k * k) + recorded * L * outliers * 25.0 * 4.0 * k * k;
+    double products = evaluations(p) * operators * (8.0 * k * d + k * k) + recorded * L * outliers * 25.0 * 4.0 * k * k;
     if (p->store_kernels) {
         numbers += T * (kernels * T + k); /* all kernels and the last history */
         products += kernels * T * T * k / 2.0;

@@ -186,7 +186,7 @@ double dmft_outlier_path_difference(const dmft_outlier_path *p)
 {
     double largest = NAN;
     for (size_t i = 0; i < p->nodes; i++) {
-        if (isnan(p->root[i])) continue;
+        if (isnan(p->root[i]) || i == 0 || isnan(p->root[i - 1])) continue; /* where it begins the ODE has nothing of its own */
         double difference = fabs(z_of(p, p->ode[i]) - z_of(p, p->root[i])); /* nan at a node where one of them is in the bulk */
         if (!isnan(difference)) largest = isnan(largest) ? difference : fmax(largest, difference);
     }
