@@ -4,8 +4,8 @@
  * outlier starts from its last vectors, extrapolated by the order that would have done best at the step before: for old events along the step, for
  * the newest ones, which change their character with their age, along events of the same age.
  *
- * While all outliers asked for are far from being joined by another one, the rest of the spectrum is looked at seldom: when by its growth so far
- * it may have come half way to the edge. A look costs two rounds of some more vectors.
+ * The rest of the spectrum is looked at in all early steps, then every fourth one, and whenever by its growth so far it may have come half way to
+ * the edge. A look costs two rounds of some more vectors.
  *
  * A step takes one to three products of X Y an outlier, which read 16 t^2 bytes for all of them; memory some 60 vectors of 2 `rows` numbers.
  */
@@ -27,14 +27,15 @@ enum {
     EXTRA = 3,        /* vectors kept for what may come next */
     LOOK_ROUNDS = 2,  /* a look from vectors that are kept .. */
     BLIND_ROUNDS = 8, /* .. and one without */
-    EARLY = 8,        /* steps that are all looked at */
-    SELDOM = 16,      /* steps between two looks at most */
+    EARLY = 256,      /* steps that are all looked at: they cost little, and a coarse run moves much in one step */
+    SELDOM = 4,       /* steps between two looks at most, later */
     PATIENCE = 400    /* products spent on the eigenvalue before an escape */
 };
 
 /* |X Y r - value r|/value; z is right to its square, an overlap to a fraction of it. */
 static const double tolerance = 1e-9;
 static const double near_edge = 0.5; /* of the edge: what may have come this far is looked at */
+static const double least_growth = 1.1; /* a step: what shrinks may be a negative eigenvalue, or a pair, on its way to the positive side */
 
 /* One outlier that is followed. */
 struct followed {
@@ -213,7 +214,7 @@ static int is_due(const outlier_follow *f, size_t t, int follows)
 {
     if (!follows || t < EARLY || f->source.sigma2 == 0.0) return 1;
     size_t since = t - f->looked;
-    return since >= SELDOM || f->ahead * pow(fmax(f->growth, 1.02), 2.0 * (double)since) > near_edge * f->edge_root;
+    return since >= SELDOM || f->ahead * pow(fmax(f->growth, least_growth), 2.0 * (double)since) > near_edge * f->edge_root;
 }
 
 /* The vectors of the last look, as start vectors; returns their number. */

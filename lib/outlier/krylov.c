@@ -1,4 +1,4 @@
-/* Leading eigenvalues of X Y (O1), a nonsymmetric matrix known by products: block Arnoldi with restart, small eigenproblems by LAPACK's dgeev.
+/* Leading eigenvalues of X Y (O1), a nonsymmetric matrix known by products: block Arnoldi with restart, small eigenproblems by LAPACK's dgeevx.
  *
  * Every eigenvalue outside of the disc |mu| <= sigma^2/sqrt(psi) is real and an outlier; inside, leading ones may be complex. The space is therefore
  * extended by the residuals of whatever leads in modulus, pairs included. X Y is symmetric in the indefinite form r.K Y r, so that the quotient
@@ -180,8 +180,11 @@ static int project(outlier_krylov *w)
     w->size = sqrt(w->size);
     w->items = 0;
     if (!isfinite(w->size)) return -1;
-    int info = LAPACKE_dgeev_work(LAPACK_COL_MAJOR, 'N', 'V', order, w->small, order, w->re, w->im, NULL, 1, w->U, order, w->work,
-                                  (int)(SCRATCH * w->most));
+    double norm = 0.0;
+    lapack_int low = 0, high = 0;
+    /* no balancing: it scales up the rounding errors of a nearly nilpotent part until they spoil the vectors */
+    int info = LAPACKE_dgeevx_work(LAPACK_COL_MAJOR, 'N', 'N', 'V', 'N', order, w->small, order, w->re, w->im, NULL, 1, w->U, order, &low, &high,
+                                   w->tau, &norm, NULL, NULL, w->work, (int)(SCRATCH * w->most), NULL);
     if (info != 0) return info;
     for (size_t i = 0; i < m; i++) {
         double modulus = hypot(w->re[i], w->im[i]);
