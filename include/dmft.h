@@ -133,6 +133,11 @@ DMFT_API size_t dmft_trajectory_rows(const dmft_trajectory *trajectory);
  *  doc/format.md: "step", "C_v", "C_h1", "A0_outlier1", .. */
 DMFT_API const double *dmft_trajectory_series(const dmft_trajectory *trajectory, const char *name);
 
+/** A series between its rows: the cubic through the four rows around `time` (fourth order in the interval between them), fewer where the series has
+ *  fewer numbers in a row. `time` is that of the series "time" (gradient flow), else the step. nan outside of the rows, next to a row that is nan, and
+ *  when there is no such series. */
+DMFT_API double dmft_trajectory_at(const dmft_trajectory *trajectory, const char *name, double time);
+
 /** The standard errors of a series; NULL when there is no such series, or it is exact. */
 DMFT_API const double *dmft_trajectory_errors(const dmft_trajectory *trajectory, const char *name);
 

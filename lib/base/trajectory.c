@@ -165,6 +165,44 @@ const double *dmft_trajectory_series(const dmft_trajectory *t, const char *name)
     return s != NULL ? s->value : NULL;
 }
 
+/* The polynomial through rows first .. end - 1. */
+static double lagrange(const double *x, const double *y, size_t first, size_t end, double at)
+{
+    double sum = 0.0;
+    for (size_t i = first; i < end; i++) {
+        double weight = 1.0;
+        for (size_t j = first; j < end; j++)
+            if (j != i) weight *= (at - x[j]) / (x[i] - x[j]);
+        sum += weight * y[i];
+    }
+    return sum;
+}
+
+double dmft_trajectory_at(const dmft_trajectory *t, const char *name, double time)
+{
+    const double *y = dmft_trajectory_series(t, name), *x = dmft_trajectory_series(t, "time");
+    if (x == NULL) x = dmft_trajectory_series(t, "step");
+    if (x == NULL || y == NULL || t->rows == 0 || !(time >= x[0] && time <= x[t->rows - 1])) return NAN;
+    size_t left = 0, right = t->rows - 1; /* x[left] <= time <= x[right] */
+    while (right > left + 1) {
+        size_t middle = left + (right - left) / 2;
+        if (x[middle] <= time) left = middle;
+        else right = middle;
+    }
+    if (x[left] == time) right = left;
+    if (x[right] == time) left = right;
+    if (left == right) return y[left];
+    size_t first = left, end = right + 1;
+    if (isnan(y[left]) || isnan(y[right])) return NAN;
+    for (int more = 1; more && end - first < 4;) { /* a row on either side in turn, while there are numbers */
+        size_t had = end - first;
+        if (first > 0 && !isnan(y[first - 1])) first--;
+        if (end - first < 4 && end < t->rows && !isnan(y[end])) end++;
+        more = end - first > had;
+    }
+    return lagrange(x, y, first, end, time);
+}
+
 const double *dmft_trajectory_errors(const dmft_trajectory *t, const char *name)
 {
     const struct trajectory_series *s = trajectory_find(t, name);
