@@ -4,7 +4,7 @@
  * outlier starts from its last vectors, extrapolated by the order that would have done best at the step before: for old events along the step, for
  * the newest ones, which change their character with their age, along events of the same age.
  *
- * The rest of the spectrum is looked at in all early steps, then every fourth one, and whenever by its growth so far it may have come half way to
+ * The rest of the spectrum is looked at in all early steps, then every eighth one, and whenever by its growth so far it may have come half way to
  * the edge. A look costs two rounds of some more vectors.
  *
  * A step takes one to three products of X Y an outlier, which read 16 t^2 bytes for all of them; memory some 60 vectors of 2 `rows` numbers.
@@ -25,10 +25,12 @@
 enum {
     MEMORY = 4,       /* past vectors an outlier, that is orders of extrapolation */
     EXTRA = 3,        /* vectors kept for what may come next */
-    LOOK_ROUNDS = 2,  /* a look from vectors that are kept .. */
+    LOOK_ROUNDS = 1,  /* a look from vectors that are kept .. */
+    UNSURE_ROUNDS = 5, /* .. of another spectrum, when the number of outliers has just changed .. */
     BLIND_ROUNDS = 8, /* .. and one without */
     EARLY = 256,      /* steps that are all looked at: they cost little, and a coarse run moves much in one step */
-    SELDOM = 4,       /* steps between two looks at most, later */
+    SELDOM = 8,       /* steps between two looks at most, later */
+    RESTLESS = 64,    /* steps that are looked at after the number of outliers has changed: at the edge of stability they come and go */
     PATIENCE = 400    /* products spent on the eigenvalue before an escape */
 };
 
@@ -56,6 +58,7 @@ struct outlier_follow {
     size_t extras, extra_events;
     double ahead, growth; /* largest modulus behind the outliers at the last look, and its growth a step */
     size_t looked;        /* the step of the last look */
+    size_t changed;       /* the step at which the number of outliers changed last */
     double *d, *d_before; /* weights at this step and the one before */
     double *guess;        /* one vector */
     double *z, *change;
@@ -212,7 +215,7 @@ static void remember(outlier_follow *f, struct followed *o, size_t t, const doub
 /* Whether the rest of the spectrum is to be looked at: by its growth it may be half way to the edge at the next step. */
 static int is_due(const outlier_follow *f, size_t t, int follows)
 {
-    if (!follows || t < EARLY || f->source.sigma2 == 0.0) return 1;
+    if (!follows || t < EARLY || t - f->changed < RESTLESS || f->source.sigma2 == 0.0) return 1;
     size_t since = t - f->looked;
     return since >= SELDOM || f->ahead * pow(fmax(f->growth, least_growth), 2.0 * (double)since) > near_edge * f->edge_root;
 }
@@ -311,7 +314,7 @@ static int solve(outlier_follow *f, const struct outlier_kernels *p, size_t t, i
         else pad(f, o, t, f->start + starts * stride);
     }
     if (look && follows) starts += start_extras(f, p->k, f->start + starts * stride);
-    search.rounds = !look ? 1 : follows ? LOOK_ROUNDS : BLIND_ROUNDS;
+    search.rounds = !look ? 1 : !follows ? BLIND_ROUNDS : t - f->changed < RESTLESS ? UNSURE_ROUNDS : LOOK_ROUNDS;
     int status = outlier_krylov_solve(f->krylov, p, search, f->start, starts, stride, err);
     if (status == DMFT_OK && look) keep_extras(f, t);
     return status;
@@ -341,6 +344,7 @@ static void take(outlier_follow *f, const struct outlier_kernels *p, size_t t, d
         f->outlier[j].known = 0;
         f->outlier[j].order = 1;
     }
+    if (found != f->found) f->changed = t;
     f->found = found;
 }
 
@@ -403,6 +407,7 @@ void outlier_follow_transfer(outlier_follow *f, archive *a)
     archive_size(a, &f->extras, EXTRA);
     archive_size(a, &f->extra_events, rows);
     archive_size(a, &f->looked, rows);
+    archive_size(a, &f->changed, rows);
     archive_size(a, &f->step, rows);
     archive_double(a, &f->ahead);
     archive_double(a, &f->growth);
