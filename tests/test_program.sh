@@ -318,7 +318,7 @@ done
 
 # ---- checkpoints ----
 numbers() { "$dmft" show "$1" --json --errors | sed -e '/"seconds"/d' -e '/"command_line"/,/"elapsed_seconds"/d'; }
-long="--set training.steps=400 --set simulation.input_dim=200 --set outliers.every=8 --set training.learning_rate=0.01"
+long="--set training.steps=1600 --set simulation.input_dim=200 --set outliers.every=8 --set training.learning_rate=0.0025"
 "$dmft" simulate a.yaml -o whole.h5 $long --quiet --threads 2
 numbers whole.h5 >whole.json
 # stop COMMAND SIGNAL THREADS MORE..: runs until there is a new checkpoint, then sends the signal; the exit status is in $status.
@@ -344,7 +344,7 @@ holds "SIGINT of a run that was resumed" test $status -eq 130
 for threads in 1 2 5; do
     cp state again
     rm -f pieces.h5
-    expect "resume with $threads threads" 0 "goes on from again, which has done [0-9]+ of 1600" simulate a.yaml -o pieces.h5 $long --resume again --threads $threads
+    expect "resume with $threads threads" 0 "goes on from again, which has done [0-9]+ of 6400" simulate a.yaml -o pieces.h5 $long --resume again --threads $threads
     numbers pieces.h5 >pieces.json
     holds "as if it had not been stopped ($threads)" cmp -s pieces.json whole.json
 done
