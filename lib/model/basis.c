@@ -246,6 +246,12 @@ static struct outlier_escape escape(const void *state, size_t l, size_t j)
     return outlier_basis_escape(b->outliers[l], j);
 }
 
+static int difference(const void *state, size_t l, double *largest, dmft_error *err)
+{
+    const struct basis *b = state;
+    return outlier_basis_difference(b->outliers[l], largest, err);
+}
+
 /* ---- the result ---- */
 
 /* One kernel at a time; its history goes before the next, so that memory peaks at all kernels and one history. */
@@ -284,24 +290,10 @@ static int add_flow(dmft_trajectory *result, const flow *f, dmft_error *err)
     return status == DMFT_OK ? trajectory_set_number(result, n.radius, err, "flow_radius") : status;
 }
 
-/* How far the outlier ODE (O6) and the algebra are apart at most. */
-static int add_difference(dmft_trajectory *result, const struct basis *b, dmft_error *err)
-{
-    double largest = NAN;
-    for (size_t l = 0; l < b->matrices; l++) {
-        double difference = NAN;
-        int status = outlier_basis_difference(b->outliers[l], &difference, err);
-        if (status != DMFT_OK) return status;
-        largest = fmax(largest, difference); /* fmax passes over nan */
-    }
-    return trajectory_set_number(result, largest, err, "outlier_ode_difference");
-}
-
 static int finish(void *state, size_t rows, dmft_trajectory *result, dmft_error *err)
 {
     struct basis *b = state;
     int status = assemble_kernels(b, rows, result, err);
-    if (status == DMFT_OK) status = add_difference(result, b, err);
     if (status == DMFT_OK && b->flow != NULL) status = add_flow(result, b->flow, err);
     if (status == DMFT_OK) status = add_directions(result, "X", b->model->data(b->network), err);
     for (size_t l = 0; l < b->matrices && status == DMFT_OK; l++) {
@@ -342,5 +334,6 @@ const struct route route_basis = {.estimate = estimate,
                                   .last = last,
                                   .next = next,
                                   .escape = escape,
+                                  .difference = difference,
                                   .finish = finish,
                                   .transfer = transfer};

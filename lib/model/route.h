@@ -33,6 +33,7 @@ struct route {
     int (*next)(void *state, dmft_error *err); /* trains to the next node */
 
     struct outlier_escape (*escape)(const void *state, size_t l, size_t j);
+    int (*difference)(const void *state, size_t l, double *largest, dmft_error *err); /* of z by the outlier ODE (O6) and by the algebra; nan: none */
     int (*finish)(void *state, size_t rows, dmft_trajectory *result, dmft_error *err); /* kernels and numbers into the result */
     void (*transfer)(void *state, size_t rows, archive *a);                            /* all of the above, after `rows` rows */
 };

@@ -152,6 +152,12 @@ static struct outlier_escape escape(const void *state, size_t l, size_t j)
     return outlier_follow_escape(r->follow[l], j);
 }
 
+static int difference(const void *state, size_t l, double *largest, dmft_error *err)
+{
+    const struct rows *r = state;
+    return outlier_follow_difference(r->follow[l], largest, err);
+}
+
 /* ---- the result ---- */
 
 static int hand_over_kernels(struct rows *r, size_t rows, dmft_trajectory *result, dmft_error *err)
@@ -169,23 +175,10 @@ static int hand_over_kernels(struct rows *r, size_t rows, dmft_trajectory *resul
     return status;
 }
 
-static int add_difference(struct rows *r, dmft_trajectory *result, dmft_error *err)
-{
-    double largest = NAN;
-    for (size_t l = 0; l < r->matrices; l++) {
-        double difference = NAN;
-        int status = outlier_follow_difference(r->follow[l], &difference, err);
-        if (status != DMFT_OK) return status;
-        largest = fmax(largest, difference); /* fmax passes over nan */
-    }
-    return trajectory_set_number(result, largest, err, "outlier_ode_difference");
-}
-
 static int finish(void *state, size_t rows, dmft_trajectory *result, dmft_error *err)
 {
     struct rows *r = state;
-    int status = add_difference(r, result, err);
-    return status == DMFT_OK && r->store ? hand_over_kernels(r, rows, result, err) : status;
+    return r->store ? hand_over_kernels(r, rows, result, err) : DMFT_OK;
 }
 
 static void transfer(void *state, size_t rows, archive *a)
@@ -206,5 +199,6 @@ const struct route route_rows = {.estimate = estimate,
                                  .last = last,
                                  .next = next,
                                  .escape = escape,
+                                 .difference = difference,
                                  .finish = finish,
                                  .transfer = transfer};

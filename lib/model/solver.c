@@ -310,10 +310,23 @@ static int add_escapes(struct dmft_solver *s, size_t l, dmft_error *err)
     return status;
 }
 
+static int add_difference(struct dmft_solver *s, dmft_error *err)
+{
+    double largest = NAN;
+    for (size_t l = 0; l < s->shape.matrices; l++) {
+        double difference = NAN;
+        int status = s->route->difference(s->state, l, &difference, err);
+        if (status != DMFT_OK) return status;
+        largest = fmax(largest, difference); /* fmax passes over nan */
+    }
+    return trajectory_set_number(s->result, largest, err, "outlier_ode_difference");
+}
+
 static int add_numbers(struct dmft_solver *s, dmft_error *err)
 {
     int status = trajectory_set_number(s->result, s->label_noise, err, "label_noise");
     for (size_t l = 0; l < s->shape.matrices && status == DMFT_OK; l++) status = add_escapes(s, l, err);
+    if (status == DMFT_OK) status = add_difference(s, err);
     if (status == DMFT_OK) status = trajectory_set_number(s->result, s->outlier_seconds, err, "outlier_seconds");
     return status == DMFT_OK ? trajectory_set_number(s->result, seconds_since(&s->begin), err, "seconds") : status;
 }
