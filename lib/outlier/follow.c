@@ -246,7 +246,7 @@ static void keep_extras(outlier_follow *f, size_t t)
 /* ---- escapes ---- */
 
 /* (lambda^2 at the last step over that of the edge) - 1, for outlier j that has just been found; nan when there is no real eigenvalue. */
-static int excess_before(outlier_follow *f, size_t j, size_t t, double *excess, dmft_error *err)
+static int excess_before(outlier_follow *f, size_t j, double *excess, dmft_error *err)
 {
     size_t had = f->step + 1, stride = stride_of(f);
     struct outlier_kernels p = kernels_at(f, had, f->d_before);
@@ -256,7 +256,6 @@ static int excess_before(outlier_follow *f, size_t j, size_t t, double *excess, 
         memcpy(f->start + i * stride, r, had * sizeof *r);
         memcpy(f->start + i * stride + had, r + f->source.rows, had * sizeof *r);
     }
-    (void)t;
     int status = outlier_krylov_solve(f->krylov, &p, search, f->start, j + 1, stride, err);
     if (status != DMFT_OK) return status;
     *excess = outlier_krylov_found(f->krylov) > j ? outlier_krylov_root(f->krylov, j) / f->edge_root - 1.0 : NAN;
@@ -270,7 +269,7 @@ static int note_escape(outlier_follow *f, size_t j, size_t t, double time, dmft_
     double now = f->outlier[j].root / f->edge_root - 1.0, before = NAN;
     *e = (struct outlier_escape){.step = (long)t, .time = time};
     if (f->step == f->source.rows || f->source.sigma2 == 0.0) return DMFT_OK;
-    int status = excess_before(f, j, t, &before, err);
+    int status = excess_before(f, j, &before, err);
     if (status == DMFT_OK && before < 0.0) e->time = time - (time - f->time) * now / (now - before);
     return status;
 }
