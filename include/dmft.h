@@ -115,6 +115,20 @@ DMFT_API long dmft_problem_rows(const dmft_problem *problem);
 /** Number of hidden layers L; the weight matrices are A_0 .. A_{L-1}. */
 DMFT_API int dmft_problem_depth(const dmft_problem *problem);
 
+/** An activation function of the caller's. `apply` writes phi(h), phi'(h) and phi''(h) of n numbers; `slope` and `curvature` may be NULL, and
+ *  no two arrays overlap. It may be called by several threads at once. */
+typedef struct dmft_activation {
+    const char *name; /**< stands for it in results and messages; at most 47 characters */
+    void (*apply)(void *user, size_t n, const double *h, double *value, double *slope, double *curvature);
+    void *user;       /**< handed to `apply`; must outlive the problem */
+    int smooth;       /**< phi' is continuous, and `apply` gives phi'': the solver `response` needs it */
+} dmft_activation;
+
+/** Puts a function of the caller's in the place of network.activation (model mlp), before the problem is used. The text of the problem names it;
+ *  that text cannot be read back. The function, not the name, is what a checkpoint cannot check.
+ *  Errors: DMFT_ERROR_ARGUMENT (another model; no name or function; solver exact, or response with one that is not smooth), DMFT_ERROR_MEMORY. */
+DMFT_FALLIBLE int dmft_problem_set_activation(dmft_problem *problem, const dmft_activation *activation, dmft_error *err);
+
 /** Frees a problem; NULL is allowed. */
 DMFT_API void dmft_problem_free(dmft_problem *problem);
 

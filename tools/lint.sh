@@ -20,8 +20,10 @@ limit:base limit
 kernel:base kernel
 spectrum:base spectrum
 outlier:base limit kernel spectrum outlier
-model:base limit kernel outlier model
-network:base spectrum network
+ensemble:base ensemble
+model:base limit kernel outlier ensemble model
+network:base spectrum ensemble network
+run:base model network run
 io:base io'
 breaches=$(echo "$rooms" | while IFS=: read -r room allowed; do
     grep -HnoE '#include "[a-z]+/' lib/"$room"/*.[ch] 2> /dev/null | while IFS=: read -r file line include; do

@@ -4,13 +4,43 @@
 
 #include "dmft.h"
 
+enum model_kind { MODEL_DEEP_LINEAR, MODEL_MLP };
 enum parameterization { PARAMETERIZATION_MUP, PARAMETERIZATION_NTK };
 enum batch { BATCH_FULL, BATCH_ONLINE };
 enum method { METHOD_BASIS, METHOD_ROWS, METHOD_LAZY };
 enum grid { GRID_UNIFORM, GRID_GEOMETRIC, GRID_ADAPTIVE };
+enum mlp_solver { SOLVER_EXACT, SOLVER_REVEALED, SOLVER_RESPONSE };
+enum loss { LOSS_SQUARED, LOSS_LOGISTIC, LOSS_SOFTMAX };
+enum draws { DRAWS_SOBOL, DRAWS_GAUSSIAN };
+enum engine { ENGINE_DENSE, ENGINE_REVEALED };
+
+/* What is particular to model mlp. Inputs mu = 0 .. P-1 are trained on, P .. P+Q-1 are test inputs. */
+struct mlp_problem {
+    enum mlp_solver solver;
+    dmft_activation activation;
+    int bias;             /* of the hidden layers, from 0 */
+    enum loss loss;
+    size_t samples, tests, outputs; /* P >= 1, Q >= 0, K >= 1 */
+    double *gram;         /* K^x = X X^T/D of all inputs, (P+Q) x (P+Q), symmetric, positive semidefinite */
+    double *target;       /* P x K */
+    double *test_target;  /* Q x K, or NULL */
+    size_t batch_size;    /* 1 .. P */
+    unsigned long batch_seed;
+    double *schedule;     /* e_t, T numbers >= 0, or NULL: all 1 */
+    double momentum, weight_decay;
+    size_t *chosen, chosen_count; /* samples with overlaps of their own */
+    struct {
+        long sites, replicas;
+        unsigned long seed;
+        enum draws draws;
+        int moment_matching;
+        double tolerance;
+    } sampling;
+};
 
 struct dmft_problem {
     char *model;            /* "deep_linear" */
+    enum model_kind kind;
     int depth;              /* L >= 1 */
     double width_ratio;     /* nu = N/D > 0 */
     enum parameterization parameterization;
@@ -37,7 +67,10 @@ struct dmft_problem {
         long input_dim;     /* D */
         long seeds;         /* number of networks */
         unsigned long seed;
+        long width;             /* N; mlp, where it is also what `given` speaks of */
+        enum engine engine;
     } simulation;
+    struct mlp_problem mlp;     /* model mlp only; deep_linear alone uses width_ratio, parameterization, sample_ratio, label_noise, batch, flow .. method */
     char *text;             /* canonical YAML */
 };
 

@@ -13,6 +13,7 @@
 #define DMFT_LIMIT_LIMIT_H
 
 #include "base/archive.h"
+#include "base/random.h"
 #include "dmft.h"
 
 typedef struct limit_space limit_space;
@@ -69,6 +70,21 @@ void limit_put(limit_rows *a, size_t i, const limit_rows *b, size_t j); /* a_i <
 void limit_combine(limit_rows *a, double factor, const double *weight, const limit_rows *b, size_t first, size_t end);
 void limit_fresh(limit_rows *a);                            /* a <- a unit Gaussian field independent of everything; needs room for an axis */
 
+/* ---- sampled sites ---- */
+
+/* How the fresh Gaussian fields of a sampled space are drawn. */
+struct limit_sampling {
+    size_t sites;                /* S: <a,b> = a.b/S */
+    struct random_stream stream; /* the space's own */
+    int sobol;                   /* the first 16 fresh fields are coordinates of one scrambled Sobol' set, made Gaussian */
+    int moment_matching;         /* fresh fields are made orthonormal among each other: what is linear is then exact (N4) */
+};
+
+extern const struct limit_backend limit_sampled;
+
+/* A space of S sampled sites: all S coordinates are in use from the start, and nonlinear functions are taken site by site. */
+int limit_space_init_sampled(limit_space *space, const struct limit_sampling *sampling, dmft_error *err);
+
 /* ---- operators ---- */
 
 /* An M x N matrix with iid entries of variance sigma^2/N plus what is learned, psi = M/N, from `in` (N sites) to `out` (M sites).
@@ -88,6 +104,22 @@ void limit_pull(limit_operator *A, const limit_rows *g, limit_rows *out);   /* o
 
 /* W <- W + (step/N) g phi^T, for the g of the last pull and the phi of the last push (B3). */
 void limit_learn(limit_operator *A, double step);
+
+/* ---- blocks: several vectors at a time, which go through matrix-matrix products together ---- */
+
+/* Room for `inputs` rows a push and `outputs` rows a pull. Without this there is room for one each. */
+int limit_operator_block(limit_operator *A, size_t inputs, size_t outputs, dmft_error *err);
+
+/* limit_push and limit_pull take any number of rows up to that, out->count = phi->count; new directions are met in the order of the rows.
+ * limit_operator_reserve makes room for that many new directions on both sides. */
+
+/* How a step of training enters, (E1) (E2): m <- momentum m + G, W <- keep W + rate m. Plain descent: {0, 1, 1}. */
+struct limit_rule {
+    double momentum, keep, rate;
+};
+
+/* One step with G = (1/N) sum_ab g_a weight[a * stride + b] phi_b^T over the rows g_a of the last pull and phi_b of the last push. */
+void limit_train(limit_operator *A, const double *weight, size_t stride, struct limit_rule rule);
 
 /* ---- updates on trial, for the stages of an integrator (G2) ---- */
 
@@ -118,8 +150,12 @@ struct limit_view {
     double variance, psi;
     const limit_rows *E, *Y, *F, *X; /* orthonormal e_j, y_j = A e_j; orthonormal f_i, x_i = A^T f_i */
     const double *S;                 /* learned: W = A + sum S_ij f_i e_j^T / N; row i, column j */
-    size_t stride;                   /* of S */
-    const double *c_in, *c_out;      /* coefficients of the last phi on the e_j and of the last g on the f_i */
+    size_t stride;                   /* of S and of M */
+    const double *M;                 /* M_ij = <f_i, A e_j>, of the untrained matrix */
+    const size_t *in_order, *out_order; /* when e_j and f_i were met: all different, rising on each side */
+    double keep;                     /* W = keep A + learned: 1 without weight decay */
+    const double *c_in, *c_out;      /* coefficients of the last phi on the e_j and of the last g on the f_i; of blocks the first */
+    size_t c_stride;                 /* from one row of a block to the next */
 };
 struct limit_view limit_operator_view(const limit_operator *A);
 

@@ -1,0 +1,50 @@
+/* What every member of an ensemble of model mlp records, theory and simulation alike, and the trajectory that is made of it (doc/format.md). */
+#ifndef DMFT_ENSEMBLE_MLP_TABLE_H
+#define DMFT_ENSEMBLE_MLP_TABLE_H
+
+#include "ensemble/ensemble.h"
+
+/* Places in a slot. Row t begins at t * columns. Averages over the sites of a layer; mu runs over the P training samples unless said otherwise. */
+struct mlp_table {
+    size_t samples, tests, outputs, depth, matrices; /* P, Q, K, L; A_1 .. A_{L-1}: matrices = L - 1 */
+    size_t output;      /* f: (P + Q) x K, sample by sample */
+    size_t forward;     /* <phi(h^l_mu)^2>: L x P */
+    size_t backward;    /* <(g^l_mu)^2>, mean over the K outputs: L x P */
+    size_t ntk;         /* largest eigenvalue of the P K x P K matrix (N3) */
+    size_t train_loss, test_loss;
+    size_t columns;     /* of a row */
+
+    /* Behind all rows, those with spectra: row t = r * every at spectra + r * wide; there matrix A_l at (l - 1) * layer. */
+    size_t count, chosen;   /* outliers.count; samples with overlaps of their own */
+    size_t spectra, every, recorded, wide, layer;
+    size_t value;           /* theory: z of the outliers 1 .. count (nan: none). Simulation: singular values 1 .. count + 1 */
+    size_t root;            /* theory: lambda^2/sigma^2 of the `count` largest real eigenvalues of (O1), below the edge too (nan: not known) */
+    size_t left, right;     /* mean over mu (and k) of (g^{l+1}_mu . A)^2/N and (phi(h^l_mu) . B)^2/N for the first outlier */
+    size_t left_of, right_of; /* the same for the chosen samples (left: mean over k) */
+
+    /* Behind those, when kernels are stored: `kernels` matrices of order T P, event t P + mu, lower triangle written (C: symmetric, R: causal). */
+    size_t kernel, kernels, order;
+    size_t slot; /* numbers in all */
+};
+
+enum mlp_kernel { MLP_C_PHI, MLP_C_G, MLP_R_PHI, MLP_R_G };
+
+/* `responses`: the kernels R are there too. */
+struct mlp_table mlp_table_of(const dmft_problem *problem, int responses);
+
+/* Where kernel C^{phi,l}, C^{g,l} (l = 1 .. L), R^{phi,l} (l = 1 .. L-1) or R^{g,l} (l = 2 .. L) begins, relative to the slot. */
+size_t mlp_table_kernel(const struct mlp_table *table, enum mlp_kernel kernel, size_t l);
+
+/* Where the spectra of A_l at row t begin (t a multiple of every). */
+size_t mlp_table_spectrum(const struct mlp_table *table, long t, size_t l);
+
+/* The trajectory: means, and standard errors where there is more than one member. Rows from the earliest divergence on are left out. A simulated
+ * outlier is where the mean singular value passes the edge with room (S2); one of theory where every member has it. Returns 0, DMFT_DIVERGED with the
+ * result, or an error. */
+int mlp_table_summary(dmft_trajectory **out, const dmft_problem *problem, const struct mlp_table *table, const struct ensemble_results *results,
+                      int simulation, dmft_error *err);
+
+/* Bytes of that trajectory. */
+double mlp_table_bytes(const struct mlp_table *table, const dmft_problem *problem);
+
+#endif
