@@ -52,7 +52,11 @@ static double seconds_since(const struct timespec *begin)
 
 static const struct route *route_of(const dmft_problem *p) { return p->method == METHOD_ROWS ? &route_rows : &route_basis; }
 
-dmft_estimate dmft_solve_estimate(const dmft_problem *p, int threads) { (void)threads; return p->method == METHOD_LAZY ? lazy_estimate(p) : route_of(p)->estimate(p); }
+dmft_estimate dmft_solve_estimate(const dmft_problem *p, int threads)
+{
+    (void)threads;
+    return p->method == METHOD_LAZY ? lazy_estimate(p) : route_of(p)->estimate(p);
+}
 
 static int refuse_memory(const struct dmft_solver *s, const dmft_problem *p, dmft_error *err)
 {
