@@ -280,11 +280,11 @@ static int make_operator(struct mlp *n, size_t l, dmft_error *err)
 
 static void clear(struct mlp *n)
 {
+    for (size_t l = 1; n->space != NULL && l <= n->depth; l++) limit_space_clear(&n->space[l]); /* before the operators, whose rows it links */
     for (size_t l = 1; n->A != NULL && l < n->depth; l++) {
         limit_operator_free(n->A[l]);
         n->A[l] = NULL;
     }
-    for (size_t l = 1; n->space != NULL && l <= n->depth; l++) limit_space_clear(&n->space[l]);
 }
 
 int mlp_start(struct mlp *n, long index, dmft_error *err)
