@@ -160,6 +160,7 @@ void network_free(struct network *n)
     free(n->Delta);
     free(n->inputs);
     free(n->noise);
+    free(n->time);
     free(n);
 }
 

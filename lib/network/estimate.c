@@ -1,5 +1,5 @@
 /*
- * Memory and operations of a simulation, from the sizes alone. Bytes are those of the arrays that ensemble.c, dense.c, singular.c and summary.c
+ * Memory and operations of a simulation, from the sizes alone. Bytes are those of the arrays that lib/ensemble, dense.c, singular.c and summary.c
  * take, in the same words. Operations count multiplications and additions one by one; a Gaussian number counts as GAUSSIAN of them, and the
  * products of an eigensolver by their usual number, so that the time of a run is known to a factor of about two; in gradient flow, where rates grow with
  * what is learned, to one of some more.
@@ -60,21 +60,20 @@ static double evaluations_of(const dmft_problem *problem)
     return problem->flow ? NETWORK_STAGES * network_flow_steps(problem) : (double)problem->steps;
 }
 
-/* Doubles that ensemble.c holds of one network. */
-static double slot_of(const dmft_problem *problem)
+double network_slot(const dmft_problem *problem)
 {
     return (double)problem->rows * (double)network_kernel_columns(problem) +
            (double)network_spectrum_rows(problem) * (double)network_spectrum_columns(problem);
 }
 
-dmft_estimate dmft_simulate_estimate(const dmft_problem *problem, int threads)
+dmft_estimate network_estimate(const dmft_problem *problem, int threads)
 {
     struct network_size n = network_size_of(problem);
     double seeds = (double)problem->simulation.seeds, workers = fmin(fmax(1, threads), seeds);
     double network = network_doubles(problem) + network_singular_doubles(problem) + solver_doubles(problem);
     double start = entries(problem) + n.width + n.input_dim + (online(problem) ? 0 : samples_of(problem) * n.input_dim);
     return (dmft_estimate){
-        .bytes = 8 * (workers * network + seeds * (slot_of(problem) + 1) + (problem->flow ? (double)problem->rows : 0)) + network_summary_bytes(problem),
+        .bytes = 8 * (workers * network + seeds * (network_slot(problem) + 1) + (problem->flow ? (double)problem->rows : 0)) + network_summary_bytes(problem),
         .operations = seeds * (GAUSSIAN * start + evaluations_of(problem) * network_step_operations(problem) +
                                (double)network_spectrum_rows(problem) * network_spectrum_operations(problem))};
 }

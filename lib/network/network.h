@@ -7,6 +7,7 @@
 #include "base/archive.h"
 #include "base/problem.h"
 #include "base/random.h"
+#include "ensemble/ensemble.h"
 #include "spectrum/leading.h"
 
 /* ---- Sizes --------------------------------------------------------------------------------------------------------------------- */
@@ -66,6 +67,7 @@ struct network {
     int bends;                  /* the weights in use are bent: A_l + sum over j < bends of bend_j (c/fan-in) g^{l+1}_j h^l_j^T */
     double bend[NETWORK_STAGES];
     struct network_flow flow;
+    double *time;               /* of the rows (flow only, else NULL) */
     struct random_stream input_stream, noise_stream;
     struct network_singular singular;
 };
@@ -133,20 +135,18 @@ int network_spectrum(struct network *network, double *out, dmft_error *err);
 
 /* ---- The ensemble -------------------------------------------------------------------------------------------------------------- */
 
-/* What all networks gave: for each its kernels (T rows) and spectra, one after the other, and the step at which it diverged (or -1). */
-struct network_results {
-    size_t slot;      /* doubles of one network */
-    double *values;   /* seeds x slot */
-    long *diverged_at;
-    double *time;     /* of the rows (flow only, else NULL) */
-    double seconds;   /* wall time */
-};
-
 /* Refuses what cannot be simulated: a grid of time that is chosen as it goes. */
 int network_check(const dmft_problem *problem, dmft_error *err);
 
+/* Numbers that one network leaves: T rows of kernels, then the spectra. */
+double network_slot(const dmft_problem *problem);
+
+/* dmft_simulate and its estimate for model deep_linear (simulate.c, estimate.c). */
+int network_simulate(const dmft_problem *problem, const dmft_run_options *options, dmft_trajectory **out, dmft_error *err);
+dmft_estimate network_estimate(const dmft_problem *problem, int threads);
+
 /* Means, standard errors, outliers and escapes as a trajectory (summary.c); rows from the earliest divergence on are left out. */
-int network_summary(dmft_trajectory **out, const dmft_problem *problem, const struct network_results *results, dmft_error *err);
+int network_summary(dmft_trajectory **out, const dmft_problem *problem, const struct ensemble_results *results, dmft_error *err);
 
 /* Bytes of that trajectory. */
 double network_summary_bytes(const dmft_problem *problem);
