@@ -1,4 +1,4 @@
-/* Dense deep linear networks of finite width: one network, what is measured on it, an ensemble of them. Equations: dense.c, singular.c. */
+/* Dense deep linear networks of finite width: one network, what is measured on it, an ensemble of them. Equations: dense.c, spectrum.c. */
 #ifndef DMFT_NETWORK_NETWORK_H
 #define DMFT_NETWORK_NETWORK_H
 
@@ -8,7 +8,7 @@
 #include "base/problem.h"
 #include "base/random.h"
 #include "ensemble/ensemble.h"
-#include "spectrum/leading.h"
+#include "network/singular.h"
 
 /* ---- Sizes --------------------------------------------------------------------------------------------------------------------- */
 
@@ -19,7 +19,7 @@ struct network_size {
 
 struct network_size network_size_of(const dmft_problem *problem);
 
-/* Rows of X that are worked on together, and doubles that one network holds (dense.c); doubles of its singular values (singular.c). */
+/* Rows of X that are worked on together, and doubles that one network holds (dense.c); doubles of its singular values (spectrum.c). */
 double network_block_rows(const dmft_problem *problem);
 double network_doubles(const dmft_problem *problem);
 double network_singular_doubles(const dmft_problem *problem);
@@ -28,16 +28,6 @@ double network_singular_doubles(const dmft_problem *problem);
 
 /* Streams of one network, by purpose. */
 enum network_purpose { NETWORK_TARGET, NETWORK_INPUTS, NETWORK_NOISE, NETWORK_WEIGHTS /* + l for A_l, + L for the readout */ };
-
-/* Room for the leading singular pairs of one matrix at a time, and for each A_l the vectors that its next recorded step starts from. */
-struct network_singular {
-    size_t wanted;              /* outlier_count + 1, or fewer where every matrix is smaller */
-    spectrum_leading *solver;
-    double **vectors;           /* of A_l on its shorter side: wanted + 1 rows */
-    size_t *known;              /* rows of vectors[l] that hold a result */
-    double *values;             /* wanted */
-    double *partner;            /* a vector of the longer side */
-};
 
 /* Stages of a step of gradient flow (flow.c). */
 enum { NETWORK_STAGES = 6 };
@@ -69,7 +59,7 @@ struct network {
     struct network_flow flow;
     double *time;               /* of the rows (flow only, else NULL) */
     struct random_stream input_stream, noise_stream;
-    struct network_singular singular;
+    struct singular singular;   /* of A_0 .. A_{L-1}: outlier_count + 1 pairs, or fewer where every matrix is smaller */
 };
 
 /* Room for networks of this problem. Errors: DMFT_ERROR_ARGUMENT (a size BLAS cannot count), DMFT_ERROR_MEMORY. */
@@ -126,11 +116,8 @@ size_t network_layer_columns(const dmft_problem *problem);
 size_t network_spectrum_columns(const dmft_problem *problem);
 size_t network_spectrum_rows(const dmft_problem *problem);
 
-/* Creates, frees, forgets the vectors of the network before, writes or reads them, measures. */
+/* Makes room; measures. */
 int network_singular_create(struct network *network, dmft_error *err);
-void network_singular_free(struct network *network);
-void network_singular_start(struct network *network);
-void network_singular_transfer(struct network *network, archive *a);
 int network_spectrum(struct network *network, double *out, dmft_error *err);
 
 /* ---- The ensemble -------------------------------------------------------------------------------------------------------------- */
