@@ -77,3 +77,11 @@ void random_gaussians(struct random_stream *stream, double deviation, size_t n, 
     const gsl_rng generator = {.type = &XOSHIRO, .state = stream->state};
     for (size_t i = 0; i < n; i++) out[i] = deviation != 0.0 ? gsl_ran_gaussian_ziggurat(&generator, deviation) : 0.0;
 }
+
+uint64_t random_below(struct random_stream *stream, uint64_t n)
+{
+    uint64_t whole = UINT64_MAX - UINT64_MAX % n, drawn; /* a multiple of n, below which every remainder is as frequent */
+    do drawn = xoshiro_next(stream->state);
+    while (drawn >= whole);
+    return drawn % n;
+}
