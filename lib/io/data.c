@@ -63,6 +63,8 @@ static int has_ending(const char *path, const char *ending)
     return n > m && strcmp(path + n - m, ending) == 0;
 }
 
+int data_is_csv(const char *path) { return has_ending(path, ".csv"); }
+
 /* ---- tables ---- */
 
 static int check_numbers(const double *number, size_t rows, size_t columns, const char *what, const char *path, dmft_error *err)
@@ -83,7 +85,7 @@ static int read_table(struct data_table *train, struct data_table *test, const c
 {
     int status = has_ending(path, ".h5")    ? data_read_hdf5(train, test, path, err)
                  : has_ending(path, ".npy") ? data_read_npy(train, path, err)
-                 : has_ending(path, ".csv") ? data_read_csv(train, path, columns, err)
+                 : data_is_csv(path)          ? data_read_csv(train, path, columns, err)
                                             : data_error(err, path, "a data file must end in .h5, .npy or .csv");
     if (status == 0) status = check_table(train, path, err);
     if (status == 0 && test != NULL) status = check_table(test, path, err);

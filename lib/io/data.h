@@ -18,6 +18,9 @@ struct data_set {
  * file and what is wrong in it; `out` is then empty. */
 int data_read(struct data_set *out, const char *path, const char *test_path, size_t columns, dmft_error *err);
 
+/* Whether a file is a CSV by its name. */
+int data_is_csv(const char *path);
+
 void data_set_free(struct data_set *set);
 
 /* A number that tells data sets apart. */
@@ -32,7 +35,7 @@ struct data_table {
 };
 
 /* The most numbers that a table may have, 16 GB of them: a header that says more is taken for damaged. */
-#define DATA_MOST_NUMBERS ((size_t)1 << 31)
+#define DATA_MOST_NUMBERS (((size_t)1 << 31) - 1)
 
 int data_read_hdf5(struct data_table *train, struct data_table *test, const char *path, dmft_error *err);
 int data_read_npy(struct data_table *table, const char *path, dmft_error *err);

@@ -149,7 +149,7 @@ static int check_shapes(const dmft_config *config, struct data_set *set, dmft_er
 static int take_gram(const dmft_config *config, struct data_set *set, dmft_error *err)
 {
     const struct config_value *test_target = problem_value(config, SETTING_DATA_TEST_TARGET);
-    if (problem_value(config, SETTING_DATA_OUTPUTS)->given) return problem_refuse(config, SETTING_DATA_OUTPUTS, "belongs to data.file", err);
+    if (problem_value(config, SETTING_DATA_OUTPUTS)->given) return problem_refuse(config, SETTING_DATA_OUTPUTS, "belongs to a data.file that ends in .csv", err);
     if (problem_value(config, SETTING_DATA_TEST_FILE)->given) return problem_refuse(config, SETTING_DATA_TEST_FILE, "belongs to data.file; beside data.gram: data.test_gram", err);
     if (!problem_value(config, SETTING_DATA_GRAM)->given) return problem_missing(config, SETTING_DATA_GRAM, "; or data.file", err);
     if (!problem_value(config, SETTING_DATA_TARGET)->given) return problem_missing(config, SETTING_DATA_TARGET, "", err);
@@ -184,10 +184,13 @@ static int take_file(const dmft_config *config, struct data_set *set, dmft_error
     for (size_t i = 0; i < sizeof other / sizeof *other; i++)
         if (problem_value(config, other[i])->given) return problem_refuse(config, other[i], "stands in the file when there is a data.file", err);
     int tests = problem_value(config, SETTING_DATA_TEST_FILE)->given;
+    const struct config_value *outputs = problem_value(config, SETTING_DATA_OUTPUTS);
     char *file = file_name(config, SETTING_DATA_FILE), *test = tests ? file_name(config, SETTING_DATA_TEST_FILE) : NULL;
     int status = file == NULL || (tests && test == NULL)
                      ? error_memory(err, 256)
-                     : data_read(set, file, test, (size_t)problem_number(config, SETTING_DATA_OUTPUTS), err);
+                 : outputs->given && !data_is_csv(file)
+                     ? problem_refuse(config, SETTING_DATA_OUTPUTS, "belongs to a data.file that ends in .csv", err)
+                     : data_read(set, file, test, outputs->given ? (size_t)outputs->number[0] : 1, err);
     free(file);
     free(test);
     return status;
@@ -211,6 +214,7 @@ static int show_data(struct problem_draft *draft, dmft_error *err)
     memcpy(draft->rows + P * P, set->gram + P * n, Q * n * sizeof *draft->rows);
     drop_value(&draft->config, SETTING_DATA_FILE);
     drop_value(&draft->config, SETTING_DATA_TEST_FILE);
+    drop_value(&draft->config, SETTING_DATA_OUTPUTS);
     put_rows(&draft->config, SETTING_DATA_GRAM, draft->rows, P, P, 0);
     put_rows(&draft->config, SETTING_DATA_TARGET, set->target, P, K, K == 1);
     if (Q > 0) put_rows(&draft->config, SETTING_DATA_TEST_GRAM, draft->rows + P * P, Q, n, 0);
@@ -284,7 +288,6 @@ int problem_settle_mlp(struct problem_draft *draft, dmft_error *err)
     int small = set->samples + set->tests <= SMALL_DATA;
     if (problem_value(config, SETTING_TRAINING_BATCH_SIZE)->number == NULL) put_single(draft, 2, SETTING_TRAINING_BATCH_SIZE, (double)set->samples);
     if (file && !small) (void)snprintf(draft->remark, sizeof draft->remark, "checksum of the data %016llx", data_checksum(set));
-    if (!file || small) drop_value(&draft->config, SETTING_DATA_OUTPUTS);
     return file && small ? show_data(draft, err) : 0;
 }
 
