@@ -22,4 +22,7 @@ void random_uniforms(struct random_stream *stream, size_t n, double *out);
 /* The next 64 random bits. */
 uint64_t random_bits(struct random_stream *stream);
 
+/* A whole number 0 .. n-1, n >= 1, all equally likely. */
+uint64_t random_below(struct random_stream *stream, uint64_t n);
+
 #endif
