@@ -77,3 +77,5 @@ void random_gaussians(struct random_stream *stream, double deviation, size_t n, 
     const gsl_rng generator = {.type = &XOSHIRO, .state = stream->state};
     for (size_t i = 0; i < n; i++) out[i] = deviation != 0.0 ? gsl_ran_gaussian_ziggurat(&generator, deviation) : 0.0;
 }
+
+uint64_t random_bits(struct random_stream *stream) { return xoshiro_next(stream->state); }
