@@ -113,9 +113,15 @@ int outlier_revealed_create(outlier_revealed **out, size_t count, dmft_error *er
         outlier_revealed_free(w);
         return status;
     }
-    for (size_t j = 0; j < count; j++) w->z[j] = w->root[j] = NAN;
+    outlier_revealed_forget(w);
     *out = w;
     return DMFT_OK;
+}
+
+void outlier_revealed_forget(outlier_revealed *w)
+{
+    for (size_t j = 0; j < w->count; j++) w->z[j] = w->root[j] = NAN;
+    w->known[0] = w->known[1] = w->extras = w->inputs = w->outputs = 0;
 }
 
 void outlier_revealed_free(outlier_revealed *w)
