@@ -237,8 +237,9 @@ typedef struct dmft_estimate {
 /** Level 1 and level 2 of one problem, step by step. */
 typedef struct dmft_solver dmft_solver;
 
-/** The memory and operations that dmft_solve will take for this problem. The number of directions k is estimated (doc/design.md). */
-DMFT_API dmft_estimate dmft_solve_estimate(const dmft_problem *problem);
+/** The memory and operations that dmft_solve will take for this problem with this number of threads (replicas of model mlp run beside each other).
+ *  The number of directions k is estimated (doc/design.md). */
+DMFT_API dmft_estimate dmft_solve_estimate(const dmft_problem *problem, int threads);
 
 /** The same for dmft_simulate with this number of threads. */
 DMFT_API dmft_estimate dmft_simulate_estimate(const dmft_problem *problem, int threads);

@@ -9,12 +9,6 @@
  * runs on the machine: measured with k = 160 (5e6 operations), two threads save a third at best and lose a factor three at worst. */
 static const double worth_threads = 2e7;
 
-static dmft_estimate estimate(const dmft_problem *problem, int threads)
-{
-    (void)threads;
-    return dmft_solve_estimate(problem);
-}
-
 /* One BLAS thread for short steps, all of them for the kernels at the end. */
 static int see_progress(void *user, const dmft_progress *now)
 {
@@ -28,11 +22,11 @@ static int solve(const dmft_problem *problem, const dmft_run_options *how, dmft_
     dmft_run_options given = *how, watched = *how;
     watched.progress = see_progress;
     watched.user = &given;
-    int short_steps = dmft_solve_estimate(problem).operations < worth_threads * (double)dmft_problem_steps(problem);
+    int short_steps = dmft_solve_estimate(problem, how->threads).operations < worth_threads * (double)dmft_problem_steps(problem);
     openblas_set_num_threads(short_steps ? 1 : how->threads);
     return dmft_solve(problem, &watched, out, err);
 }
 
-const struct run_kind run_solve = {.name = "solve", .estimate = estimate, .run = solve, .blas_threads = 1};
+const struct run_kind run_solve = {.name = "solve", .estimate = dmft_solve_estimate, .run = solve, .blas_threads = 1};
 
 int command_solve(const options *o) { return run_problem(o, &run_solve); }

@@ -52,11 +52,15 @@ static double seconds_since(const struct timespec *begin)
 
 static const struct route *route_of(const dmft_problem *p) { return p->method == METHOD_ROWS ? &route_rows : &route_basis; }
 
-dmft_estimate dmft_solve_estimate(const dmft_problem *p) { return p->method == METHOD_LAZY ? lazy_estimate(p) : route_of(p)->estimate(p); }
+dmft_estimate dmft_solve_estimate(const dmft_problem *p, int threads)
+{
+    (void)threads;
+    return p->method == METHOD_LAZY ? lazy_estimate(p) : route_of(p)->estimate(p);
+}
 
 static int refuse_memory(const struct dmft_solver *s, const dmft_problem *p, dmft_error *err)
 {
-    double bytes = dmft_solve_estimate(p).bytes;
+    double bytes = dmft_solve_estimate(p, s->options.threads).bytes;
     if (s->options.memory_limit == 0 || bytes <= (double)s->options.memory_limit) return DMFT_OK;
     return error_set(err, DMFT_ERROR_MEMORY_LIMIT, "%ld steps%s need %.3g GB, the limit is %.3g GB", p->steps,
                      p->store_kernels ? " with all kernels" : "", bytes / 1e9, (double)s->options.memory_limit / 1e9);

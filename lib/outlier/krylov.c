@@ -1,10 +1,10 @@
-/* Leading eigenvalues of X Y (O1), a nonsymmetric matrix known by products: block Arnoldi with restart, small eigenproblems by LAPACK's dgeevx.
+/* Leading eigenvalues of X Y (O1) (N2), a nonsymmetric matrix known by products: block Arnoldi with restart, small eigenproblems by LAPACK's dgeevx.
  *
  * Every eigenvalue outside of the disc |mu| <= sigma^2/sqrt(psi) is real and an outlier; inside, leading ones may be complex. The space is therefore
  * extended by the residuals of whatever leads in modulus, pairs included. X Y is symmetric in the indefinite form r.K Y r, so that the quotient
- * (s.K w)/(r.K s) with s = Y r, w = X s, which needs no further product, is right to the square of the error of r (O10).
+ * (w.K s)/(r.K s) with s = Y r, w = X s, which needs no further product, is right to the square of the error of r (O10).
  *
- * m <= 24 + 6 want vectors of the space: a product comes with 8 m k multiply-adds of orthogonalisation, a round with 25 m^3 of dgeev.
+ * m <= 24 + 6 want vectors of the space: a product comes with 4 m n multiply-adds of orthogonalisation, n the order, a round with 25 m^3 of dgeev.
  */
 #include "outlier/krylov.h"
 
@@ -48,7 +48,7 @@ struct outlier_krylov {
     size_t *place;        /* the item of each */
     size_t found;
 
-    const struct outlier_kernels *p; /* of the solve under way */
+    struct outlier_products p; /* of the solve under way */
     size_t n, m;
     long products;
     uint64_t noise;
@@ -138,7 +138,7 @@ static size_t extend(outlier_krylov *w, size_t count)
     for (size_t i = 0; i < count; i++) m += (size_t)orthonormalise(w, w->fresh + i * stride, m);
     size_t more = m - old;
     if (more == 0) return 0;
-    outlier_kernels_apply(w->p, more, w->V + old * stride, w->S + old * stride, w->W + old * stride, stride, w->rotated);
+    w->p.apply(w->p.context, more, w->V + old * stride, w->S + old * stride, w->W + old * stride, stride, w->rotated);
     w->products += (long)more;
     cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)m, (int)more, (int)w->n, 1.0, w->V, (int)stride, w->W + old * stride, (int)stride, 0.0,
                 w->H + old, (int)most);
@@ -280,10 +280,9 @@ static void deliver(outlier_krylov *w, size_t j)
     combine(w, w->V, c, r);
     combine(w, w->S, c, s);
     combine(w, w->W, c, image);
-    outlier_kernels_weigh(w->p, s, weighed);
+    w->p.weigh(w->p.context, s, weighed);
     double form = cblas_ddot(n, r, 1, weighed, 1), least = 1e-6 * cblas_dnrm2(n, r, 1) * cblas_dnrm2(n, weighed, 1);
-    outlier_kernels_weigh(w->p, image, weighed);
-    w->root[j] = fabs(form) > least ? cblas_ddot(n, s, 1, weighed, 1) / form : t->real;
+    w->root[j] = fabs(form) > least ? cblas_ddot(n, image, 1, weighed, 1) / form : t->real;
     double size = cblas_dnrm2(n, image, 1); /* the image has a smaller error than r */
     memcpy(r, image, w->n * sizeof *r);
     cblas_dscal(n, 1.0 / size, r, 1);
@@ -317,11 +316,11 @@ static int grow(outlier_krylov *w, size_t more)
     return 0;
 }
 
-int outlier_krylov_solve(outlier_krylov *w, const struct outlier_kernels *p, struct outlier_search search, const double *vectors, size_t starts,
+int outlier_krylov_solve(outlier_krylov *w, struct outlier_products p, struct outlier_search search, const double *vectors, size_t starts,
                          size_t stride, dmft_error *err)
 {
     w->p = p;
-    w->n = 2 * p->k;
+    w->n = p.order;
     w->m = w->items = w->found = 0;
     if (w->n == 0 || search.count == 0) return DMFT_OK;
     long limit = w->products + 2000 + 20 * (long)w->n, enough = search.patience > 0 ? w->products + search.patience : limit;
@@ -337,7 +336,7 @@ int outlier_krylov_solve(outlier_krylov *w, const struct outlier_kernels *p, str
         }
         if (info == 0) info = grow(w, lacking);
         if (info != 0 || w->products > limit)
-            return error_set(err, DMFT_ERROR_NUMERIC, "eigenvalues of %zu events: no convergence to %g in %ld products (LAPACK %d)", p->k,
+            return error_set(err, DMFT_ERROR_NUMERIC, "eigenvalues of order %zu: no convergence to %g in %ld products (LAPACK %d)", w->n,
                              search.tolerance, w->products, info);
     }
     for (size_t j = 0; j < w->found; j++) deliver(w, j);
