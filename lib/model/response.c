@@ -32,9 +32,6 @@
 #include "outlier/pair.h"
 #include "outlier/scalars.h"
 
-/* How large a recorded number may grow against its first value. */
-static const double DIVERGED = 1e12;
-
 /* Purposes of random streams: layer l takes l << LAYER, its side r begins at 1 << SIDE, its test inputs at 1 << TESTS. Events are fewer than 2^32. */
 enum { LAYER = 40, SIDE = 36, TESTS = 37, READOUT = 38 };
 
@@ -60,7 +57,6 @@ struct response {
     struct mlp_table table;
     long index, step;                 /* the row that is next */
     size_t depth, samples, tests, outputs, steps, sites, n, m;
-    int momentum_used;
     struct layer *layer;              /* 1 .. L at index l - 1 */
     double *readout;                  /* K x S: w_k(0) */
     double *decay, *kappa, *power;    /* b(t); kappa(t,s) and mu^(t-s) e_s of the present t */
@@ -382,6 +378,7 @@ static void record_diagonals(const struct response *r, size_t t, double *row)
 {
     size_t P = r->samples, K = r->outputs;
     memcpy(row + r->table.output, r->f, (P + r->tests) * K * sizeof *row);
+    row[r->table.ntk] = 0.0;
     for (size_t l = 1; l <= r->depth; l++) {
         const struct layer *y = &r->layer[l - 1];
         for (size_t a = 0; a < P; a++) {
@@ -392,20 +389,6 @@ static void record_diagonals(const struct response *r, size_t t, double *row)
             row[r->table.backward + (l - 1) * P + a] = g / (double)K;
         }
     }
-}
-
-static int grew(const double *row, const double *first, size_t begin, size_t count)
-{
-    for (size_t i = begin; i < begin + count; i++)
-        if (!(fabs(row[i]) <= DIVERGED * fmax(fabs(first[i]), 1.0))) return 1;
-    return 0;
-}
-
-static int diverged(const struct response *r, const double *row, const double *first)
-{
-    size_t layers = r->depth * r->samples;
-    return grew(row, first, r->table.output, (r->samples + r->tests) * r->outputs) || grew(row, first, r->table.forward, layers) ||
-           grew(row, first, r->table.backward, layers);
 }
 
 /* The tangent kernel (N3), lower triangle. */
@@ -486,11 +469,12 @@ static int record_spectrum(struct response *r, size_t l, size_t t, double *at, d
     struct outlier_search search = {.count = least(r->table.count, p.k), .tolerance = search_tolerance, .floor = below_edge * edge, .rounds = ROUNDS,
                                     .patience = PATIENCE};
     for (size_t i = 0; i < r->table.layer; i++) at[i] = NAN;
-    if (t == 0) return DMFT_OK; /* nothing is learned */
-    int status = outlier_krylov_solve(r->krylov, &p, search, NULL, 0, 0, err);
+    for (size_t j = 0; t == 0 && j < r->table.count; j++) at[r->table.root + j] = 0.0; /* nothing is learned */
+    if (t == 0) return DMFT_OK;
+    int status = outlier_krylov_solve(r->krylov, outlier_kernels_products(&p), search, NULL, 0, 0, err);
     for (size_t j = 0; status == DMFT_OK && j < outlier_krylov_found(r->krylov); j++) {
         double root = outlier_krylov_root(r->krylov, j);
-        at[r->table.root + j] = variance > 0.0 ? root / variance : NAN;
+        at[r->table.root + j] = variance > 0.0 ? root / variance : INFINITY;
         if (root > edge) at[r->table.value + j] = r->decay[t] * outlier_scalars_at(variance, 1.0, root).z;
         if (root > edge && j == 0) record_overlaps(r, &p, t, at);
     }
@@ -529,6 +513,16 @@ static void store_kernels(const struct response *r, size_t t, double *slot)
     }
 }
 
+/* Independent directions that A_l was asked in and out. */
+static void record_directions(const struct response *r, double *slot)
+{
+    for (size_t l = 1; l < r->depth; l++) {
+        double *at = slot + mlp_table_directions(&r->table, l);
+        at[0] = (double)kernel_conditional_kept(r->layer[l].u);
+        at[1] = (double)kernel_conditional_kept(r->layer[l - 1].r);
+    }
+}
+
 /* ---- the member ---- */
 
 static int response_row(void *state, long number, double *slot, dmft_error *err)
@@ -542,8 +536,10 @@ static int response_row(void *state, long number, double *slot, dmft_error *err)
     errors(r, t, row);
     for (size_t l = r->depth; l >= 1; l--) backward(r, l, t);
     record_diagonals(r, t, row);
-    if (diverged(r, row, slot)) return DMFT_DIVERGED;
-    int status = tangent_top(r, t, row + r->table.ntk, err);
+    int beyond = mlp_table_diverged(&r->table, slot, number), status = beyond ? DMFT_DIVERGED : tangent_top(r, t, row + r->table.ntk, err);
+    if (status != DMFT_OK) return status;
+    if (mlp_table_diverged(&r->table, slot, number)) return DMFT_DIVERGED;
+    record_directions(r, slot);
     int due = r->table.matrices > 0 && t % r->table.every == 0;
     for (size_t l = 1; status == DMFT_OK && due && l < r->depth; l++)
         status = record_spectrum(r, l, t, slot + mlp_table_spectrum(&r->table, number, l), err);
