@@ -11,6 +11,7 @@
     X(rows)        \
     X(outlier)     \
     X(kernels_outlier) \
+    X(revealed_outlier) \
     X(kernel_file) \
     X(config)      \
     X(forms)       \
