@@ -19,6 +19,7 @@
     X(grid)        \
     X(flow)        \
     X(network)     \
+    X(dense_mlp)   \
     X(io)          \
     X(compare)     \
     X(converge)    \
