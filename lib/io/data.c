@@ -2,12 +2,16 @@
 #include "io/data.h"
 
 #include <cblas.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/error.h"
 
@@ -37,6 +41,37 @@ int data_error(dmft_error *err, const char *path, const char *format, ...)
     (void)vsnprintf(text, sizeof text, format, arguments); /* NOLINT(clang-analyzer-valist.Uninitialized) */
     va_end(arguments);
     return error_set(err, DMFT_ERROR_FORMAT, "%s: %s", n > LONGEST_NAME ? path + (n - LONGEST_NAME) : path, text);
+}
+
+int data_check_there(const char *path, double *bytes, dmft_error *err)
+{
+    struct stat there;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), known; /* not to wait for the writer of a pipe */
+    if (fd < 0) return error_set(err, DMFT_ERROR_READ, "cannot read %s: %s", path, strerror(errno));
+    known = fstat(fd, &there) == 0;
+    (void)close(fd);
+    if (!known || !S_ISREG(there.st_mode)) return error_set(err, DMFT_ERROR_READ, "cannot read %s: not a regular file", path);
+    *bytes = (double)there.st_size;
+    return 0;
+}
+
+int data_load(char **out, size_t *size, const char *path, dmft_error *err)
+{
+    double bytes;
+    int status = data_check_there(path, &bytes, err);
+    if (status < 0) return status;
+    FILE *file = fopen(path, "rb");
+    if (file == NULL) return error_set(err, DMFT_ERROR_READ, "cannot read %s: %s", path, strerror(errno));
+    char *text = malloc((size_t)bytes + 1);
+    *size = text != NULL ? fread(text, 1, (size_t)bytes, file) : 0;
+    int failed = ferror(file);
+    (void)fclose(file);
+    if (text == NULL) return error_memory(err, bytes);
+    text[*size] = '\0';
+    *out = text;
+    if (!failed) return 0;
+    free(text);
+    return error_set(err, DMFT_ERROR_READ, "cannot read %s", path);
 }
 
 /* FNV-1a, 64 bits. */
@@ -96,7 +131,7 @@ static int read_table(struct data_table *train, struct data_table *test, const c
 
 static int check_pair(const struct data_table *train, const struct data_table *test, const char *path, const char *test_path, dmft_error *err)
 {
-    if (train->target == NULL) return data_error(err, path, "has no targets");
+    if (train->target == NULL) return data_error(err, path, "has no targets: %s", has_ending(path, ".npy") ? "there is no file NAME_target.npy beside it" : "there is no dataset target");
     if (test->rows == 0) return 0;
     if (test->inputs != train->inputs)
         return data_error(err, test_path, "the test inputs have %zu components, those of the training %zu", test->inputs, train->inputs);
