@@ -1,7 +1,6 @@
-/* Data sets from files: a reader by the ending of the name, and the Gram matrix. Cost: P^2 D operations, by dsyrk. */
+/* Data sets from files: a reader by the ending of the name, and the Gram matrix. Cost: P^2 D operations. */
 #include "io/data.h"
 
-#include <cblas.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
@@ -140,26 +139,49 @@ static int check_pair(const struct data_table *train, const struct data_table *t
     return 0;
 }
 
-/* X X^T/D of all inputs, both triangles. */
-static int make_gram(struct data_set *set, struct data_table *train, const struct data_table *test, const char *path, dmft_error *err)
+/* The transpose of all inputs, D x (P + Q). */
+static double *transpose(const struct data_table *train, const struct data_table *test)
 {
-    size_t P = train->rows, Q = test->rows, D = train->inputs, n = P + Q;
-    double *X = Q > 0 ? memory_doubles(n * D) : train->input;
-    set->gram = n < DATA_MOST_NUMBERS / n ? memory_doubles(n * n) : NULL;
-    int status = X == NULL || set->gram == NULL ? error_memory(err, 8.0 * (double)n * (double)(n + D)) : 0;
-    if (status == 0) {
-        if (Q > 0) {
-            memcpy(X, train->input, P * D * sizeof *X);
-            memcpy(X + P * D, test->input, Q * D * sizeof *X);
-        }
-        cblas_dsyrk(CblasRowMajor, CblasLower, CblasNoTrans, (int)n, (int)D, 1.0 / (double)D, X, (int)D, 0.0, set->gram, (int)n);
-        for (size_t i = 0; i < n; i++)
-            for (size_t j = 0; j <= i; j++) {
-                set->gram[j * n + i] = set->gram[i * n + j];
-                if (!isfinite(set->gram[i * n + j])) status = data_error(err, path, "the inputs of rows %zu and %zu have no finite product", j + 1, i + 1);
-            }
+    size_t P = train->rows, n = P + test->rows, D = train->inputs;
+    double *T = memory_doubles(D * n);
+    for (size_t i = 0; T != NULL && i < n; i++) {
+        const double *row = i < P ? train->input + i * D : test->input + (i - P) * D;
+        for (size_t d = 0; d < D; d++) T[d * n + i] = row[d];
     }
-    if (Q > 0) free(X);
+    return T;
+}
+
+/* The lower triangle of T^T T/D, some columns at a time, which stay in the cache. Plain loops, not BLAS, whose last bits may depend on the number of
+ * threads: a checkpoint knows the data by their checksum. */
+static void multiply(double *gram, const double *T, size_t n, size_t D)
+{
+    enum { COLUMNS = 256 };
+    for (size_t first = 0; first < n; first += COLUMNS)
+        for (size_t i = first; i < n; i++) {
+            double *row = gram + i * n;
+            size_t end = i + 1 < first + COLUMNS ? i + 1 : first + COLUMNS;
+            for (size_t d = 0; d < D; d++) {
+                double x = T[d * n + i];
+                for (size_t j = first; j < end; j++) row[j] += x * T[d * n + j];
+            }
+            for (size_t j = first; j < end; j++) row[j] /= (double)D;
+        }
+}
+
+/* X X^T/D of all inputs, both triangles. */
+static int make_gram(struct data_set *set, const struct data_table *train, const struct data_table *test, const char *path, dmft_error *err)
+{
+    size_t n = train->rows + test->rows;
+    double *T = transpose(train, test);
+    set->gram = n <= DATA_MOST_NUMBERS / n ? memory_doubles(n * n) : NULL;
+    int status = T == NULL || set->gram == NULL ? error_memory(err, 8.0 * (double)n * (double)(n + train->inputs)) : 0;
+    if (status == 0) multiply(set->gram, T, n, train->inputs);
+    for (size_t i = 0; status == 0 && i < n; i++)
+        for (size_t j = 0; j <= i; j++) {
+            set->gram[j * n + i] = set->gram[i * n + j];
+            if (!isfinite(set->gram[i * n + j])) status = data_error(err, path, "the inputs of samples %zu and %zu have no finite product", j, i);
+        }
+    free(T);
     return status;
 }
 
