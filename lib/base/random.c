@@ -85,3 +85,11 @@ void random_uniforms(struct random_stream *stream, size_t n, double *out)
 }
 
 uint64_t random_bits(struct random_stream *stream) { return xoshiro_next(stream->state); }
+
+uint64_t random_below(struct random_stream *stream, uint64_t n)
+{
+    uint64_t whole = UINT64_MAX - UINT64_MAX % n, drawn; /* a multiple of n, below which every remainder is as frequent */
+    do drawn = xoshiro_next(stream->state);
+    while (drawn >= whole);
+    return drawn % n;
+}
