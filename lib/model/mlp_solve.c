@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "ensemble/mlp_table.h"
 #include "model/replica.h"
+#include "model/response.h"
 
 /* An ensemble with what it needs. */
 struct plan {
@@ -16,12 +17,13 @@ struct plan {
 static struct plan replicas_of(const dmft_problem *p)
 {
     long sites = p->mlp.solver == SOLVER_EXACT ? 0 : p->mlp.sampling.sites, members = p->mlp.solver == SOLVER_EXACT ? 1 : p->mlp.sampling.replicas;
-    struct plan plan = {.plan = {.kind = &ensemble_replica, .members = members},
-                        .table = mlp_table_of(p, 0),
+    int response = p->mlp.solver == SOLVER_RESPONSE;
+    struct plan plan = {.plan = {.kind = response ? &ensemble_response : &ensemble_replica, .members = members},
+                        .table = mlp_table_of(p, response),
                         .size_name = "sites",
                         .size = (double)sites};
-    plan.doubles = replica_doubles(p, (size_t)sites);
-    plan.operations = replica_operations(p, (size_t)sites) * (double)p->rows;
+    plan.doubles = response ? response_doubles(p) : replica_doubles(p, (size_t)sites);
+    plan.operations = response ? response_operations(p) : replica_operations(p, (size_t)sites) * (double)p->rows;
     return plan;
 }
 
