@@ -12,6 +12,7 @@
     X(rows)        \
     X(outlier)     \
     X(kernels_outlier) \
+    X(revealed_outlier) \
     X(kernel_file) \
     X(config)      \
     X(forms)       \
@@ -19,6 +20,7 @@
     X(grid)        \
     X(flow)        \
     X(network)     \
+    X(dense_mlp)   \
     X(io)          \
     X(compare)     \
     X(converge)    \
