@@ -7,6 +7,7 @@
 #define SUITES(X)  \
     X(spectrum)    \
     X(limit)       \
+    X(sampled)     \
     X(deep_linear) \
     X(rows)        \
     X(outlier)     \
@@ -19,6 +20,7 @@
     X(grid)        \
     X(flow)        \
     X(network)     \
+    X(dense_mlp)   \
     X(io)          \
     X(compare)     \
     X(converge)    \

@@ -15,7 +15,7 @@ enum activation_kind {
     ACTIVATION_COUNT
 };
 
-/* In the order of the words of network.activation. At a kink phi' is that of the right side times 1, at 0 of relu: 0. */
+/* In the order of the words of network.activation. At a kink phi' is that of the left side: 0 or 1/100 at 0. */
 dmft_activation activation_of(enum activation_kind kind);
 
 /* phi(h) = h. */

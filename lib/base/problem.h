@@ -18,6 +18,7 @@ enum engine { ENGINE_DENSE, ENGINE_REVEALED };
 struct mlp_problem {
     enum mlp_solver solver;
     dmft_activation activation;
+    char *activation_name; /* of a function of the caller's, which activation.name then points to; or NULL */
     int bias;             /* of the hidden layers, from 0 */
     enum loss loss;
     size_t samples, tests, outputs; /* P >= 1, Q >= 0, K >= 1 */
@@ -39,7 +40,7 @@ struct mlp_problem {
 };
 
 struct dmft_problem {
-    char *model;            /* "deep_linear" */
+    char *model;            /* "deep_linear", "mlp" */
     enum model_kind kind;
     int depth;              /* L >= 1 */
     double width_ratio;     /* nu = N/D > 0 */

@@ -19,7 +19,7 @@ int config_admit(const dmft_config *config, const struct setting *row, const cha
 {
     char model[SETTINGS_WORD] = "";
     int foreign = config->value[SETTING_MODEL].given && !settings_belongs(row, config_word(config, SETTING_MODEL, model));
-    if (!row->available)
+    if (!settings_available(row, foreign ? "" : model))
         return config_error(err, DMFT_ERROR_UNAVAILABLE, place, key, "%s%s%snot available in this version",
                             foreign ? "does not belong to model " : "", foreign ? model : "", foreign ? ", and is " : "");
     if (foreign) return config_error(err, DMFT_ERROR_CONFIG, place, key, "does not belong to model %s", model);
@@ -116,6 +116,17 @@ int dmft_config_parse(dmft_config **out, const char *text, size_t length, const 
     return status;
 }
 
+/* The part of a name before the file, with its slash. */
+static int keep_directory(dmft_config *config, const char *path, dmft_error *err)
+{
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL) return 0;
+    config->directory = memory_string(path);
+    if (config->directory == NULL) return error_memory(err, (double)strlen(path));
+    config->directory[slash - path + 1] = '\0';
+    return 0;
+}
+
 static int refuse_file(const char *path, int reason, dmft_error *err)
 {
     const struct config_place whole = {shown_file(path), 0, 0};
@@ -130,14 +141,20 @@ int dmft_config_read(dmft_config **out, const char *path, dmft_error *err)
     FILE *file = fopen(path, "rb");
     if (file == NULL) return refuse_file(path, errno, err);
     char *text = malloc(FILE_LIMIT + 1);
+    dmft_config *config = NULL;
     errno = 0;
     size_t length = text != NULL ? fread(text, 1, FILE_LIMIT + 1, file) : 0;
     int reason = ferror(file) ? errno : 0;
     (void)fclose(file);
     int status = text == NULL  ? error_memory(err, FILE_LIMIT)
                  : reason != 0 ? refuse_file(path, reason, err)
-                               : dmft_config_parse(out, text, length, path, err);
+                               : dmft_config_parse(&config, text, length, path, err);
     free(text);
+    if (status == 0) status = keep_directory(config, path, err);
+    if (status == 0)
+        *out = config;
+    else
+        dmft_config_free(config);
     return status;
 }
 
@@ -157,6 +174,7 @@ void dmft_config_free(dmft_config *config)
 {
     if (config == NULL) return;
     for (size_t i = 0; i < SETTING_COUNT; i++) free(config->value[i].number);
+    free(config->directory);
     free(config->file);
     free(config);
 }

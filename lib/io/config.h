@@ -15,16 +15,18 @@ struct config_place {
     long line, column;
 };
 
-/* A value of any type is numbers: 0 or 1 for a boolean, the index of the word for a choice. */
+/* A value of any type is numbers: 0 or 1 for a boolean, the index of the word for a choice, the bytes for a text. */
 struct config_value {
     double *number; /* NULL: there is no value */
     size_t count;
+    size_t columns;    /* of a list of lists, row by row; 0: no list of lists */
     int list;          /* written as a list */
     int given;         /* by the user, not by default */
     struct config_place place; /* .file is not owned */
 };
 
 struct dmft_config {
+    char *directory; /* where relative names of data files start, with its slash; or NULL */
     char *file; /* as it is shown in messages, or NULL */
     struct config_value value[SETTING_COUNT];
 };
@@ -55,6 +57,9 @@ int config_fill(dmft_config *config, yaml_document_t *document, dmft_error *err)
 /* Sets one row from a node. `key` is the key as it was given, `place` its place. */
 int config_take(dmft_config *config, const struct setting *row, yaml_document_t *document, yaml_node_t *node, const char *key,
                 const struct config_place *place, dmft_error *err);
+
+/* The bytes of a value that is text; NULL when out of memory. */
+char *config_text(const struct config_value *value);
 
 /* Refuses a row that is not available, or does not belong to the configuration's model. */
 int config_admit(const dmft_config *config, const struct setting *row, const char *key, const struct config_place *place, dmft_error *err);

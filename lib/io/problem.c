@@ -1,22 +1,42 @@
-/* From a configuration to a problem: what is required is there, what belongs together fits, and all of it is written as YAML. */
-#include "base/problem.h"
+/* From a configuration to a problem: what is required is there, what belongs together fits, and all of it is written as YAML. What is particular to a
+ * model is in problem_MODEL.c. */
+#include "io/problem.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
-#include "io/config.h"
 
-static const struct config_value *value_of(const dmft_config *config, enum setting_id id) { return &config->value[id]; }
-static double number(const dmft_config *config, enum setting_id id) { return value_of(config, id)->number[0]; }
+const struct config_value *problem_value(const dmft_config *config, enum setting_id id) { return &config->value[id]; }
 
-static int flow(const dmft_config *config) { return number(config, SETTING_TRAINING_FLOW) != 0.0; }
+double problem_number(const dmft_config *config, enum setting_id id) { return problem_value(config, id)->number[0]; }
+
+/* Before the model is known to be the one that has it, too. */
+int problem_flow(const dmft_config *config) { return problem_number(config, SETTING_TRAINING_FLOW) != 0.0; }
+
+int problem_refuse(const dmft_config *config, enum setting_id id, const char *why, dmft_error *err)
+{
+    return config_error(err, DMFT_ERROR_CONFIG, &problem_value(config, id)->place, settings_table[id].key, "%s", why);
+}
+
+int problem_missing(const dmft_config *config, enum setting_id id, const char *why, dmft_error *err)
+{
+    const struct config_place whole = {config->file, 0, 0};
+    return config_error(err, DMFT_ERROR_CONFIG, &whole, NULL, "%s is missing: %s%s", settings_table[id].key, settings_table[id].shape, why);
+}
+
+/* In the order of enum model_kind. */
+static const struct {
+    int (*settle)(struct problem_draft *draft, dmft_error *err);
+    int (*fill)(struct dmft_problem *problem, struct problem_draft *draft);
+} models[] = {
+    [MODEL_DEEP_LINEAR] = {problem_settle_deep_linear, problem_fill_deep_linear},
+    [MODEL_MLP] = {problem_settle_mlp, problem_fill_mlp},
+};
 
 /* Every value belongs to the model, and no required one is missing. The model is the first row. */
 static int check_rows(const dmft_config *config, dmft_error *err)
 {
-    const struct config_place whole = {config->file, 0, 0};
     char model[SETTINGS_WORD] = "";
     if (config->value[SETTING_MODEL].given) config_word(config, SETTING_MODEL, model);
     for (size_t i = 0; i < SETTING_COUNT; i++) {
@@ -24,120 +44,69 @@ static int check_rows(const dmft_config *config, dmft_error *err)
         const struct config_value *value = &config->value[i];
         int status = value->given ? config_admit(config, row, row->key, &value->place, err) : 0;
         if (status < 0) return status;
-        if (!row->available || row->need != NEED_REQUIRED || value->given || !settings_belongs(row, model)) continue;
-        if (i == SETTING_TRAINING_LEARNING_RATE && flow(config)) continue;
-        return config_error(err, DMFT_ERROR_CONFIG, &whole, NULL, "%s is missing: %s", row->key, row->shape);
+        if (row->need != NEED_REQUIRED || value->given || !settings_belongs(row, model) || !settings_available(row, model)) continue;
+        if (i == SETTING_TRAINING_LEARNING_RATE && problem_flow(config)) continue;
+        return problem_missing(config, (enum setting_id)i, "", err);
     }
     return 0;
 }
 
 static int check_variances(const dmft_config *config, dmft_error *err)
 {
-    const struct config_value *value = value_of(config, SETTING_NETWORK_WEIGHT_VARIANCE);
-    size_t expected = (size_t)number(config, SETTING_NETWORK_DEPTH) + 1;
+    const struct config_value *value = problem_value(config, SETTING_NETWORK_WEIGHT_VARIANCE);
+    size_t expected = (size_t)problem_number(config, SETTING_NETWORK_DEPTH) + 1;
     if (!value->list || value->count == expected) return 0;
     return config_error(err, DMFT_ERROR_CONFIG, &value->place, "network.weight_variance",
                         "one number, or a list for A_0 .. A_{L-1} and the readout: L+1 = %zu numbers, got %zu", expected, value->count);
 }
 
-/* A setting that is refused as things are. */
-static int refuse(const dmft_config *config, enum setting_id id, const char *why, dmft_error *err)
+static void print_problem(FILE *out, const struct problem_draft *draft)
 {
-    return config_error(err, DMFT_ERROR_CONFIG, &value_of(config, id)->place, settings_table[id].key, "%s", why);
-}
-
-/* What belongs to a method and to gradient flow stands beside it, and nothing else does. */
-static int check_method(const dmft_config *config, dmft_error *err)
-{
-    const struct config_place whole = {config->file, 0, 0};
-    enum grid grid = (enum grid)number(config, SETTING_GRID_KIND);
-    enum method method = (enum method)number(config, SETTING_METHOD);
-    const struct config_value *first = value_of(config, SETTING_GRID_FIRST);
-    if (method == METHOD_LAZY && number(config, SETTING_OUTPUT_KERNELS) != 0.0)
-        return refuse(config, SETTING_OUTPUT_KERNELS, "method lazy gives responses as series of t - s, no two-time kernels: false", err);
-    if (!flow(config)) {
-        if (value_of(config, SETTING_TRAINING_TIME)->given) return refuse(config, SETTING_TRAINING_TIME, "belongs to training.flow: true", err);
-        if (grid != GRID_UNIFORM) return refuse(config, SETTING_GRID_KIND, "a grid of time belongs to training.flow: true", err);
-        return first->given ? refuse(config, SETTING_GRID_FIRST, "a grid of time belongs to training.flow: true", err) : 0;
-    }
-    if (value_of(config, SETTING_TRAINING_LEARNING_RATE)->given)
-        return refuse(config, SETTING_TRAINING_LEARNING_RATE, "gradient flow has no learning rate; remove it, or training.flow", err);
-    if (!value_of(config, SETTING_TRAINING_TIME)->given)
-        return config_error(err, DMFT_ERROR_CONFIG, &whole, NULL, "training.time is missing: %s; training.flow needs it",
-                            settings_table[SETTING_TRAINING_TIME].shape);
-    if (method == METHOD_LAZY) return refuse(config, SETTING_METHOD, "lazy has gradient descent only, no training.flow: basis | rows", err);
-    if (method == METHOD_ROWS && grid == GRID_ADAPTIVE)
-        return refuse(config, SETTING_GRID_KIND, "method rows takes uniform | geometric; adaptive is for method basis", err);
-    if (grid == GRID_ADAPTIVE && number(config, SETTING_GRID_TOLERANCE) == 0.0)
-        return refuse(config, SETTING_GRID_TOLERANCE, "an adaptive grid goes by the error: a tolerance above 0", err);
-    if (first->given && grid != GRID_GEOMETRIC) return refuse(config, SETTING_GRID_FIRST, "belongs to grid.kind: geometric", err);
-    double even = number(config, SETTING_TRAINING_TIME) / number(config, SETTING_TRAINING_STEPS);
-    if (first->given && first->number[0] > even)
-        return config_error(err, DMFT_ERROR_CONFIG, &first->place, "grid.first", "at most training.time/training.steps = %.12g, got %.12g", even,
-                            first->number[0]);
-    return 0;
-}
-
-static void print_problem(FILE *out, const dmft_config *config)
-{
+    const dmft_config *config = &draft->config;
+    char model[SETTINGS_WORD];
     const char *section = "";
+    config_word(config, SETTING_MODEL, model);
     for (size_t i = 0; i < SETTING_COUNT; i++) {
         const struct setting *row = &settings_table[i];
-        if (config->value[i].number == NULL) continue;
+        if (config->value[i].number == NULL || !settings_belongs(row, model) || !settings_available(row, model)) continue;
         if (strcmp(row->section, section) != 0) fprintf(out, "%s:\n", row->section);
         section = row->section;
         fprintf(out, "%s%s: ", *section != '\0' ? "  " : "", row->name);
         config_value_print(out, row, &config->value[i]);
         fputc('\n', out);
     }
+    if (draft->remark[0] != '\0') fprintf(out, "# %s\n", draft->remark);
 }
 
 /* The canonical text, or NULL when out of memory. */
-static char *problem_text(const dmft_config *config)
+static char *problem_text(const struct problem_draft *draft)
 {
     char *text = NULL;
     size_t length = 0;
     FILE *out = open_memstream(&text, &length);
     if (out == NULL) return NULL;
-    print_problem(out, config);
+    print_problem(out, draft);
     int failed = ferror(out);
     if (fclose(out) == 0 && !failed) return text;
     free(text);
     return NULL;
 }
 
+/* What all models have. */
 static void fill_numbers(struct dmft_problem *p, const dmft_config *config)
 {
-    p->depth = (int)number(config, SETTING_NETWORK_DEPTH);
-    p->width_ratio = number(config, SETTING_NETWORK_WIDTH_RATIO);
-    p->parameterization = (enum parameterization)number(config, SETTING_NETWORK_PARAMETERIZATION);
-    p->gamma0 = number(config, SETTING_NETWORK_GAMMA0);
-    p->sample_ratio = number(config, SETTING_DATA_SAMPLE_RATIO);
-    p->label_noise = number(config, SETTING_DATA_LABEL_NOISE);
-    p->batch = (enum batch)number(config, SETTING_DATA_BATCH);
-    p->flow = flow(config);
-    p->learning_rate = p->flow ? 1.0 : number(config, SETTING_TRAINING_LEARNING_RATE);
-    p->steps = (long)number(config, SETTING_TRAINING_STEPS);
-    p->rows = p->flow ? p->steps + 1 : p->steps;
-    p->method = (enum method)number(config, SETTING_METHOD);
-    p->tolerance = number(config, SETTING_TOLERANCE);
-    p->outlier_count = (int)number(config, SETTING_OUTLIERS_COUNT);
-    p->outlier_every = (long)number(config, SETTING_OUTLIERS_EVERY);
-    p->store_kernels = (int)number(config, SETTING_OUTPUT_KERNELS);
-    p->simulation.given = value_of(config, SETTING_SIMULATION_INPUT_DIM)->given;
-    p->simulation.input_dim = (long)number(config, SETTING_SIMULATION_INPUT_DIM);
-    p->simulation.seeds = (long)number(config, SETTING_SIMULATION_SEEDS);
-    p->simulation.seed = (unsigned long)number(config, SETTING_SIMULATION_SEED);
-}
-
-static void fill_grid(struct dmft_problem *p, const dmft_config *config)
-{
-    p->grid = (enum grid)number(config, SETTING_GRID_KIND);
-    p->grid_tolerance = number(config, SETTING_GRID_TOLERANCE);
-    if (!p->flow) return;
-    p->time = number(config, SETTING_TRAINING_TIME);
-    const struct config_value *first = value_of(config, SETTING_GRID_FIRST);
-    p->grid_first = first->given ? first->number[0] : fmin(0.01, p->time / (double)p->steps);
+    p->kind = (enum model_kind)problem_number(config, SETTING_MODEL);
+    p->depth = (int)problem_number(config, SETTING_NETWORK_DEPTH);
+    p->parameterization = (enum parameterization)problem_number(config, SETTING_NETWORK_PARAMETERIZATION);
+    p->gamma0 = problem_number(config, SETTING_NETWORK_GAMMA0);
+    p->learning_rate = problem_flow(config) ? 1.0 : problem_number(config, SETTING_TRAINING_LEARNING_RATE);
+    p->steps = p->rows = (long)problem_number(config, SETTING_TRAINING_STEPS);
+    p->outlier_count = (int)problem_number(config, SETTING_OUTLIERS_COUNT);
+    p->outlier_every = (long)problem_number(config, SETTING_OUTLIERS_EVERY);
+    p->store_kernels = (int)problem_number(config, SETTING_OUTPUT_KERNELS);
+    p->simulation.seeds = (long)problem_number(config, SETTING_SIMULATION_SEEDS);
+    p->simulation.seed = (unsigned long)problem_number(config, SETTING_SIMULATION_SEED);
+    p->simulation.engine = (enum engine)problem_number(config, SETTING_SIMULATION_ENGINE);
 }
 
 static void fill_variances(struct dmft_problem *p, const struct config_value *value)
@@ -145,18 +114,18 @@ static void fill_variances(struct dmft_problem *p, const struct config_value *va
     for (int l = 0; l <= p->depth; l++) p->weight_variance[l] = value->number[value->list ? l : 0];
 }
 
-static dmft_problem *make(const dmft_config *config)
+static dmft_problem *make(struct problem_draft *draft)
 {
     char model[SETTINGS_WORD];
+    const dmft_config *config = &draft->config;
     struct dmft_problem *p = calloc(1, sizeof *p);
     if (p == NULL) return NULL;
     fill_numbers(p, config);
-    fill_grid(p, config);
     p->model = memory_string(config_word(config, SETTING_MODEL, model));
     p->weight_variance = memory_doubles((size_t)p->depth + 1);
-    p->text = problem_text(config);
-    if (p->model != NULL && p->weight_variance != NULL && p->text != NULL) {
-        fill_variances(p, value_of(config, SETTING_NETWORK_WEIGHT_VARIANCE));
+    p->text = problem_text(draft);
+    if (p->model != NULL && p->weight_variance != NULL && p->text != NULL && models[p->kind].fill(p, draft)) {
+        fill_variances(p, problem_value(config, SETTING_NETWORK_WEIGHT_VARIANCE));
         return p;
     }
     dmft_problem_free(p);
@@ -165,14 +134,19 @@ static dmft_problem *make(const dmft_config *config)
 
 int dmft_problem_create(dmft_problem **out, const dmft_config *config, dmft_error *err)
 {
+    struct problem_draft draft = {.config = *config};
+    dmft_problem *problem = NULL;
     int status = check_rows(config, err);
     if (status == 0) status = check_variances(config, err);
-    if (status == 0) status = check_method(config, err);
-    if (status < 0) return status;
-    dmft_problem *problem = make(config);
-    if (problem == NULL) return error_memory(err, (double)sizeof *problem);
-    *out = problem;
-    return 0;
+    if (status == 0) status = models[(int)problem_number(config, SETTING_MODEL)].settle(&draft, err);
+    if (status == 0) {
+        problem = make(&draft);
+        if (problem == NULL) status = error_memory(err, (double)sizeof *problem);
+    }
+    data_set_free(&draft.data);
+    free(draft.rows);
+    if (status == 0) *out = problem;
+    return status;
 }
 
 const char *dmft_problem_text(const dmft_problem *problem) { return problem->text; }
@@ -180,9 +154,20 @@ long dmft_problem_steps(const dmft_problem *problem) { return problem->steps; }
 long dmft_problem_rows(const dmft_problem *problem) { return problem->rows; }
 int dmft_problem_depth(const dmft_problem *problem) { return problem->depth; }
 
+static void free_mlp(struct mlp_problem *mlp)
+{
+    free(mlp->activation_name);
+    free(mlp->gram);
+    free(mlp->target);
+    free(mlp->test_target);
+    free(mlp->schedule);
+    free(mlp->chosen);
+}
+
 void dmft_problem_free(dmft_problem *problem)
 {
     if (problem == NULL) return;
+    free_mlp(&problem->mlp);
     free(problem->model);
     free(problem->weight_variance);
     free(problem->text);

@@ -3,6 +3,7 @@
  * A look-up walks the table: some eighty rows, and a configuration has a few dozen keys. */
 #include "io/settings.h"
 
+#include "base/problem.h"
 #include "base/text.h"
 
 #include <math.h>
@@ -12,8 +13,13 @@
 #include "dmft.h"
 #include "io/number.h"
 
-#define AVAILABLE 1
+#define DEEP_LINEAR (1 << MODEL_DEEP_LINEAR)
+#define MLP (1 << MODEL_MLP)
+#define AVAILABLE (DEEP_LINEAR | MLP)
 #define LATER 0
+
+/* Of a value that each model has of its own, the table holds that of the first. */
+#define BY_MODEL(deep_linear, mlp) deep_linear
 
 #define SHAPE_INTEGER(domain) "an integer in " domain
 #define SHAPE_REAL(domain) "a number in " domain
@@ -21,7 +27,9 @@
 #define SHAPE_CHOICE(domain) "one of " domain
 #define SHAPE_NUMBERS(domain) "a number in " domain ", or a list of L+1 of them"
 #define SHAPE_REAL_LIST(domain) "a list of numbers in " domain
+#define SHAPE_INTEGER_LIST(domain) "a list of integers in " domain
 #define SHAPE_MATRIX(domain) "a list of lists of numbers in " domain
+#define SHAPE_COLUMNS(domain) "a list of numbers in " domain ", or a list of lists of as many of them"
 #define SHAPE_TEXT(domain) domain
 #define SHAPE_VALUES(domain) domain
 
@@ -39,41 +47,71 @@ const struct settings_section settings_sections[] = {
 };
 const size_t settings_section_count = sizeof settings_sections / sizeof *settings_sections;
 
-/* ---- The template: every available row. (While deep_linear is the one available model, these are its rows.) ---- */
+/* ---- The templates: every row that is available to the model ---- */
 
 #define UNIT_INTEGER(unit) ", unit " unit
 #define UNIT_REAL(unit) ", unit " unit
 #define UNIT_NUMBERS(unit) ", unit " unit
+#define UNIT_REAL_LIST(unit) ", unit " unit
+#define UNIT_INTEGER_LIST(unit) ", unit " unit
+#define UNIT_MATRIX(unit) ", unit " unit
+#define UNIT_COLUMNS(unit) ", unit " unit
 #define UNIT_BOOLEAN(unit) ""
 #define UNIT_CHOICE(unit) ""
+#define UNIT_TEXT(unit) ""
+#define UNIT_VALUES(unit) ""
 #define NOTE_REQUIRED "required; the value is an example"
 #define NOTE_DEFAULT "the value is the default"
 #define NOTE_NONE "no value unless it is given"
+#define NOTE_EXAMPLE "no value unless it is given; the value is an example"
 #define LINE_REQUIRED(name, value) name ": " value "\n"
 #define LINE_DEFAULT(name, value) name ": " value "\n"
 #define LINE_NONE(name, value) "# " name ":\n"
-#define LINES_LATER(indent, name, need, value, shape, text) ""
-#define LINES_AVAILABLE(indent, name, need, value, shape, text) \
-    indent "# " text "\n" indent "#   " shape "; " NOTE_##need "\n" indent LINE_##need(name, value)
-#define HEAD_LATER(name, text) ""
-#define HEAD_AVAILABLE(name, text) "\n# " text "\n" name ":\n"
+#define LINE_EXAMPLE(name, value) name ": " value "\n"
+#define LINES(indent, name, need, value, shape, text) indent "# " text "\n" indent "#   " shape "; " NOTE_##need "\n" indent LINE_##need(name, value)
+
+/* What the table is for a template: the rows whose availability is passed on by FOR_. */
+#define TEMPLATE_SECTION(name, availability, text) FOR_##availability("\n# " text "\n" #name ":\n")
+#define TEMPLATE_ROOT(id, name, type, need, value, domain, unit, models, availability, text) \
+    FOR_##availability(LINES("", #name, need, value, SHAPE_##type(domain) UNIT_##type(unit), text))
+#define TEMPLATE_SETTING(id, section, name, type, need, value, domain, unit, models, availability, text) \
+    FOR_##availability(LINES("  ", #name, need, value, SHAPE_##type(domain) UNIT_##type(unit), text))
+#define FOR_AVAILABLE(lines) lines
+#define FOR_LATER(lines) ""
 
 /* ISO C promises 4095 characters of a string; the compilers know no such limit. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Woverlength-strings"
+
+#define FOR_DEEP_LINEAR(lines) lines
+#define FOR_MLP(lines) ""
 static const char template_deep_linear[] =
-#define SECTION(name, availability, text) HEAD_##availability(#name, text)
-#define ROOT(id, name, type, need, value, domain, unit, models, availability, text) \
-    LINES_##availability("", #name, need, value, SHAPE_##type(domain) UNIT_##type(unit), text)
-#define SETTING(id, section, name, type, need, value, domain, unit, models, availability, text) \
-    LINES_##availability("  ", #name, need, value, SHAPE_##type(domain) UNIT_##type(unit), text)
+#define SECTION TEMPLATE_SECTION
+#define ROOT TEMPLATE_ROOT
+#define SETTING TEMPLATE_SETTING
 #include "io/settings.def"
     ;
+#undef FOR_DEEP_LINEAR
+#undef FOR_MLP
+#undef BY_MODEL
+
+#define BY_MODEL(deep_linear, mlp) mlp
+#define FOR_DEEP_LINEAR(lines) ""
+#define FOR_MLP(lines) lines
+static const char template_mlp[] =
+#define SECTION TEMPLATE_SECTION
+#define ROOT TEMPLATE_ROOT
+#define SETTING TEMPLATE_SETTING
+#include "io/settings.def"
+    ;
+
 #pragma GCC diagnostic pop
 
 const char *dmft_config_template(const char *model)
 {
-    return model != NULL && strcmp(model, "deep_linear") == 0 ? template_deep_linear : NULL;
+    if (model == NULL) return NULL;
+    if (strcmp(model, "deep_linear") == 0) return template_deep_linear;
+    return strcmp(model, "mlp") == 0 ? template_mlp : NULL;
 }
 
 /* ---- Keys ---- */
@@ -145,6 +183,13 @@ int settings_belongs(const struct setting *row, const char *model)
         m += length;
     }
     return 0;
+}
+
+int settings_available(const struct setting *row, const char *model)
+{
+    if (strcmp(model, "deep_linear") == 0) return (row->available & DEEP_LINEAR) != 0;
+    if (strcmp(model, "mlp") == 0) return (row->available & MLP) != 0;
+    return row->available != 0;
 }
 
 /* ---- Domains ---- */

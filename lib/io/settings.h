@@ -12,8 +12,9 @@ enum setting_id {
     SETTING_COUNT
 };
 
-enum setting_type { TYPE_INTEGER, TYPE_REAL, TYPE_BOOLEAN, TYPE_CHOICE, TYPE_NUMBERS, TYPE_REAL_LIST, TYPE_MATRIX, TYPE_TEXT, TYPE_VALUES };
-enum setting_need { NEED_REQUIRED, NEED_DEFAULT, NEED_NONE };
+enum setting_type { TYPE_INTEGER, TYPE_REAL, TYPE_BOOLEAN, TYPE_CHOICE, TYPE_NUMBERS, TYPE_REAL_LIST,
+                    TYPE_INTEGER_LIST, TYPE_MATRIX, TYPE_COLUMNS, TYPE_TEXT, TYPE_VALUES };
+enum setting_need { NEED_REQUIRED, NEED_DEFAULT, NEED_NONE, NEED_EXAMPLE };
 
 struct setting {
     const char *key;     /* "network.gamma0" */
@@ -23,7 +24,7 @@ struct setting {
     enum setting_need need;
     const char *value; /* the default, or an example when required */
     const char *domain, *unit, *models;
-    int available;
+    int available; /* to which models: the sum of 1 << enum model_kind, 0 for none */
     const char *text;
     const char *shape; /* "a number in (0, inf)" */
 };
@@ -50,6 +51,9 @@ const char *settings_nearest(const char *key);
 
 /* Whether a row belongs to a model. */
 int settings_belongs(const struct setting *row, const char *model);
+
+/* Whether a row can be used with a model; for a model that is not known, whether with any. */
+int settings_available(const struct setting *row, const char *model);
 
 /* Whether a number lies in the interval that is the row's domain; nan never does. */
 int settings_holds(const struct setting *row, double number);

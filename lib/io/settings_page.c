@@ -12,7 +12,9 @@ static const char *type_word(enum setting_type type)
     case TYPE_CHOICE: return "choice";
     case TYPE_NUMBERS: return "number or list";
     case TYPE_REAL_LIST: return "list";
+    case TYPE_INTEGER_LIST: return "list";
     case TYPE_MATRIX: return "list of lists";
+    case TYPE_COLUMNS: return "list, or list of lists";
     case TYPE_TEXT: return "text";
     case TYPE_VALUES: return "values";
     }
@@ -30,6 +32,15 @@ static void cell(FILE *out, const char *text)
     fputs(" |", out);
 }
 
+/* "yes" for every model of the row that is built; else the models. */
+static const char *available_word(const struct setting *row)
+{
+    int linear = settings_belongs(row, "deep_linear") && !settings_available(row, "deep_linear");
+    int mlp = settings_belongs(row, "mlp") && !settings_available(row, "mlp");
+    if (!row->available) return "not yet";
+    return linear ? "mlp" : mlp ? "deep_linear" : "yes";
+}
+
 static void page_row(FILE *out, const struct setting *row)
 {
     fprintf(out, "| `%s` |", row->key);
@@ -37,12 +48,12 @@ static void page_row(FILE *out, const struct setting *row)
     if (row->need == NEED_REQUIRED)
         fprintf(out, " required (`%s`) |", row->value);
     else
-        cell(out, row->value);
+        cell(out, row->need == NEED_EXAMPLE ? "" : row->value);
     cell(out, row->domain);
     cell(out, row->unit);
     cell(out, row->models);
     cell(out, row->text);
-    fprintf(out, " %s |\n", row->available ? "yes" : "not yet");
+    fprintf(out, " %s |\n", available_word(row));
 }
 
 /* The rows of the section of that name, with those of the sections inside it. */

@@ -1,0 +1,35 @@
+/* How a problem comes about. Each model settles a draft (checks what belongs together, gives what has no value the one it will have), and fills the problem
+ * from it. */
+#ifndef DMFT_IO_PROBLEM_H
+#define DMFT_IO_PROBLEM_H
+
+#include "base/problem.h"
+#include "io/config.h"
+#include "io/data.h"
+
+struct problem_draft {
+    dmft_config config;   /* a copy whose values may be replaced; it owns none of them */
+    struct data_set data; /* model mlp */
+    double *rows;         /* numbers that values of the copy point to, freed with the draft */
+    double single[4];     /* likewise */
+    char remark[64];      /* the last line of the text, a comment; or "" */
+};
+
+int problem_settle_deep_linear(struct problem_draft *draft, dmft_error *err);
+int problem_settle_mlp(struct problem_draft *draft, dmft_error *err);
+
+/* 0 when out of memory. */
+int problem_fill_deep_linear(struct dmft_problem *problem, struct problem_draft *draft);
+int problem_fill_mlp(struct dmft_problem *problem, struct problem_draft *draft);
+
+const struct config_value *problem_value(const dmft_config *config, enum setting_id id);
+double problem_number(const dmft_config *config, enum setting_id id); /* the first; the value must be there */
+int problem_flow(const dmft_config *config);
+
+/* "KEY: why", at the place of the value. */
+int problem_refuse(const dmft_config *config, enum setting_id id, const char *why, dmft_error *err);
+
+/* "KEY is missing: .., why". */
+int problem_missing(const dmft_config *config, enum setting_id id, const char *why, dmft_error *err);
+
+#endif
