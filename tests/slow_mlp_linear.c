@@ -1,4 +1,4 @@
-/* The site equations of a linear network with P fixed inputs, section 21 of doc/theory.md in its response form, in plain loops.
+/* The site equations of a linear network with P fixed inputs, (X7) and (X8) of doc/theory.md, in plain loops.
  *
  * Layer l has two kinds of events: a = (t, mu), where h^l_mu(t) is made, and b = (t, k), where z^l_k(t) = g^l_k(t) is. Both are linear in the Gaussian
  * fields u_a and r_b of the layer, and are kept as coefficients on them. Layer 1 has one u for each input, layer L one r for each output, for all t:

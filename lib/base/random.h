@@ -19,6 +19,9 @@ void random_gaussians(struct random_stream *stream, double deviation, size_t n, 
 /* Fills n numbers with independent uniform ones between 0 and 1, both excluded. */
 void random_uniforms(struct random_stream *stream, size_t n, double *out);
 
+/* The next 64 random bits. */
+uint64_t random_bits(struct random_stream *stream);
+
 /* A whole number 0 .. n-1, n >= 1, all equally likely. */
 uint64_t random_below(struct random_stream *stream, uint64_t n);
 

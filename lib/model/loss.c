@@ -1,4 +1,4 @@
-/* Losses of one sample and the errors Delta = -dloss/df that training carries back (N6). No exponential of a positive number is taken. */
+/* Losses of one sample and the errors Delta = -dloss/df that training carries back (X3). No exponential of a positive number is taken. */
 #include <math.h>
 
 #include "model/loss.h"

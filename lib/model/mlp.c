@@ -1,4 +1,4 @@
-/* Nonlinear networks: section 21 of doc/theory.md, in the basis form (B1)-(B3).
+/* Nonlinear networks on fixed inputs: (X1)-(X6) of doc/theory.md, in the basis form (B1)-(B3).
  *
  * What stands here is the training loop of a network on P samples. That its width is infinite is a property of the operators it calls: on exact
  * coordinates (linear activations) what comes out is the limit, on S sampled sites an average over them, with an error of order 1/sqrt(S).
@@ -47,7 +47,7 @@ static void activate(struct mlp *n, size_t l, const limit_rows *h)
     }
 }
 
-/* f_{mu k} = <w_k phi(h^L_mu)>/gamma0, and the errors of the samples. */
+/* f_{mu k} = <w_k phi(h^L_mu)>/gamma0 (X1), and the errors of the samples. */
 static void read_out(struct mlp *n)
 {
     const limit_space *space = &n->space[n->depth];
@@ -91,12 +91,11 @@ static void backward(struct mlp *n)
     }
 }
 
-/* Room for what one evaluation meets: a space opens an axis for every new direction on the other side of its two operators. */
+/* Room for what one evaluation meets: a space gets a fresh field for every new direction on the other side of its two operators. */
 static int reserve(struct mlp *n, dmft_error *err)
 {
     int status = DMFT_OK;
-    for (size_t l = 1; l <= n->depth && n->sites.count == 0 && status == DMFT_OK; l++)
-        status = limit_space_reserve(&n->space[l], n->inputs + n->signals, err);
+    for (size_t l = 1; l <= n->depth && status == DMFT_OK; l++) status = limit_space_reserve(&n->space[l], n->inputs + n->signals, err);
     for (size_t l = 1; l < n->depth && status == DMFT_OK; l++) status = limit_operator_reserve(n->A[l], err);
     return status;
 }
@@ -138,7 +137,7 @@ static void mix(limit_rows *a, double beta, double alpha, const double *weight, 
                 (int)space->stride, beta, a->x, (int)space->stride);
 }
 
-/* (E1) with G_i = sum_j weight_ij source_j. */
+/* (X5) with G_i = sum_j weight_ij source_j. */
 static void train(struct mlp_trained *w, struct limit_rule rule, const double *weight, const limit_rows *source)
 {
     limit_rows *m = &w->momentum;
@@ -263,7 +262,7 @@ static int make_layer(struct mlp *n, size_t l, long index, dmft_error *err)
     int status = DMFT_OK;
     if (s->count > 0) status = limit_space_init_sampled(space, &sampling, err);
     else limit_space_init(space, &limit_exact);
-    if (status == DMFT_OK && s->count == 0) status = limit_space_reserve(space, n->outputs + n->inputs, err);
+    if (status == DMFT_OK) status = limit_space_reserve(space, n->outputs + n->inputs, err);
     if (status == DMFT_OK) status = make_rows(&n->phi[l], space, n->inputs, err);
     if (status == DMFT_OK && !n->linear) status = make_rows(&n->slope[l], space, n->samples, err);
     if (status == DMFT_OK) status = make_rows(&n->g[l], space, n->signals, err);

@@ -1,4 +1,4 @@
-/* A nonlinear network of infinite width (or of a sampled width) that is trained on P samples: doc/theory.md, section 21. */
+/* A nonlinear network of infinite width (or of a sampled width) that is trained on P samples: section 21 of doc/theory.md. */
 #ifndef DMFT_MODEL_MLP_H
 #define DMFT_MODEL_MLP_H
 

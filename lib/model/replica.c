@@ -23,9 +23,6 @@
 /* Streams of replicas and of wide networks: apart from each other and from those of dense networks, which count from 0. Layers are counted from these. */
 enum { REPLICA_STREAMS = 0x10000, NETWORK_STREAMS = 0x20000 };
 
-/* A kernel or an output beyond this times its first value, or this where that is below 1, has diverged: twelve digits are lost by then. */
-static const double diverged = 1e12;
-
 /* One row an event (t, mu) or (t, mu, k): coordinates of a field of its own space, or on the directions of an operator. */
 struct history {
     double *data;
@@ -48,11 +45,15 @@ struct replica {
 
 /* ---- making ---- */
 
-static int eigenvalue(struct replica *r, double *largest)
+/* Of the NTK; nan where it is not finite, which LAPACK need not survive. */
+static int largest_eigenvalue(struct replica *r, double *largest)
 {
     lapack_int n = (lapack_int)r->network->signals, found = 0;
-    double none = 0.0;
+    double none = 0.0, trace = 0.0;
     lapack_int support[2];
+    for (size_t i = 0; i < r->network->signals; i++) trace += r->ntk[i * (r->network->signals + 1)];
+    *largest = NAN;
+    if (!isfinite(trace)) return 0;
     /* row-major lower is column-major upper */
     int status = LAPACKE_dsyevr_work(LAPACK_COL_MAJOR, 'N', 'I', 'U', n, r->ntk, n, 0.0, 0.0, n, n, 0.0, &found, r->work, &none, 1, support,
                                      r->work + n, r->work_count, r->integers, r->integer_count);
@@ -218,14 +219,6 @@ static void record_moments(struct replica *r, double *row)
     add_readouts(r);
 }
 
-/* Whether a number of this row, the first `count`, is none, or far beyond that of row 0. */
-static int beyond(const double *first, const double *row, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (!(fabs(row[i]) <= diverged * fmax(fabs(first[i]), 1.0))) return 1;
-    return 0;
-}
-
 /* ---- outliers ---- */
 
 /* Mean over rows mu K .. mu K + K - 1 of (c . direction)^2. */
@@ -343,19 +336,20 @@ static int row(void *state, long at, double *slot, dmft_error *err)
     double *to = slot + (size_t)at * t->columns;
     int status = mlp_evaluate(r->network, err);
     if (status != DMFT_OK) return status;
-    size_t outputs = r->network->inputs * t->outputs, kernels = t->depth * t->samples;
-    memcpy(to + t->output, r->network->f, outputs * sizeof *to);
+    memcpy(to + t->output, r->network->f, r->network->inputs * t->outputs * sizeof *to);
     record_moments(r, to);
-    if (beyond(slot + t->output, to + t->output, outputs) || beyond(slot + t->forward, to + t->forward, kernels) ||
-        beyond(slot + t->backward, to + t->backward, kernels))
-        return DMFT_DIVERGED;
-    if (eigenvalue(r, to + t->ntk) != 0) return error_set(err, DMFT_ERROR_NUMERIC, "the largest eigenvalue of the NTK was not found");
-    if (beyond(slot + t->ntk, to + t->ntk, 1)) return DMFT_DIVERGED;
+    if (largest_eigenvalue(r, to + t->ntk) != 0) return error_set(err, DMFT_ERROR_NUMERIC, "the largest eigenvalue of the NTK was not found");
+    if (mlp_table_diverged(t, slot, at)) return DMFT_DIVERGED;
     to[t->train_loss] = mlp_train_loss(r->network);
     to[t->test_loss] = mlp_test_loss(r->network);
     for (size_t l = 1; l < t->depth && (size_t)at % t->every == 0 && status == DMFT_OK; l++) {
         double *spectrum = slot + mlp_table_spectrum(t, at, l);
         status = r->limit ? record_limit(r, l, spectrum, err) : record_matrix(r, l, at, spectrum, err);
+    }
+    for (size_t l = 1; l < t->depth; l++) {
+        double *directions = slot + mlp_table_directions(t, l);
+        directions[0] = (double)limit_operator_inputs(r->network->A[l]);
+        directions[1] = (double)limit_operator_outputs(r->network->A[l]);
     }
     return status == DMFT_OK && t->kernels > 0 ? record_kernels(r, (size_t)at, slot, err) : status;
 }
