@@ -217,7 +217,7 @@ typedef int (*dmft_progress_function)(void *user, const dmft_progress *progress)
  *  the same numbers, to the last bit (dmft_simulate: with any number of threads), as one that was never interrupted, on the same BLAS core. */
 typedef struct dmft_run_options {
     size_t memory_limit; /**< bytes; 0 for none */
-    int threads;         /**< simulated networks at a time; 0 for one. Results do not depend on it with one BLAS thread. */
+    int threads;         /**< simulated networks, or replicas, at a time; 0 for one. Results do not depend on it with one BLAS thread. */
     dmft_progress_function progress;
     void *user;
     const char *checkpoint;  /**< file for the state; NULL: none. A file there that is no checkpoint is refused (DMFT_ERROR_EXISTS); one that

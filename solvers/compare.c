@@ -26,20 +26,29 @@ static void warn(const char *key, const char *theory, const char *sample)
     (void)fprintf(stderr, "dmft: warning: the problems differ: %s is %s in the theory and %s in the samples\n", key, theory, sample);
 }
 
+/* A value, or the beginning of a long one. */
+static void show_value(char *out, size_t bytes, const char *value, size_t length)
+{
+    int cut = length >= bytes;
+    (void)snprintf(out, bytes, "%.*s%s", (int)(cut ? bytes - 4 : length), value, cut ? "..." : "");
+}
+
 /* Every physical setting of one text that the other has not, or has with another value; `swapped`: only what the other has not. */
 static void warn_of_differences(const char *text, const char *other, int swapped)
 {
-    enum { VALUE = 256 };
+    enum { VALUE = 96 };
     char key[OUTLINE_KEY] = "", here[VALUE], there[VALUE];
-    const char *value;
-    size_t length;
+    const char *value, *found;
+    size_t length, found_length;
     for (const char *at = text; (at = outline_next(at, key, &value, &length)) != NULL;) {
         if (!is_physical(key)) continue;
-        (void)snprintf(here, sizeof here, "%.*s", (int)length, value);
-        if (!outline_find(other, key, there, sizeof there))
+        show_value(here, sizeof here, value, length);
+        if (!outline_value(other, key, &found, &found_length))
             warn(key, swapped ? "not set" : here, swapped ? here : "not set");
-        else if (!swapped && strcmp(here, there) != 0)
+        else if (!swapped && (length != found_length || memcmp(value, found, length) != 0)) {
+            show_value(there, sizeof there, found, found_length);
             warn(key, here, there);
+        }
     }
 }
 
@@ -100,6 +109,8 @@ static void print_rule(const dmft_comparison *c, const dmft_trajectory *theory, 
     double input_dim = size_of(theory, sample, "input_dim");
     (void)printf("\nallowed: |theory - mean| <= %.4g standard errors + allowance\n", dmft_comparison_quantile(c));
     if (!isnan(seeds)) (void)printf("quantile: %.4g, of Student's law with %.0f degrees of freedom\n", dmft_comparison_quantile(c), seeds - 1);
+    const char *model = dmft_trajectory_text(theory, "model");
+    if (model != NULL && strcmp(model, "mlp") == 0) input_dim = width;
     if (isnan(width))
         (void)printf("allowance: %g |theory| for kernels, %g for outliers\n", allowance, allowance);
     else

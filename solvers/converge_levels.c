@@ -2,7 +2,7 @@
  *
  *   in step, gradient descent   learning_rate/2^i, steps 2^i
  *            gradient flow      steps 2^i between the same times; an adaptive grid: grid.tolerance/10^i
- *   in width                    input_dim 2^i, networks of another seed
+ *   in width                    input_dim 2^i (model mlp: width 2^i), networks of another seed
  *   in seeds                    n, n, 2n, 4n, .. networks, each set of another seed: the first i+1 sets are n 2^i networks
  *
  * Outliers are recorded at times that the levels share: those of level 0, from level 2 on four times as often. */
@@ -99,10 +99,12 @@ static int set_seed(struct converge *s, size_t level, dmft_error *err)
 
 static int set_width(struct converge *s, size_t level, dmft_error *err)
 {
-    s->parameter = "input_dim";
-    s->setting[level] = (double)s->problem->simulation.input_dim * exp2((double)level);
+    int mlp = s->problem->kind == MODEL_MLP; /* its inputs stay finite in number */
+    long first = mlp ? s->problem->simulation.width : s->problem->simulation.input_dim;
+    s->parameter = mlp ? "width" : "input_dim";
+    s->setting[level] = (double)first * exp2((double)level);
     int status = set_seed(s, level, err);
-    return status == DMFT_OK ? set_count(s, "simulation.input_dim", s->setting[level], err) : status;
+    return status == DMFT_OK ? set_count(s, mlp ? "simulation.width" : "simulation.input_dim", s->setting[level], err) : status;
 }
 
 static int set_seeds(struct converge *s, size_t level, dmft_error *err)

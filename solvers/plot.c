@@ -1,5 +1,5 @@
-/* dmft plot: losses (above) and outlier trajectories with the bulk edges (below) of one or more results. Theory is drawn as lines,
- * samples as points with error bars. A script with the data in it is made and given to gnuplot. */
+/* dmft plot: losses (above), traces of the kernels (model mlp) and outlier trajectories with the bulk edges (below) of one or more results. Theory is
+ * drawn as lines, samples as points with error bars. A script with the data in it is made and given to gnuplot. */
 #include <errno.h>
 #include <math.h>
 #include <stdint.h>
@@ -20,7 +20,7 @@ struct source {
     size_t index; /* among the files of its kind */
 };
 
-enum panel { LOSSES, OUTLIERS, PANELS };
+enum panel { LOSSES, TRACES, OUTLIERS, PANELS };
 
 struct curve {
     enum panel panel;
@@ -46,7 +46,7 @@ static const double *abscissa(const dmft_trajectory *t)
     return time != NULL ? time : dmft_trajectory_series(t, "step");
 }
 
-static int can_be_drawn(double value, enum panel panel) { return isfinite(value) && (panel == OUTLIERS || value > 0); }
+static int can_be_drawn(double value, enum panel panel) { return isfinite(value) && (panel != LOSSES || value > 0); }
 
 /* Writes a block of data, thinned evenly; returns the number of points. */
 static size_t write_block(const struct figure *f, const struct source *s, const char *name, enum panel panel)
@@ -109,10 +109,30 @@ static int has_matrix(const dmft_trajectory *t, int l)
     return dmft_trajectory_series(t, name) != NULL;
 }
 
+/* Of hidden layer l; the model's own names. */
+static void add_traces(struct figure *f, const struct source *s, int l)
+{
+    char name[NAME], label[NAME];
+    (void)snprintf(name, sizeof name, "trace_C_h%d", l);
+    (void)snprintf(label, sizeof label, "φ(h%d)²", l);
+    add_curve(f, s, name, TRACES, (size_t)l - 1, 0, 0, label);
+    (void)snprintf(name, sizeof name, "C_g%d", l);
+    (void)snprintf(label, sizeof label, "g%d²", l);
+    add_curve(f, s, name, TRACES, (size_t)l - 1, 1, 0, label);
+}
+
+static int has_traces(const dmft_trajectory *t, int l)
+{
+    char name[NAME];
+    (void)snprintf(name, sizeof name, "trace_C_h%d", l);
+    return dmft_trajectory_series(t, name) != NULL;
+}
+
 static void add_source(struct figure *f, const struct source *s)
 {
     add_curve(f, s, "train_loss", LOSSES, 0, 0, 0, "training loss");
     add_curve(f, s, "test_loss", LOSSES, 1, 0, 0, "test loss");
+    for (int l = 1; has_traces(s->t, l); l++) add_traces(f, s, l);
     for (int l = 0; l == 0 || has_matrix(s->t, l); l++) add_outliers(f, s, l);
 }
 
@@ -137,6 +157,7 @@ static int find_common(const struct figure *f, const char *key, char *out, size_
 static void write_title(const struct figure *f)
 {
     static const char *const shown[][2] = {{"model", ""},
+                                           {"network.activation", ""},
                                            {"network.depth", "L = "},
                                            {"network.width_ratio", "ν = "},
                                            {"data.sample_ratio", "α = "},
@@ -201,8 +222,9 @@ static void write_plots(void *figure, const char *terminal, const char *file)
 {
     const struct figure *f = figure;
     static const char *const axis[PANELS] = {"set logscale y; set format y '10^{%L}'; set ylabel 'loss'\n",
+                                             "unset logscale y; set format y '%g'; set ylabel 'mean over sites'\n",
                                              "unset logscale y; set format y '%g'; set ylabel 'singular value'\n"};
-    int panels = (count_curves(f, LOSSES) > 0) + (count_curves(f, OUTLIERS) > 0);
+    int panels = (count_curves(f, LOSSES) > 0) + (count_curves(f, TRACES) > 0) + (count_curves(f, OUTLIERS) > 0);
     int time = dmft_trajectory_series(f->source[0].t, "time") != NULL;
     (void)fprintf(f->script, "set encoding utf8\nset terminal %s\nset output ", terminal);
     gnuplot_string(f->script, file);

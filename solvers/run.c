@@ -211,16 +211,27 @@ int run_add_provenance(const options *o, int used, double seconds, dmft_trajecto
     return status;
 }
 
+/* The matrices of which directions are counted differ from model to model; the first hidden one is always there but in the shallowest networks. */
+static int has_directions(const dmft_trajectory *result)
+{
+    static const char *const some[] = {"directions_X_in", "directions_A0_in", "directions_A1_in"};
+    for (size_t i = 0; i < sizeof some / sizeof *some; i++)
+        if (!isnan(dmft_trajectory_number(result, some[i]))) return 1;
+    return 0;
+}
+
 static void print_summary(const struct run *r, const dmft_trajectory *result, double seconds)
 {
     char text[SECONDS_TEXT];
     format_seconds(text, seconds);
     (void)fprintf(stderr, "wrote %s: %zu steps in %s", r->output, dmft_trajectory_rows(result), text);
     if (!isnan(dmft_trajectory_number(result, "seeds"))) (void)fprintf(stderr, ", %.0f networks", dmft_trajectory_number(result, "seeds"));
+    if (!isnan(dmft_trajectory_number(result, "replicas"))) (void)fprintf(stderr, ", %.0f replicas", dmft_trajectory_number(result, "replicas"));
     (void)fputc('\n', stderr);
-    if (!isnan(dmft_trajectory_number(result, "directions_X_in"))) {
+    if (has_directions(result)) {
         char tolerance[32] = "";
-        (void)outline_find(dmft_problem_text(r->problem), "tolerance", tolerance, sizeof tolerance);
+        const char *config = dmft_problem_text(r->problem);
+        if (!outline_find(config, "tolerance", tolerance, sizeof tolerance)) (void)outline_find(config, "sampling.tolerance", tolerance, sizeof tolerance);
         (void)fprintf(stderr, "directions at tolerance %s: ", tolerance);
         print_numbers(stderr, result, "directions_");
         (void)fputc('\n', stderr);

@@ -11,6 +11,7 @@
     X(rows)        \
     X(outlier)     \
     X(kernels_outlier) \
+    X(revealed_outlier) \
     X(kernel_file) \
     X(config)      \
     X(forms)       \
@@ -18,6 +19,7 @@
     X(grid)        \
     X(flow)        \
     X(network)     \
+    X(dense_mlp)   \
     X(io)          \
     X(compare)     \
     X(converge)    \

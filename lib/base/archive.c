@@ -298,15 +298,17 @@ static int check_file(archive *a, size_t bytes, dmft_error *err)
 static int difference(const archive *a, const char *text, const char *other, int swapped, dmft_error *err)
 {
     enum { VALUE = 96 };
-    char key[OUTLINE_KEY] = "", in_text[VALUE], in_other[VALUE];
-    const char *value;
-    size_t length;
+    char key[OUTLINE_KEY] = "", in_text[VALUE], in_other[VALUE] = "not set";
+    const char *value, *there;
+    size_t length, there_length;
     for (const char *at = text; (at = outline_next(at, key, &value, &length)) != NULL;) {
+        int set = outline_value(other, key, &there, &there_length);
+        if (set && there_length == length && memcmp(there, value, length) == 0) continue;
         (void)snprintf(in_text, sizeof in_text, "%.*s", (int)length, value);
-        const char *found = outline_find(other, key, in_other, sizeof in_other) ? in_other : "not set";
-        if (strcmp(in_text, found) == 0) continue;
-        return error_set(err, DMFT_ERROR_CONFIG, "%s belongs to another run: %s is %s there and %s here", a->path, key, swapped ? found : in_text,
-                         swapped ? in_text : found);
+        if (set) (void)snprintf(in_other, sizeof in_other, "%.*s", (int)there_length, there);
+        if (strcmp(in_text, in_other) == 0) return error_set(err, DMFT_ERROR_CONFIG, "%s belongs to another run: %s differs", a->path, key);
+        return error_set(err, DMFT_ERROR_CONFIG, "%s belongs to another run: %s is %s there and %s here", a->path, key, swapped ? in_other : in_text,
+                         swapped ? in_text : in_other);
     }
     return 0;
 }
@@ -329,7 +331,7 @@ static int check_head(archive *a, const char *kind, const char *problem, dmft_er
     else if (strcmp(a->problem, problem) != 0) {
         status = difference(a, a->problem, problem, 0, err);
         if (status == 0) status = difference(a, problem, a->problem, 1, err);
-        if (status == 0) status = error_set(err, DMFT_ERROR_CONFIG, "%s belongs to another run", a->path);
+        if (status == 0) status = error_set(err, DMFT_ERROR_CONFIG, "%s belongs to another run: the data have another checksum", a->path);
     }
     free(version);
     return status;

@@ -1,7 +1,8 @@
 /* Theory against samples: the verdict (S3) of doc/theory.md.
  *
  *   |theory - mean| <= q se + allowance,
- *   allowance = c |theory| / D for kernels and losses, c / N for what is measured on a matrix A_l (outliers, overlaps),
+ *   allowance = c |theory| / D for kernels and losses (model mlp: / N), c / N for what is measured on a matrix A_l (outliers, overlaps),
+ *   se: of the samples, and of a sampled theory, in quadrature,
  *   q: Student's quantile, seeds - 1 degrees of freedom, of the two-sided probability of 4 normal standard errors.
  *
  * Every series over the steps that both sides have, in one pass over two rising lists of steps. */
@@ -69,7 +70,8 @@ static int set_allowance(dmft_comparison *c, const dmft_trajectory *theory, cons
     if (!(factor >= 0) || isinf(factor)) return error_set(err, DMFT_ERROR_ARGUMENT, "allowance must be in [0, inf), got %g", factor);
     double width = size_of(theory, sample, "width"), input_dim = size_of(theory, sample, "input_dim");
     const char *model = dmft_trajectory_text(theory, "model");
-    if (isnan(input_dim) || (model != NULL && strcmp(model, "mlp") == 0)) input_dim = width; /* the inputs of an mlp stay finite in number */
+    int mlp = model != NULL && strcmp(model, "mlp") == 0;
+    if (isnan(input_dim) || mlp) input_dim = width; /* the inputs of an mlp stay finite in number */
     if (!isnan(width) && !isnan(input_dim)) {
         c->of_kernels = factor / input_dim;
         c->of_matrices = factor / width;
@@ -77,8 +79,8 @@ static int set_allowance(dmft_comparison *c, const dmft_trajectory *theory, cons
     }
     c->of_kernels = c->of_matrices = factor;
     return given ? DMFT_OK
-                 : error_set(err, DMFT_ERROR_ARGUMENT,
-                             "the size of the samples is not known: give an allowance, or simulation.input_dim in the theory's configuration");
+                 : error_set(err, DMFT_ERROR_ARGUMENT, "the size of the samples is not known: give an allowance, or simulation.%s in the theory's configuration",
+                             mlp ? "width" : "input_dim");
 }
 
 /* ---- which series ---- */

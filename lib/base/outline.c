@@ -21,15 +21,19 @@ const char *outline_next(const char *at, char key[OUTLINE_KEY], const char **val
     return NULL;
 }
 
-int outline_find(const char *text, const char *key, char *out, size_t bytes)
+int outline_value(const char *text, const char *key, const char **value, size_t *length)
 {
     char found[OUTLINE_KEY] = "";
+    for (const char *at = text; (at = outline_next(at, found, value, length)) != NULL;)
+        if (strcmp(found, key) == 0) return 1;
+    return 0;
+}
+
+int outline_find(const char *text, const char *key, char *out, size_t bytes)
+{
     const char *value;
     size_t length;
-    for (const char *at = text; (at = outline_next(at, found, &value, &length)) != NULL;)
-        if (strcmp(found, key) == 0) {
-            (void)snprintf(out, bytes, "%.*s", (int)length, value);
-            return 1;
-        }
-    return 0;
+    if (!outline_value(text, key, &value, &length)) return 0;
+    (void)snprintf(out, bytes, "%.*s", (int)length, value);
+    return 1;
 }

@@ -10,6 +10,9 @@ enum { OUTLINE_KEY = 128 };
  * in the text. Returns where to go on, or NULL when there is none. `key` must be kept from call to call, and be empty at first. */
 const char *outline_next(const char *at, char key[OUTLINE_KEY], const char **value, size_t *length);
 
+/* The value of one key, where it lies in the text; 0 when there is none. */
+int outline_value(const char *text, const char *key, const char **value, size_t *length);
+
 /* The value of one key, copied into `out` (cut where it does not fit); 0 when there is none. */
 int outline_find(const char *text, const char *key, char *out, size_t bytes);
 

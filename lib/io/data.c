@@ -1,13 +1,16 @@
-/* Data sets from files: a reader by the ending of the name, and the Gram matrix. Cost: P^2 D operations, by dsyrk. */
+/* Data sets from files: a reader by the ending of the name, and the Gram matrix. Cost: P^2 D operations. */
 #include "io/data.h"
 
-#include <cblas.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/error.h"
 
@@ -37,6 +40,37 @@ int data_error(dmft_error *err, const char *path, const char *format, ...)
     (void)vsnprintf(text, sizeof text, format, arguments); /* NOLINT(clang-analyzer-valist.Uninitialized) */
     va_end(arguments);
     return error_set(err, DMFT_ERROR_FORMAT, "%s: %s", n > LONGEST_NAME ? path + (n - LONGEST_NAME) : path, text);
+}
+
+int data_check_there(const char *path, double *bytes, dmft_error *err)
+{
+    struct stat there;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), known; /* not to wait for the writer of a pipe */
+    if (fd < 0) return error_set(err, DMFT_ERROR_READ, "cannot read %s: %s", path, strerror(errno));
+    known = fstat(fd, &there) == 0;
+    (void)close(fd);
+    if (!known || !S_ISREG(there.st_mode)) return error_set(err, DMFT_ERROR_READ, "cannot read %s: not a regular file", path);
+    *bytes = (double)there.st_size;
+    return 0;
+}
+
+int data_load(char **out, size_t *size, const char *path, dmft_error *err)
+{
+    double bytes;
+    int status = data_check_there(path, &bytes, err);
+    if (status < 0) return status;
+    FILE *file = fopen(path, "rb");
+    if (file == NULL) return error_set(err, DMFT_ERROR_READ, "cannot read %s: %s", path, strerror(errno));
+    char *text = malloc((size_t)bytes + 1);
+    *size = text != NULL ? fread(text, 1, (size_t)bytes, file) : 0;
+    int failed = ferror(file);
+    (void)fclose(file);
+    if (text == NULL) return error_memory(err, bytes);
+    text[*size] = '\0';
+    *out = text;
+    if (!failed) return 0;
+    free(text);
+    return error_set(err, DMFT_ERROR_READ, "cannot read %s", path);
 }
 
 /* FNV-1a, 64 bits. */
@@ -96,7 +130,7 @@ static int read_table(struct data_table *train, struct data_table *test, const c
 
 static int check_pair(const struct data_table *train, const struct data_table *test, const char *path, const char *test_path, dmft_error *err)
 {
-    if (train->target == NULL) return data_error(err, path, "has no targets");
+    if (train->target == NULL) return data_error(err, path, "has no targets: %s", has_ending(path, ".npy") ? "there is no file NAME_target.npy beside it" : "there is no dataset target");
     if (test->rows == 0) return 0;
     if (test->inputs != train->inputs)
         return data_error(err, test_path, "the test inputs have %zu components, those of the training %zu", test->inputs, train->inputs);
@@ -105,26 +139,49 @@ static int check_pair(const struct data_table *train, const struct data_table *t
     return 0;
 }
 
-/* X X^T/D of all inputs, both triangles. */
-static int make_gram(struct data_set *set, struct data_table *train, const struct data_table *test, const char *path, dmft_error *err)
+/* The transpose of all inputs, D x (P + Q). */
+static double *transpose(const struct data_table *train, const struct data_table *test)
 {
-    size_t P = train->rows, Q = test->rows, D = train->inputs, n = P + Q;
-    double *X = Q > 0 ? memory_doubles(n * D) : train->input;
-    set->gram = n < DATA_MOST_NUMBERS / n ? memory_doubles(n * n) : NULL;
-    int status = X == NULL || set->gram == NULL ? error_memory(err, 8.0 * (double)n * (double)(n + D)) : 0;
-    if (status == 0) {
-        if (Q > 0) {
-            memcpy(X, train->input, P * D * sizeof *X);
-            memcpy(X + P * D, test->input, Q * D * sizeof *X);
-        }
-        cblas_dsyrk(CblasRowMajor, CblasLower, CblasNoTrans, (int)n, (int)D, 1.0 / (double)D, X, (int)D, 0.0, set->gram, (int)n);
-        for (size_t i = 0; i < n; i++)
-            for (size_t j = 0; j <= i; j++) {
-                set->gram[j * n + i] = set->gram[i * n + j];
-                if (!isfinite(set->gram[i * n + j])) status = data_error(err, path, "the inputs of rows %zu and %zu have no finite product", j + 1, i + 1);
-            }
+    size_t P = train->rows, n = P + test->rows, D = train->inputs;
+    double *T = memory_doubles(D * n);
+    for (size_t i = 0; T != NULL && i < n; i++) {
+        const double *row = i < P ? train->input + i * D : test->input + (i - P) * D;
+        for (size_t d = 0; d < D; d++) T[d * n + i] = row[d];
     }
-    if (Q > 0) free(X);
+    return T;
+}
+
+/* The lower triangle of T^T T/D, some columns at a time, which stay in the cache. Plain loops, not BLAS, whose last bits may depend on the number of
+ * threads: a checkpoint knows the data by their checksum. */
+static void multiply(double *gram, const double *T, size_t n, size_t D)
+{
+    enum { COLUMNS = 256 };
+    for (size_t first = 0; first < n; first += COLUMNS)
+        for (size_t i = first; i < n; i++) {
+            double *row = gram + i * n;
+            size_t end = i + 1 < first + COLUMNS ? i + 1 : first + COLUMNS;
+            for (size_t d = 0; d < D; d++) {
+                double x = T[d * n + i];
+                for (size_t j = first; j < end; j++) row[j] += x * T[d * n + j];
+            }
+            for (size_t j = first; j < end; j++) row[j] /= (double)D;
+        }
+}
+
+/* X X^T/D of all inputs, both triangles. */
+static int make_gram(struct data_set *set, const struct data_table *train, const struct data_table *test, const char *path, dmft_error *err)
+{
+    size_t n = train->rows + test->rows;
+    double *T = transpose(train, test);
+    set->gram = n <= DATA_MOST_NUMBERS / n ? memory_doubles(n * n) : NULL;
+    int status = T == NULL || set->gram == NULL ? error_memory(err, 8.0 * (double)n * (double)(n + train->inputs)) : 0;
+    if (status == 0) multiply(set->gram, T, n, train->inputs);
+    for (size_t i = 0; status == 0 && i < n; i++)
+        for (size_t j = 0; j <= i; j++) {
+            set->gram[j * n + i] = set->gram[i * n + j];
+            if (!isfinite(set->gram[i * n + j])) status = data_error(err, path, "the inputs of samples %zu and %zu have no finite product", j, i);
+        }
+    free(T);
     return status;
 }
 

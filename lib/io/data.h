@@ -42,6 +42,12 @@ int data_read_npy(struct data_table *table, const char *path, dmft_error *err);
 int data_read_csv(struct data_table *table, const char *path, size_t columns, dmft_error *err);
 void data_table_free(struct data_table *table);
 
+/* Whether there is a regular file that can be read, and its size. */
+int data_check_there(const char *path, double *bytes, dmft_error *err);
+
+/* All bytes of a file, and a zero byte behind them. */
+int data_load(char **out, size_t *size, const char *path, dmft_error *err);
+
 /* "FILE: text"; of a long name the end is shown. */
 int data_error(dmft_error *err, const char *path, const char *format, ...) __attribute__((format(printf, 3, 4)));
 

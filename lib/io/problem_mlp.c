@@ -8,6 +8,7 @@
 
 #include "base/activation.h"
 #include "base/error.h"
+#include "base/outline.h"
 #include "io/number.h"
 #include "io/problem.h"
 
@@ -341,4 +342,56 @@ int problem_fill_mlp(struct dmft_problem *p, struct problem_draft *draft)
     mlp->test_target = set->test_target;
     *set = (struct data_set){0};
     return 1;
+}
+
+/* ---- an activation of the caller's ---- */
+
+/* The text with another word for network.activation, or NULL when out of memory. */
+static char *name_activation(const char *text, const char *name)
+{
+    const char *value = "";
+    size_t length = 0;
+    (void)outline_value(text, settings_table[SETTING_NETWORK_ACTIVATION].key, &value, &length);
+    size_t before = (size_t)(value - text), bytes = strlen(text) - length + strlen(name) + 1;
+    char *out = malloc(bytes);
+    if (out != NULL) (void)snprintf(out, bytes, "%.*s%s%s", (int)before, text, name, value + length);
+    return out;
+}
+
+/* A word that fits a line and a message. */
+static int is_name(const char *name)
+{
+    size_t length = name != NULL ? strlen(name) : 0;
+    for (size_t i = 0; i < length; i++)
+        if (name[i] < ' ' || name[i] > '~') return 0;
+    return length > 0 && length < SETTINGS_WORD;
+}
+
+static int check_activation(const struct dmft_problem *p, const dmft_activation *activation, dmft_error *err)
+{
+    if (p->kind != MODEL_MLP) return error_set(err, DMFT_ERROR_ARGUMENT, "model %s has no activation", p->model);
+    if (activation == NULL || activation->apply == NULL) return error_set(err, DMFT_ERROR_ARGUMENT, "an activation needs a function");
+    if (!is_name(activation->name)) return error_set(err, DMFT_ERROR_ARGUMENT, "an activation needs a name of 1 to %d printable characters", SETTINGS_WORD - 1);
+    if (p->mlp.solver == SOLVER_EXACT) return error_set(err, DMFT_ERROR_ARGUMENT, "solver exact is for activation linear, not for %s", activation->name);
+    if (p->mlp.solver == SOLVER_RESPONSE && !activation->smooth)
+        return error_set(err, DMFT_ERROR_ARGUMENT, "solver response needs a smooth activation; %s is not", activation->name);
+    return 0;
+}
+
+int dmft_problem_set_activation(dmft_problem *problem, const dmft_activation *activation, dmft_error *err)
+{
+    int status = check_activation(problem, activation, err);
+    if (status < 0) return status;
+    char *name = memory_string(activation->name), *text = name_activation(problem->text, activation->name);
+    if (name == NULL || text == NULL) {
+        free(name);
+        free(text);
+        return error_memory(err, (double)strlen(problem->text));
+    }
+    free(problem->mlp.activation_name);
+    free(problem->text);
+    problem->text = text;
+    problem->mlp.activation = *activation;
+    problem->mlp.activation.name = problem->mlp.activation_name = name;
+    return 0;
 }

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/trajectory.h"
 #include "model/lazy.h"
+#include "model/mlp_solve.h"
 #include "model/route.h"
 
 static const double divergence_factor = 1e12; /* a kernel past this times max(first value, 1) has diverged */
@@ -54,7 +55,7 @@ static const struct route *route_of(const dmft_problem *p) { return p->method ==
 
 dmft_estimate dmft_solve_estimate(const dmft_problem *p, int threads)
 {
-    (void)threads;
+    if (p->kind == MODEL_MLP) return mlp_solve_estimate(p, threads);
     return p->method == METHOD_LAZY ? lazy_estimate(p) : route_of(p)->estimate(p);
 }
 
@@ -152,6 +153,7 @@ static int make(struct dmft_solver *s, const dmft_problem *p, dmft_error *err)
 int dmft_solver_create(dmft_solver **out, const dmft_problem *p, const dmft_run_options *options, dmft_error *err)
 {
     if (p->method == METHOD_LAZY) return error_set(err, DMFT_ERROR_UNAVAILABLE, "method lazy solves all steps at once: call dmft_solve");
+    if (p->kind == MODEL_MLP) return error_set(err, DMFT_ERROR_UNAVAILABLE, "model mlp is solved replica by replica: call dmft_solve");
     struct dmft_solver *s = calloc(1, sizeof *s);
     if (s == NULL) return error_memory(err, sizeof *s);
     clock_gettime(CLOCK_MONOTONIC, &s->begin);
@@ -385,6 +387,7 @@ static int solve_lazily(const dmft_problem *p, const dmft_run_options *options, 
 int dmft_solve(const dmft_problem *p, const dmft_run_options *options, dmft_trajectory **out, dmft_error *err)
 {
     dmft_solver *s = NULL;
+    if (p->kind == MODEL_MLP) return mlp_solve(p, options, out, err);
     if (p->method == METHOD_LAZY) return solve_lazily(p, options, out, err);
     int status = options != NULL && options->checkpoint != NULL ? archive_may_write(options->checkpoint, err) : DMFT_OK;
     if (status == DMFT_OK) status = dmft_solver_create(&s, p, options, err);

@@ -22,6 +22,9 @@ double dense_mlp_spectrum_operations(const dmft_problem *problem);
 /* Of the whole ensemble, its results included. */
 dmft_estimate dense_mlp_estimate(const dmft_problem *problem, int threads);
 
+/* Runs it. */
+int dense_mlp_simulate(const dmft_problem *problem, const dmft_run_options *options, dmft_trajectory **out, dmft_error *err);
+
 /* ---- One network ---- */
 
 /* Streams of one network, by purpose: A_l is l further, the readout L further. Away from those of other samplers, so that one seed for all is not one

@@ -16,9 +16,6 @@
 #include "base/error.h"
 #include "network/mlp.h"
 
-/* How large a recorded number may grow: far above any catapult, and its fourth power is still a double. */
-static const double DIVERGED = 1e12;
-
 static double square(double x) { return x * x; }
 
 static double mean_square(const double *x, size_t n)
@@ -44,22 +41,6 @@ static double mean(const double *x, size_t n)
     double sum = 0;
     for (size_t i = 0; i < n; i++) sum += x[i];
     return n > 0 ? sum / (double)n : NAN;
-}
-
-static int grown(const double *x, const double *first, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (!isfinite(x[i]) || fabs(x[i]) > DIVERGED * fmax(fabs(first[i]), 1.0)) return 1;
-    return 0;
-}
-
-/* Outputs and mean squares against those of the first row. */
-static int diverged(const struct dense_mlp *n, const double *row, const double *first)
-{
-    size_t squares = (size_t)n->depth * n->samples;
-    const struct mlp_table *table = &n->table;
-    return grown(row + table->output, first + table->output, n->inputs * n->outputs) || grown(row + table->forward, first + table->forward, squares) ||
-           grown(row + table->backward, first + table->backward, squares);
 }
 
 /* ---- The tangent kernel ---- */
@@ -180,9 +161,10 @@ int dense_mlp_record(struct dense_mlp *n, long t, double *slot, dmft_error *err)
     record_squares(n, row);
     row[table->train_loss] = mean(n->losses, n->samples);
     row[table->test_loss] = mean(n->losses + n->samples, n->inputs - n->samples);
-    if (diverged(n, row, slot)) return DMFT_DIVERGED;
+    row[table->ntk] = 0;
+    if (mlp_table_diverged(table, slot, t)) return DMFT_DIVERGED; /* no eigenvalues of infinities */
     int status = top_of_ntk(n, row + table->ntk, err);
-    if (status == DMFT_OK && grown(row + table->ntk, slot + table->ntk, 1)) return DMFT_DIVERGED;
+    if (status == DMFT_OK && mlp_table_diverged(table, slot, t)) return DMFT_DIVERGED;
     for (size_t l = 1; status == DMFT_OK && t % n->problem->outlier_every == 0 && l < (size_t)n->depth; l++)
         status = record_spectrum(n, l, slot + mlp_table_spectrum(table, t, l), err);
     if (status == DMFT_OK && n->phi_history != NULL) record_kernels(n, (size_t)t, slot);

@@ -52,6 +52,7 @@ struct followed {
     size_t known, order;      /* how many; how many of them would have met the last one best */
     double missed;            /* relative error of the root that they would have given */
     double steep;             /* d/dlambda^2 of z less that of the eigenvalue, at the root */
+    double norm2;             /* n^2 of (B5) */
 };
 
 /* The root of one outlier; its eigenvector is in b->trial. */
@@ -71,11 +72,11 @@ struct outlier_basis {
     size_t order_before;              /* of the latter; 0 when there is none */
     double *trial, *work;    /* tracked + 1 rows for a solve, stride 2 room; one row */
     double *value, *at_edge; /* eigenvalues of a solve; those at the edge at this step */
-    double *z;
+    double *z, *told;        /* of W/keep and of W */
+    double *sides;           /* the overlaps of (B5), `count` rows of stride 2 room: on the f_i, then on the e_j */
     struct outlier_escape *escape;
     long last_step;
     double last_time;
-    double norm2;   /* n^2 of (B5) of the first outlier */
     double bound;   /* eigenvalues at the edge beyond it are outliers: the edge, or what stands out of rounding where the edge is lower */
     double learned; /* Frobenius norm of the learned part at this step */
     spectrum_leading *leading;
@@ -120,6 +121,7 @@ static void free_arrays(outlier_basis *b)
     free(b->trial);
     free(b->work);
     free(b->proven_S);
+    free(b->sides);
     spectrum_leading_free(b->leading);
 }
 
@@ -160,9 +162,10 @@ static int widen(outlier_basis *b, size_t room, dmft_error *err)
     wide.trial = memory_doubles((b->tracked + 1) * w);
     wide.work = memory_doubles(w);
     wide.proven_S = memory_doubles(room * room);
+    wide.sides = memory_doubles(b->count * w);
     wide.proven_outputs = wide.proven_inputs = 0;
     wide.leading = NULL;
-    int whole = wide.outlier && wide.B && wide.edge_now && wide.edge_before && wide.trial && wide.work && wide.proven_S;
+    int whole = wide.outlier && wide.B && wide.edge_now && wide.edge_before && wide.trial && wide.work && wide.proven_S && wide.sides;
     int status = whole ? DMFT_OK : error_memory(err, 112.0 * (double)room * (double)room);
     if (status == DMFT_OK) status = spectrum_leading_create(&wide.leading, w, b->tracked, err);
     if (status == DMFT_OK) status = outlier_pencil_widen(&wide.pencil, room, err);
@@ -188,17 +191,18 @@ int outlier_basis_create(outlier_basis **out, const limit_operator *A, const lim
     b->value = memory_doubles(b->tracked);
     b->at_edge = memory_doubles(b->tracked);
     b->z = memory_doubles(b->tracked);
+    b->told = memory_doubles(b->tracked);
     b->ahead = memory_doubles(b->tracked);
     b->ahead_of = memory_doubles(b->tracked);
     b->escape = calloc(b->tracked, sizeof *b->escape);
-    int whole = b->value && b->at_edge && b->z && b->ahead && b->ahead_of && b->escape;
+    int whole = b->value && b->at_edge && b->z && b->told && b->ahead && b->ahead_of && b->escape;
     int status = whole ? widen(b, FIRST_ROOM, err) : error_memory(err, 48.0 * (double)count);
     if (status != DMFT_OK) {
         outlier_basis_free(b);
         return status;
     }
     for (size_t j = 0; j < b->tracked; j++) {
-        b->ahead[j] = NAN;
+        b->ahead[j] = b->told[j] = NAN;
         b->escape[j] = (struct outlier_escape){.step = -1, .time = NAN};
     }
     *out = b;
@@ -213,6 +217,7 @@ void outlier_basis_free(outlier_basis *b)
     free(b->value);
     free(b->at_edge);
     free(b->z);
+    free(b->told);
     free(b->ahead);
     free(b->ahead_of);
     outlier_watch_clear(&b->watch);
@@ -221,6 +226,16 @@ void outlier_basis_free(outlier_basis *b)
 }
 
 long outlier_basis_products(const outlier_basis *b) { return b->products + spectrum_leading_products(b->leading); }
+
+const double *outlier_basis_left(const outlier_basis *b, size_t j)
+{
+    return j < b->count && !isnan(b->told[j]) ? b->sides + j * stride_of(b) : NULL;
+}
+
+const double *outlier_basis_right(const outlier_basis *b, size_t j)
+{
+    return j < b->count && !isnan(b->told[j]) ? b->sides + j * stride_of(b) + b->pencil.outputs : NULL;
+}
 
 struct outlier_escape outlier_basis_escape(const outlier_basis *b, size_t j) { return b->escape[j]; }
 
@@ -409,8 +424,8 @@ static void take(outlier_basis *b, size_t j, const struct hit *hit)
 {
     b->z[j] = hit->z;
     if (isnan(hit->root)) return;
-    if (j == 0) b->norm2 = 1.0 - hit->slope / hit->dz;
     keep(b, j, hit->root);
+    b->outlier[j].norm2 = 1.0 - hit->slope / hit->dz;
     b->outlier[j].steep = hit->dz - hit->slope;
 }
 
@@ -473,7 +488,7 @@ static int proven(outlier_basis *b, size_t known, double share)
     return LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'L', (int)n, b->B, (int)stride) == 0;
 }
 
-/* Frobenius norm of what was learned, less `from` where that is given (row stride `room`). */
+/* Frobenius norm of what W/keep has learned, less `from` where that is given (row stride `room`). */
 static double learned_norm(outlier_basis *b, const struct limit_view *view, const double *from)
 {
     const struct outlier_pencil *p = &b->pencil;
@@ -481,11 +496,8 @@ static double learned_norm(outlier_basis *b, const struct limit_view *view, cons
     double sum = 0.0;
     for (size_t i = 0; i < p->outputs; i++) {
         const double *row = view->S + i * view->stride;
-        if (from != NULL) {
-            for (size_t j = 0; j < p->inputs; j++) b->work[j] = row[j] - from[i * p->room + j];
-            row = b->work;
-        }
-        sum += cblas_ddot(inputs, row, 1, row, 1);
+        for (size_t j = 0; j < p->inputs; j++) b->work[j] = row[j] / p->keep - (from != NULL ? from[i * p->room + j] : 0.0);
+        sum += cblas_ddot(inputs, b->work, 1, b->work, 1);
     }
     return sqrt(p->psi * sum);
 }
@@ -501,7 +513,8 @@ static int still_proven(outlier_basis *b, const struct limit_view *view)
 static void note_proof(outlier_basis *b, const struct limit_view *view, double share)
 {
     struct outlier_pencil *p = &b->pencil;
-    for (size_t i = 0; i < p->outputs; i++) memcpy(b->proven_S + i * p->room, view->S + i * view->stride, p->inputs * sizeof *b->proven_S);
+    for (size_t i = 0; i < p->outputs; i++)
+        for (size_t j = 0; j < p->inputs; j++) b->proven_S[i * p->room + j] = view->S[i * view->stride + j] / p->keep;
     b->proven_outputs = p->outputs;
     b->proven_inputs = p->inputs;
     b->proven_margin = share * p->edge;
@@ -623,10 +636,10 @@ static int find_without_bulk(outlier_basis *b, const struct limit_view *view, lo
         }
         b->z[j] = b->at_edge[j];
         keep(b, j, b->z[j] * b->z[j] / b->pencil.psi);
+        b->outlier[j].norm2 = 1.0;
         if (b->escape[j].step < 0) b->escape[j] = (struct outlier_escape){.step = step, .time = time};
     }
     b->found = there;
-    b->norm2 = 1.0;
     return status;
 }
 
@@ -644,7 +657,7 @@ static double fixed_overlap(outlier_basis *b, const struct limit_view *view)
     if (outputs > 0 && inputs > 0)
         cblas_dgemv(CblasRowMajor, CblasNoTrans, outputs, inputs, -p->psi, p->M, (int)p->room, on_e, 1, 1.0, on_x, 1);
     double sum = cblas_ddot(inputs, beta, 1, on_e, 1) + bz / sqrt(p->psi) * cblas_ddot(outputs, alpha, 1, on_x, 1);
-    return 2.0 * sum * sum / b->norm2;
+    return 2.0 * sum * sum / b->outlier[0].norm2;
 }
 
 static void overlaps(outlier_basis *b, const struct limit_view *view, struct outlier_state *state)
@@ -652,9 +665,10 @@ static void overlaps(outlier_basis *b, const struct limit_view *view, struct out
     const double *alpha = b->outlier[0].vector[0], *beta = alpha + b->pencil.outputs;
     double left = cblas_ddot((int)b->pencil.outputs, view->c_out, 1, alpha, 1);
     double right = cblas_ddot((int)b->pencil.inputs, view->c_in, 1, beta, 1);
-    state->left_overlap = 2.0 * left * left / b->norm2;
-    state->right_overlap = 2.0 * right * right / b->norm2;
-    state->drift = 2.0 * sqrt(b->pencil.psi) * left * right / b->norm2; /* sqrt(psi) times (B8) */
+    double norm2 = b->outlier[0].norm2;
+    state->left_overlap = 2.0 * left * left / norm2;
+    state->right_overlap = 2.0 * right * right / norm2;
+    state->drift = 2.0 * sqrt(b->pencil.psi) * left * right / norm2; /* sqrt(psi) times (B8) */
     if (b->target != NULL) state->target_overlap = fixed_overlap(b, view);
 }
 
@@ -664,7 +678,7 @@ static double drift_of_root(const outlier_basis *b, const struct limit_view *vie
 {
     double left = cblas_ddot((int)b->pencil.outputs, view->c_out, 1, x, 1);
     double right = cblas_ddot((int)b->pencil.inputs, view->c_in, 1, x + b->pencil.outputs, 1);
-    return 2.0 * sqrt(b->pencil.psi) * left * right / steep;
+    return 2.0 * sqrt(b->pencil.psi) * left * right / (steep * b->pencil.keep);
 }
 
 /* ---- inside a step ---- */
@@ -712,7 +726,7 @@ int outlier_basis_change(outlier_basis *b, double weight, double *change, dmft_e
     int status = integrate(b, &view, weight, both, b->ahead, err);
     for (size_t j = 0; j < b->count && status == DMFT_OK; j++) {
         double root = j < both ? b->outlier[j].root[0] : NAN, after = root + b->ahead[j];
-        change[j] = j < both && after > edge_root(b) ? pencil_at(b, after).at.z - b->z[j] : NAN;
+        change[j] = j < both && after > edge_root(b) ? b->pencil.keep * (pencil_at(b, after).at.z - b->z[j]) : NAN;
         b->ahead[j] = NAN;
     }
     return status;
@@ -790,6 +804,18 @@ static int update(outlier_basis *b, const struct limit_view *view, long step, do
     return status == DMFT_OK && changed ? find_all(b, there, step, time, err) : status;
 }
 
+/* What the last update found, as it is told: z of W, and the vectors of (B5). */
+static void tell(outlier_basis *b)
+{
+    size_t n = outlier_pencil_order(&b->pencil);
+    for (size_t j = 0; j < b->tracked; j++) b->told[j] = b->pencil.keep * b->z[j];
+    for (size_t j = 0; j < b->count && j < b->found; j++) {
+        const double *x = b->outlier[j].vector[0];
+        double scale = sqrt(2.0 / b->outlier[j].norm2), *side = b->sides + j * stride_of(b);
+        for (size_t i = 0; i < n; i++) side[i] = scale * x[i];
+    }
+}
+
 int outlier_basis_step_at(outlier_basis *b, long step, double time, double rate, struct outlier_state *state, dmft_error *err)
 {
     struct limit_view view = limit_operator_view(b->pencil.A);
@@ -799,10 +825,11 @@ int outlier_basis_step_at(outlier_basis *b, long step, double time, double rate,
     status = update(b, &view, step, time, err);
     if (status == DMFT_OK && b->watched) status = watch(b, &view, step, time, rate, err);
     if (status != DMFT_OK) return status;
+    tell(b);
     keep_edge(b);
     b->last_step = step;
     b->last_time = time;
-    *state = (struct outlier_state){.z = b->z, .target_overlap = NAN, .left_overlap = NAN, .right_overlap = NAN, .drift = NAN};
+    *state = (struct outlier_state){.z = b->told, .target_overlap = NAN, .left_overlap = NAN, .right_overlap = NAN, .drift = NAN};
     if (!isnan(b->z[0])) overlaps(b, &view, state);
     return DMFT_OK;
 }
@@ -836,6 +863,7 @@ static void transfer_outlier(outlier_basis *b, size_t j, archive *a)
     archive_size(a, &o->known, MEMORY);
     archive_size(a, &o->order, MEMORY);
     archive_double(a, &o->missed);
+    archive_double(a, &o->norm2);
     archive_doubles(a, o->root, MEMORY);
     archive_double(a, &b->z[j]);
     archive_double(a, &b->ahead[j]);
@@ -877,7 +905,6 @@ void outlier_basis_transfer(outlier_basis *b, archive *a)
     archive_size(a, &b->proven_inputs, b->pencil.inputs);
     archive_double(a, &b->proven_margin);
     archive_size(a, &b->level, MARGINS);
-    archive_double(a, &b->norm2);
     archive_long(a, &b->last_step);
     archive_double(a, &b->last_time);
     if (archive_status(a) != DMFT_OK) return;

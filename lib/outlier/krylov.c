@@ -44,7 +44,7 @@ struct outlier_krylov {
     size_t items;
     double size; /* Frobenius norm of H */
 
-    double *root, *r, *s; /* results */
+    double *root, *left, *r, *s; /* results */
     size_t *place;        /* the item of each */
     size_t found;
 
@@ -80,10 +80,11 @@ int outlier_krylov_create(outlier_krylov **out, size_t order, size_t want, dmft_
     w->work = memory_doubles(SCRATCH * most);
     w->item = calloc(most, sizeof *w->item);
     w->root = memory_doubles(want);
+    w->left = memory_doubles(want);
     w->r = memory_doubles(want * order);
     w->s = memory_doubles(want * order);
     w->place = calloc(want + 1, sizeof *w->place);
-    int vectors = w->V && w->S && w->W && w->rotated && w->fresh && w->root && w->r && w->s && w->place;
+    int vectors = w->V && w->S && w->W && w->rotated && w->fresh && w->root && w->left && w->r && w->s && w->place;
     if (!vectors || !w->H || !w->small || !w->U || !w->Q || !w->re || !w->im || !w->tau || !w->work || !w->item) {
         outlier_krylov_free(w);
         return error_memory(err, 32.0 * (double)most * (double)order);
@@ -95,7 +96,7 @@ int outlier_krylov_create(outlier_krylov **out, size_t order, size_t want, dmft_
 void outlier_krylov_free(outlier_krylov *w)
 {
     if (w == NULL) return;
-    double *const all[] = {w->V, w->S, w->W, w->rotated, w->fresh, w->H, w->small, w->U, w->Q, w->re, w->im, w->tau, w->work, w->root, w->r, w->s};
+    double *const all[] = {w->V, w->S, w->W, w->rotated, w->fresh, w->H, w->small, w->U, w->Q, w->re, w->im, w->tau, w->work, w->root, w->left, w->r, w->s};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
     free(w->item);
     free(w->place);
@@ -104,6 +105,7 @@ void outlier_krylov_free(outlier_krylov *w)
 
 size_t outlier_krylov_found(const outlier_krylov *w) { return w->found; }
 double outlier_krylov_root(const outlier_krylov *w, size_t j) { return w->root[j]; }
+double outlier_krylov_left(const outlier_krylov *w, size_t j) { return w->left[j]; }
 const double *outlier_krylov_r(const outlier_krylov *w, size_t j) { return w->r + j * w->order; }
 const double *outlier_krylov_s(const outlier_krylov *w, size_t j) { return w->s + j * w->order; }
 long outlier_krylov_products(const outlier_krylov *w) { return w->products; }
@@ -231,7 +233,10 @@ static size_t missing(outlier_krylov *w, const struct outlier_search *search, in
         double left = w->m < w->n ? residual(w, t, w->fresh + lacking * w->order) : 0.0;
         if (round >= search->rounds && t->modulus + non_normal * left < floor) break;
         if (left > search->tolerance * t->modulus && left > (t->modulus < noise ? non_normal : 1.0) * noise) lacking += t->imaginary == 0.0 ? 1 : 2;
-        if (t->imaginary == 0.0 && t->real > floor) w->place[w->found++] = i;
+        if (t->imaginary == 0.0 && t->real > floor) {
+            w->left[w->found] = left / t->modulus;
+            w->place[w->found++] = i;
+        }
     }
     return lacking;
 }
@@ -323,7 +328,7 @@ int outlier_krylov_solve(outlier_krylov *w, struct outlier_products p, struct ou
     w->n = p.order;
     w->m = w->items = w->found = 0;
     if (w->n == 0 || search.count == 0) return DMFT_OK;
-    long limit = w->products + 2000 + 20 * (long)w->n, enough = search.patience > 0 ? w->products + search.patience : limit;
+    long limit = w->products + (search.limit > 0 ? search.limit : 2000 + 20 * (long)w->n), enough = search.patience > 0 ? w->products + search.patience : limit;
     begin(w, search.count, vectors, starts, stride);
     for (int round = 1;; round++) {
         int info = project(w);

@@ -23,7 +23,8 @@ struct outlier_search {
     double tolerance; /* |X Y r - value r| / |value r|; the eigenvalue is right to its square, r and s to less than itself */
     double floor;     /* >= 0: what is certainly below this is not worked on and not reported */
     int rounds;       /* products of the block before anything may count as certain */
-    long patience;    /* products after which what is there is taken as it is; 0: a failure, and much later */
+    long patience;    /* products after which what is there is taken as it is; 0: a failure .. */
+    long limit;       /* .. after so many; 0: only when there is no hope */
 };
 
 /* Workspace for vectors up to this length and so many real eigenvalues. */
@@ -38,6 +39,7 @@ int outlier_krylov_solve(outlier_krylov *w, struct outlier_products p, struct ou
 /* Of the last solve: the number found, at most `count`; the eigenvalue lambda^2; r_1 and s = Y r_1, r_1 of unit length. */
 size_t outlier_krylov_found(const outlier_krylov *w);
 double outlier_krylov_root(const outlier_krylov *w, size_t j);
+double outlier_krylov_left(const outlier_krylov *w, size_t j); /* |X Y r - value r|/|value r|, of the vector before its last product */
 const double *outlier_krylov_r(const outlier_krylov *w, size_t j);
 const double *outlier_krylov_s(const outlier_krylov *w, size_t j);
 

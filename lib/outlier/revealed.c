@@ -7,11 +7,12 @@
  * W = keep A + S is the same with keep sigma and keep M, whose quotient does not change.
  *
  * A product costs 6 k_E k_F multiply-adds and reads three matrices; a find two or three an outlier, with those that make sure of the rest some
- * ten to thirty. Memory 2 k^2 + some 80 vectors of 2 k numbers.
+ * ten to thirty. Where these do not settle the matter, which is rare, LAPACK's dgeev does, 25 (k_E + k_F)^3. Memory 2 k^2 + some 80 vectors of 2 k numbers.
  */
 #include "outlier/revealed.h"
 
 #include <cblas.h>
+#include <lapacke.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -27,11 +28,13 @@ enum {
     EXTRA = 3,         /* vectors of what may come next */
     WARM_ROUNDS = 2,   /* from vectors that are kept */
     COLD_ROUNDS = 12,  /* without any: noise has then grown by (largest/edge)^12 against the rest */
-    PATIENCE = 60      /* products spent on what lies below the edge */
+    PATIENCE = 24,     /* products spent on what lies below the edge */
+    LIMIT = 200        /* products before LAPACK is asked for all eigenvalues: crowded pairs below the edge can hold a restarted space up */
 };
 
 /* |X Y r - value r|/value; z is right to its square, an overlap to a fraction of it. */
-static const double tolerance = 1e-11;
+static const double tolerance = 1e-10;
+static const double good_enough = 1e-5; /* the same below the edge, where nothing may have converged */
 static const double lowest = 0.25; /* of the edge: roots are told down to here */
 
 struct outlier_revealed {
@@ -53,7 +56,7 @@ struct outlier_revealed {
 
 /* ---- making and growing ---- */
 
-static size_t start_rows(const outlier_revealed *w) { return PAST * w->count + EXTRA; }
+static size_t start_rows(const outlier_revealed *w) { return PAST * w->count + EXTRA + 1; }
 
 static void free_arrays(outlier_revealed *w)
 {
@@ -83,7 +86,7 @@ static int widen(outlier_revealed *w, size_t room, dmft_error *err)
     wide.krylov = NULL;
     int whole = wide.after && wide.before && wide.past[0] && wide.past[1] && wide.extra && wide.start && wide.left && wide.right;
     int status = whole ? DMFT_OK : error_memory(err, 16.0 * (double)room * (double)(room + 5 * count));
-    if (status == DMFT_OK) status = outlier_krylov_create(&wide.krylov, 2 * room, PAST * count, err);
+    if (status == DMFT_OK) status = outlier_krylov_create(&wide.krylov, 2 * room, PAST * count + 1, err);
     if (status != DMFT_OK) {
         free_arrays(&wide);
         return status;
@@ -110,9 +113,15 @@ int outlier_revealed_create(outlier_revealed **out, size_t count, dmft_error *er
         outlier_revealed_free(w);
         return status;
     }
-    for (size_t j = 0; j < count; j++) w->z[j] = w->root[j] = NAN;
+    outlier_revealed_forget(w);
     *out = w;
     return DMFT_OK;
+}
+
+void outlier_revealed_forget(outlier_revealed *w)
+{
+    for (size_t j = 0; j < w->count; j++) w->z[j] = w->root[j] = NAN;
+    w->known[0] = w->known[1] = w->extras = w->inputs = w->outputs = 0;
 }
 
 void outlier_revealed_free(outlier_revealed *w)
@@ -195,27 +204,50 @@ static void unpack(const outlier_revealed *w, const double *x, double *row)
     memcpy(row + w->room, x + w->inputs, w->outputs * sizeof *x);
 }
 
+/* A vector without any direction of its own, always the same: what kept vectors know nothing of, as matrices that fall apart into blocks have it, is
+ * found from it. */
+static void make_noise(double *x, size_t n)
+{
+    uint64_t state = 1;
+    for (size_t i = 0; i < n; i++) {
+        state = state * 6364136223846793005ULL + 1442695040888963407ULL;
+        x[i] = (double)(state >> 11) * 0x1p-52 - 1.0;
+    }
+}
+
 static size_t start_vectors(outlier_revealed *w)
 {
     size_t stride = 2 * w->room, starts = 0;
     for (int i = 0; i < PAST; i++)
         for (size_t j = 0; j < w->known[i]; j++) pack(w, w->past[i] + j * stride, w->start + starts++ * stride);
     for (size_t j = 0; j < w->extras; j++) pack(w, w->extra + j * stride, w->start + starts++ * stride);
+    if (starts > 0) make_noise(w->start + starts++ * stride, w->inputs + w->outputs);
     return starts;
 }
 
-/* The vectors just found become the newest. */
-static void remember(outlier_revealed *w)
+/* Keeps what the last solve found from number `first` on, and what comes behind it, the largest modulus of which it returns. */
+static double remember_extra(outlier_revealed *w, size_t first)
 {
-    double *oldest = w->past[PAST - 1], largest;
+    double largest = 0.0;
+    size_t stride = 2 * w->room, found = outlier_krylov_found(w->krylov);
+    w->extras = 0;
+    for (size_t j = first; j < found && w->extras < EXTRA; j++) unpack(w, outlier_krylov_r(w->krylov, j), w->extra + w->extras++ * stride);
+    size_t more = outlier_krylov_next(w->krylov, EXTRA - w->extras, w->start, stride, &largest);
+    for (size_t j = 0; j < more; j++) unpack(w, w->start + j * stride, w->extra + w->extras++ * stride);
+    return largest;
+}
+
+/* The outliers just found become the newest. */
+static double remember(outlier_revealed *w)
+{
+    double *oldest = w->past[PAST - 1];
     size_t stride = 2 * w->room;
     memmove(&w->past[1], &w->past[0], (PAST - 1) * sizeof *w->past);
     memmove(&w->known[1], &w->known[0], (PAST - 1) * sizeof *w->known);
     w->past[0] = oldest;
     w->known[0] = outlier_krylov_found(w->krylov);
     for (size_t j = 0; j < w->known[0]; j++) unpack(w, outlier_krylov_r(w->krylov, j), oldest + j * stride);
-    w->extras = outlier_krylov_next(w->krylov, EXTRA, w->start, stride, &largest);
-    for (size_t j = 0; j < w->extras; j++) unpack(w, w->start + j * stride, w->extra + j * stride);
+    return remember_extra(w, w->known[0]);
 }
 
 /* ---- finding ---- */
@@ -265,23 +297,70 @@ static int solve(outlier_revealed *w, struct outlier_search search, size_t start
     return outlier_krylov_solve(w->krylov, p, search, w->start, starts, 2 * w->room, err);
 }
 
+/* X Y by its products with the unit vectors; `matrix` holds it column after column. */
+static void form(const outlier_revealed *w, size_t n, double *matrix, double *unit, double *between, double *work)
+{
+    memset(unit, 0, n * n * sizeof *unit);
+    for (size_t i = 0; i < n; i++) unit[i * n + i] = 1.0;
+    apply(w, n, unit, between, matrix, n, work);
+}
+
+/* Puts the eigenvectors of the eigenvalues of largest modulus among the start vectors; returns their number. */
+static size_t lead(outlier_revealed *w, size_t n, double *re, const double *im, const double *vectors)
+{
+    size_t starts = 0;
+    while (starts + 2 <= w->count + 3) {
+        size_t best = n;
+        for (size_t i = 0; i < n; i++)
+            if (im[i] >= 0.0 && !isnan(re[i]) && (best == n || hypot(re[i], im[i]) > hypot(re[best], im[best]))) best = i;
+        if (best == n) break;
+        memcpy(w->start + starts++ * 2 * w->room, vectors + best * n, n * sizeof *vectors);
+        if (im[best] > 0.0) memcpy(w->start + starts++ * 2 * w->room, vectors + (best + 1) * n, n * sizeof *vectors);
+        re[best] = NAN; /* done with */
+    }
+    return starts;
+}
+
+/* The same by LAPACK, whose vectors the Krylov code then only has to look at. */
+static int solve_densely(outlier_revealed *w, struct outlier_search search, dmft_error *err)
+{
+    size_t n = w->inputs + w->outputs;
+    double *matrix = memory_doubles(n * n), *unit = memory_doubles(n * n), *vectors = memory_doubles(n * n), *work = memory_doubles(n * (n + 4));
+    double *re = memory_doubles(n), *im = memory_doubles(n);
+    int whole = matrix && unit && vectors && work && re && im, info = 0, order = (int)n;
+    int status = whole ? DMFT_OK : error_memory(err, 32.0 * (double)n * (double)n);
+    if (whole) {
+        form(w, n, matrix, unit, vectors, work);
+        info = LAPACKE_dgeev_work(LAPACK_COL_MAJOR, 'N', 'V', order, matrix, order, re, im, NULL, 1, vectors, order, work, (int)(n * (n + 4)));
+        if (info != 0) status = error_set(err, DMFT_ERROR_NUMERIC, "eigenvalues of order %zu: dgeev failed (%d)", n, info);
+    }
+    search.patience = 1;
+    if (status == DMFT_OK) status = solve(w, search, lead(w, n, re, im, vectors), err);
+    double *const all[] = {matrix, unit, vectors, work, re, im};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
+    return status;
+}
+
 /* What lies above the edge, and from there, without insisting, what is next below it. */
 static int search(outlier_revealed *w, double psi, dmft_error *err)
 {
     double edge = outlier_edge_root(w->sigma * w->sigma, psi);
     size_t starts = start_vectors(w);
-    struct outlier_search all = {.count = w->count, .tolerance = tolerance, .floor = edge, .rounds = starts > 0 ? WARM_ROUNDS : COLD_ROUNDS};
+    struct outlier_search all = {.count = w->count, .tolerance = tolerance, .floor = edge, .limit = LIMIT,
+                                 .rounds = starts > 0 ? WARM_ROUNDS : COLD_ROUNDS};
     int status = solve(w, all, starts, err);
+    if (status == DMFT_ERROR_NUMERIC) status = solve_densely(w, all, err);
     if (status != DMFT_OK) return status;
-    remember(w);
+    double next = remember(w);
     for (size_t j = 0; j < outlier_krylov_found(w->krylov); j++) take(w, psi, j);
-    if (outlier_krylov_found(w->krylov) == w->count || edge == 0.0) return DMFT_OK;
+    if (outlier_krylov_found(w->krylov) == w->count || next <= lowest * edge) return DMFT_OK;
     struct outlier_search below = {.count = w->count, .tolerance = tolerance, .floor = lowest * edge, .rounds = 1, .patience = PATIENCE};
     starts = start_vectors(w);
     status = solve(w, below, starts, err);
     if (status != DMFT_OK) return status;
+    (void)remember_extra(w, w->known[0]);
     for (size_t j = 0; j < outlier_krylov_found(w->krylov); j++)
-        if (isnan(w->z[j])) w->root[j] = fmin(outlier_krylov_root(w->krylov, j), edge) / (w->sigma * w->sigma);
+        if (isnan(w->z[j]) && outlier_krylov_left(w->krylov, j) < good_enough) w->root[j] = fmin(outlier_krylov_root(w->krylov, j), edge) / (w->sigma * w->sigma);
     return DMFT_OK;
 }
 

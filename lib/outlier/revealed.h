@@ -7,15 +7,18 @@
 
 typedef struct outlier_revealed outlier_revealed;
 
-/* A workspace that follows the `count` >= 1 largest outliers of one matrix, whose directions are met and never forgotten. */
+/* A workspace that follows the `count` >= 1 largest outliers of one matrix, */
 int outlier_revealed_create(outlier_revealed **out, size_t count, dmft_error *err);
 void outlier_revealed_free(outlier_revealed *w);
 
 /* Finds them in W = keep A + (1/N) F^T S E as `view` shows it: its variance, psi, S, M, in_order, out_order and keep, and how many directions there
  * are; no site is looked at. The search starts from the vectors of the find before. The result depends on the views this workspace has seen and on
- * nothing else. Time O(k^2) a product, some ten products; memory O(k^2). After an error the results are those of before.
+ * nothing else. Time O(k^2) a product, some ten products; memory O(k^2). After an error there are none.
  * Errors: DMFT_ERROR_MEMORY, DMFT_ERROR_NUMERIC. */
 int outlier_revealed_find(outlier_revealed *w, const struct limit_view *view, dmft_error *err);
+
+/* Goes on with another matrix, as if just created. */
+void outlier_revealed_forget(outlier_revealed *w);
 
 /* ---- the results of the last find ---- */
 
