@@ -244,6 +244,14 @@ static void record_overlaps(const struct replica *r, const double *direction, co
     for (size_t i = 0; i < r->table.chosen; i++) chosen[i] = overlap(direction, c, stride, length, r->problem->mlp.chosen[i], K);
 }
 
+/* Those of the first outlier, from its coefficients on the directions of the last products. */
+static void record_vectors(const struct replica *r, const struct limit_view *view, const double *left, const double *right, double *to)
+{
+    const struct mlp_table *t = &r->table;
+    record_overlaps(r, left, view->c_out, view->c_stride, view->F->count, t->outputs, to + t->left, to + t->left_of);
+    record_overlaps(r, right, view->c_in, view->c_stride, view->E->count, 1, to + t->right, to + t->right_of);
+}
+
 static int record_limit(struct replica *r, size_t l, double *to, dmft_error *err)
 {
     const struct mlp_table *t = &r->table;
@@ -255,17 +263,18 @@ static int record_limit(struct replica *r, size_t l, double *to, dmft_error *err
         to[t->value + j] = outlier_revealed_z(w, j);
         to[t->root + j] = outlier_revealed_root(w, j);
     }
-    record_overlaps(r, outlier_revealed_left(w, 0), view.c_out, view.c_stride, view.F->count, t->outputs, to + t->left, to + t->left_of);
-    record_overlaps(r, outlier_revealed_right(w, 0), view.c_in, view.c_stride, view.E->count, 1, to + t->right, to + t->right_of);
+    record_vectors(r, &view, outlier_revealed_left(w, 0), outlier_revealed_right(w, 0), to);
     return DMFT_OK;
 }
 
 static int record_matrix(struct replica *r, size_t l, long at, double *to, dmft_error *err)
 {
     struct outlier_state found;
+    struct limit_view view = limit_operator_view(r->network->A[l]);
     int status = outlier_basis_step(r->basis[l], at, &found, err);
     if (status != DMFT_OK) return status;
     for (size_t j = 0; j < r->table.count; j++) to[r->table.value + j] = found.z[j];
+    record_vectors(r, &view, outlier_basis_left(r->basis[l], 0), outlier_basis_right(r->basis[l], 0), to);
     return DMFT_OK;
 }
 
