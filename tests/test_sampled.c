@@ -213,9 +213,9 @@ START_TEST(blocks_are_vectors_one_after_another)
         ck_assert_uint_eq(limit_operator_outputs(w.A), limit_operator_outputs(single));
     }
     ck_assert_uint_eq(limit_operator_inputs(w.A), all_inputs);
-    limit_operator_free(single);
     close_world(&w);
     close_world(&v);
+    limit_operator_free(single); /* after the spaces, which hold its rows */
 }
 END_TEST
 
