@@ -25,7 +25,8 @@
     X(compare)     \
     X(converge)    \
     X(archive)     \
-    X(resume)
+    X(resume)      \
+    X(response)
 
 #define SUITE_DECLARED(name) Suite *suite_##name(void);
 SUITES(SUITE_DECLARED)
