@@ -317,6 +317,21 @@ static void check_cold(const outlier_revealed *w, const struct limit_view *view,
     outlier_revealed_free(cold);
 }
 
+/* The Gram matrix Xi of (B4) on exact coordinates is nothing new: sigma^2 psi less psi^2 M M^T over the directions met after both. */
+static void check_gram(const struct limit_view *v, long t)
+{
+    for (size_t i = 0; i < v->F->count; i++)
+        for (size_t k = 0; k <= i; k++) {
+            double xi = inner(v->X, i, v->X, k), expected = i == k ? v->variance * v->psi : 0.0;
+            for (size_t j = 0; j < v->E->count; j++) {
+                double both = v->psi * v->psi * v->M[i * v->stride + j] * v->M[k * v->stride + j];
+                xi -= both;
+                if (v->in_order[j] > v->out_order[i]) expected -= both;
+            }
+            assert_near(xi, expected, 1e-12, "Xi", t);
+        }
+}
+
 START_TEST(against_dense_eigenvalues_and_basis)
 {
     static struct run r;
@@ -339,6 +354,7 @@ START_TEST(against_dense_eigenvalues_and_basis)
         dense_free(&d);
         check_against_basis(s, w, b, &state, &view, (long)t, &worst);
         if (t % 7 == 6) check_cold(w, &view, (long)t);
+        if (t + 1 == s->events) check_gram(&view, (long)t);
         learn(&r);
     }
     printf("revealed, %s: %zu outliers, lambda^2 to %.1e, below the edge %.1e (%zu not told), basis form z to %.1e, overlaps to %.1e; %.1f products a step\n",
