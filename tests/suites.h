@@ -7,6 +7,7 @@
 #define SUITES(X)  \
     X(spectrum)    \
     X(limit)       \
+    X(sampled)     \
     X(deep_linear) \
     X(rows)        \
     X(outlier)     \
