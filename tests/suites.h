@@ -13,6 +13,9 @@
     X(kernels_outlier) \
     X(kernel_file) \
     X(config)      \
+    X(mlp_config)  \
+    X(data)        \
+    X(activation)  \
     X(forms)       \
     X(lazy)        \
     X(grid)        \
