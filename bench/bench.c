@@ -139,7 +139,7 @@ static void basis_case(long steps)
     uname(&machine);
     printf("{\"method\": \"basis\", \"steps\": %ld, \"depth\": %d, \"seconds\": %.6g, \"dgemm_seconds\": %.6g, \"dgemm_ratio\": %.4g, \"peak_bytes\": %.0f, "
            "\"stated_bytes\": %.0f, \"outlier_seconds\": %.6g, \"directions\": {",
-           steps, DEPTH, level1, unit, level1 / unit, peak, dmft_solve_estimate(with_kernels).bytes,
+           steps, DEPTH, level1, unit, level1 / unit, peak, dmft_solve_estimate(with_kernels, 1).bytes,
            dmft_trajectory_number(outliers, "outlier_seconds"));
     print_directions(run);
     printf("}, \"blas_core\": \"%s\", \"blas_threads\": %d, \"machine\": \"%s %s\", \"compiler\": \"%s\", \"version\": \"%s\"}\n",
@@ -164,7 +164,7 @@ static void rows_case(long steps)
     }
     dmft_trajectory_free(run);
     (void)solve(with_outliers, &run);
-    dmft_estimate needs = dmft_solve_estimate(with_kernels);
+    dmft_estimate needs = dmft_solve_estimate(with_kernels, 1);
     double rows = median(seconds), unit = 10.0 * (DEPTH + 1) * dgemm_seconds(steps);
     printf("{\"method\": \"rows\", \"steps\": %ld, \"depth\": %d, \"seconds\": %.6g, \"dgemm_seconds\": %.6g, \"dgemm_ratio\": %.4g, "
            "\"peak_bytes\": %.0f, \"stated_bytes\": %.0f, \"outlier_seconds\": %.6g, \"blas_core\": \"%s\", \"blas_threads\": %d}\n",

@@ -217,7 +217,7 @@ typedef int (*dmft_progress_function)(void *user, const dmft_progress *progress)
  *  the same numbers, to the last bit (dmft_simulate: with any number of threads), as one that was never interrupted, on the same BLAS core. */
 typedef struct dmft_run_options {
     size_t memory_limit; /**< bytes; 0 for none */
-    int threads;         /**< simulated networks at a time; 0 for one. Results do not depend on it with one BLAS thread. */
+    int threads;         /**< simulated networks, or replicas, at a time; 0 for one. Results do not depend on it with one BLAS thread. */
     dmft_progress_function progress;
     void *user;
     const char *checkpoint;  /**< file for the state; NULL: none. A file there that is no checkpoint is refused (DMFT_ERROR_EXISTS); one that
@@ -237,8 +237,9 @@ typedef struct dmft_estimate {
 /** Level 1 and level 2 of one problem, step by step. */
 typedef struct dmft_solver dmft_solver;
 
-/** The memory and operations that dmft_solve will take for this problem. The number of directions k is estimated (doc/design.md). */
-DMFT_API dmft_estimate dmft_solve_estimate(const dmft_problem *problem);
+/** The memory and operations that dmft_solve will take for this problem with this number of threads (replicas of model mlp run beside each other).
+ *  The number of directions k is estimated (doc/design.md). */
+DMFT_API dmft_estimate dmft_solve_estimate(const dmft_problem *problem, int threads);
 
 /** The same for dmft_simulate with this number of threads. */
 DMFT_API dmft_estimate dmft_simulate_estimate(const dmft_problem *problem, int threads);

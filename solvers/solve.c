@@ -2,6 +2,7 @@
 #include <cblas.h>
 #include <string.h>
 
+#include "base/outline.h"
 #include "program.h"
 #include "run.h"
 
@@ -9,10 +10,11 @@
  * runs on the machine: measured with k = 160 (5e6 operations), two threads save a third at best and lose a factor three at worst. */
 static const double worth_threads = 2e7;
 
-static dmft_estimate estimate(const dmft_problem *problem, int threads)
+/* Replicas have threads of their own, and leave none to the BLAS. */
+static int has_replicas(const dmft_problem *problem)
 {
-    (void)threads;
-    return dmft_solve_estimate(problem);
+    char model[16] = "";
+    return outline_find(dmft_problem_text(problem), "model", model, sizeof model) && strcmp(model, "mlp") == 0;
 }
 
 /* One BLAS thread for short steps, all of them for the kernels at the end. */
@@ -26,13 +28,17 @@ static int see_progress(void *user, const dmft_progress *now)
 static int solve(const dmft_problem *problem, const dmft_run_options *how, dmft_trajectory **out, dmft_error *err)
 {
     dmft_run_options given = *how, watched = *how;
+    if (has_replicas(problem)) {
+        openblas_set_num_threads(1);
+        return dmft_solve(problem, how, out, err);
+    }
     watched.progress = see_progress;
     watched.user = &given;
-    int short_steps = dmft_solve_estimate(problem).operations < worth_threads * (double)dmft_problem_steps(problem);
+    int short_steps = dmft_solve_estimate(problem, how->threads).operations < worth_threads * (double)dmft_problem_steps(problem);
     openblas_set_num_threads(short_steps ? 1 : how->threads);
     return dmft_solve(problem, &watched, out, err);
 }
 
-const struct run_kind run_solve = {.name = "solve", .estimate = estimate, .run = solve, .blas_threads = 1};
+const struct run_kind run_solve = {.name = "solve", .estimate = dmft_solve_estimate, .run = solve, .blas_threads = 1};
 
 int command_solve(const options *o) { return run_problem(o, &run_solve); }

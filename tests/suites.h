@@ -7,10 +7,12 @@
 #define SUITES(X)  \
     X(spectrum)    \
     X(limit)       \
+    X(sampled)     \
     X(deep_linear) \
     X(rows)        \
     X(outlier)     \
     X(kernels_outlier) \
+    X(revealed_outlier) \
     X(kernel_file) \
     X(config)      \
     X(mlp_config)  \
@@ -21,11 +23,13 @@
     X(grid)        \
     X(flow)        \
     X(network)     \
+    X(dense_mlp)   \
     X(io)          \
     X(compare)     \
     X(converge)    \
     X(archive)     \
-    X(resume)
+    X(resume)      \
+    X(response)
 
 #define SUITE_DECLARED(name) Suite *suite_##name(void);
 SUITES(SUITE_DECLARED)

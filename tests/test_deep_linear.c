@@ -490,7 +490,7 @@ START_TEST(memory_limit_refuses)
     dmft_problem p = problem_of(&references[0]);
     p.steps = p.rows = 4321;
     p.store_kernels = 1;
-    dmft_estimate e = dmft_solve_estimate(&p);
+    dmft_estimate e = dmft_solve_estimate(&p, 1);
     dmft_run_options options = {.memory_limit = (size_t)(e.bytes * 0.99)};
     dmft_trajectory *t = NULL;
     dmft_solver *s = NULL;

@@ -43,7 +43,7 @@ struct ensemble_plan {
 struct ensemble_results {
     size_t slot;
     long members;
-    double *values;    /* members x slot; nan where nothing was recorded */
+    double *values;    /* members x slot; 0 where nothing was recorded */
     long *diverged_at; /* row, or -1 */
     double seconds;    /* wall time, of earlier runs too */
 };

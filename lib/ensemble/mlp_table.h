@@ -22,7 +22,10 @@ struct mlp_table {
     size_t left, right;     /* mean over mu (and k) of (g^{l+1}_mu . A)^2/N and (phi(h^l_mu) . B)^2/N for the first outlier */
     size_t left_of, right_of; /* the same for the chosen samples (left: mean over k) */
 
-    /* Behind those, when kernels are stored: `kernels` matrices of order T P, event t P + mu, lower triangle written (C: symmetric, R: causal). */
+    size_t directions;      /* behind those: k_E and k_F of each matrix when the last row was recorded; 0: it has none */
+
+    /* Behind those, when kernels are stored: `kernels` matrices of order T P, event t P + mu, lower triangle written (C: symmetric, R: causal). Of several
+     * outputs the kernels of g are means over k. */
     size_t kernel, kernels, order;
     size_t slot; /* numbers in all */
 };
@@ -35,8 +38,12 @@ struct mlp_table mlp_table_of(const dmft_problem *problem, int responses);
 /* Where kernel C^{phi,l}, C^{g,l} (l = 1 .. L), R^{phi,l} (l = 1 .. L-1) or R^{g,l} (l = 2 .. L) begins, relative to the slot. */
 size_t mlp_table_kernel(const struct mlp_table *table, enum mlp_kernel kernel, size_t l);
 
-/* Where the spectra of A_l at row t begin (t a multiple of every). */
+/* Where the spectra of A_l, l = 1 .. L-1, at row t begin (t a multiple of every), and where its k_E and k_F stand. */
 size_t mlp_table_spectrum(const struct mlp_table *table, long t, size_t l);
+size_t mlp_table_directions(const struct mlp_table *table, size_t l);
+
+/* Whether the kernels and outputs of row t are beyond all bounds, 1e12 max(first value, 1) (L16). */
+int mlp_table_diverged(const struct mlp_table *table, const double *slot, long t);
 
 /* The trajectory: means, and standard errors where there is more than one member. Rows from the earliest divergence on are left out. A simulated
  * outlier is where the mean singular value passes the edge with room (S2); one of theory where every member has it. Returns 0, DMFT_DIVERGED with the

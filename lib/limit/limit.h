@@ -30,15 +30,19 @@ struct limit_rows {
 
 struct limit_backend {
     double (*weight)(const limit_space *space); /* <a,b> = weight x (a . b) */
-    /* Writes a unit Gaussian field, independent of all that the space has met, to `out`; `met` are the rows to be projected off. */
-    void (*fresh)(limit_space *space, const limit_rows *met, double *out);
+    /* Writes `count` unit Gaussian fields, independent of all that the space has met, to rows of zeros. */
+    void (*fresh)(limit_space *space, size_t count, double *rows);
+    int axes; /* each fresh field is an axis of its own, so that nothing met before need be projected off; rows end in zeros, for axes to come */
 };
+
+struct limit_sites;
 
 struct limit_space {
     const struct limit_backend *backend;
     size_t axes;   /* coordinates in use */
     size_t stride; /* coordinates that there is room for */
     limit_rows *first;
+    struct limit_sites *sites; /* of sampled spaces: how fresh fields are drawn */
 };
 
 extern const struct limit_backend limit_exact; /* Gaussian sites in exact coordinates */
@@ -48,13 +52,14 @@ extern const struct limit_backend limit_exact; /* Gaussian sites in exact coordi
 void limit_space_init(limit_space *space, const struct limit_backend *backend);
 void limit_space_clear(limit_space *space); /* frees the rows' data; the rows structs are their owners' */
 
-/* Room for `more` further axes; the only call of a step that allocates. */
+/* Room for `more` further axes, or fresh fields of a sampled space; with limit_operator_reserve the only calls of a step that allocate. */
 int limit_space_reserve(limit_space *space, size_t more, dmft_error *err);
 
 /* Forgets all axes: what lives in the space from now on is independent of what lived there (fresh data every step). */
 void limit_space_renew(limit_space *space);
 
-/* Enters empty rows into a space with room for `capacity` of them; limit_rows_reserve makes room for more. */
+/* Enters empty rows into a space with room for `capacity` of them; limit_rows_reserve makes room for more (in sampled spaces the room that is
+ * gained holds anything). */
 int limit_rows_init(limit_rows *rows, limit_space *space, size_t capacity, dmft_error *err);
 int limit_rows_reserve(limit_rows *rows, size_t more, dmft_error *err);
 
@@ -68,7 +73,7 @@ void limit_copy(limit_rows *a, const limit_rows *b);        /* a <- b */
 void limit_put(limit_rows *a, size_t i, const limit_rows *b, size_t j); /* a_i <- b_j */
 /* a <- a + factor sum weight[i - first] b_i over first <= i < end */
 void limit_combine(limit_rows *a, double factor, const double *weight, const limit_rows *b, size_t first, size_t end);
-void limit_fresh(limit_rows *a);                            /* a <- a unit Gaussian field independent of everything; needs room for an axis */
+void limit_fresh(limit_rows *a);                            /* every a_i <- a unit Gaussian field of its own, independent of all; needs an axis each */
 
 /* ---- sampled sites ---- */
 
@@ -84,6 +89,9 @@ extern const struct limit_backend limit_sampled;
 
 /* A space of S sampled sites: all S coordinates are in use from the start, and nonlinear functions are taken site by site. */
 int limit_space_init_sampled(limit_space *space, const struct limit_sampling *sampling, dmft_error *err);
+
+/* limit_space_renew, and what is fresh from now on comes from the beginning of this stream: as if the space had been made with it. */
+void limit_space_restart(limit_space *space, struct random_stream stream);
 
 /* ---- operators ---- */
 
@@ -102,12 +110,13 @@ void limit_operator_renew(limit_operator *A);
 void limit_push(limit_operator *A, const limit_rows *phi, limit_rows *out); /* out <- W phi      (B1) (B2) */
 void limit_pull(limit_operator *A, const limit_rows *g, limit_rows *out);   /* out <- W^T g      (B1) (B2) */
 
-/* W <- W + (step/N) g phi^T, for the g of the last pull and the phi of the last push (B3). */
+/* W <- W + (step/N) g phi^T, for the g of the last pull and the phi of the last push (B3); of blocks the first rows. */
 void limit_learn(limit_operator *A, double step);
 
 /* ---- blocks: several vectors at a time, which go through matrix-matrix products together ---- */
 
-/* Room for `inputs` rows a push and `outputs` rows a pull. Without this there is room for one each. */
+/* Room for `inputs` rows a push and `outputs` rows a pull, both at least 1. Without this there is room for one each. To be called before the
+ * operator is asked anything. From then on it is trained by limit_train or limit_learn, and has no updates on trial. */
 int limit_operator_block(limit_operator *A, size_t inputs, size_t outputs, dmft_error *err);
 
 /* limit_push and limit_pull take any number of rows up to that, out->count = phi->count; new directions are met in the order of the rows.
@@ -118,7 +127,8 @@ struct limit_rule {
     double momentum, keep, rate;
 };
 
-/* One step with G = (1/N) sum_ab g_a weight[a * stride + b] phi_b^T over the rows g_a of the last pull and phi_b of the last push. */
+/* One step with G = (1/N) sum_ab g_a weight[a * stride + b] phi_b^T over the rows g_a of the last pull and phi_b of the last push; for operators with a
+ * block. */
 void limit_train(limit_operator *A, const double *weight, size_t stride, struct limit_rule rule);
 
 /* ---- updates on trial, for the stages of an integrator (G2) ---- */

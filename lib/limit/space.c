@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "limit/limit.h"
+#include "limit/sites.h"
 
 enum { FIRST_AXES = 32 };
 
@@ -15,14 +16,12 @@ static double exact_weight(const limit_space *space)
     return 1.0;
 }
 
-static void exact_fresh(limit_space *space, const limit_rows *met, double *out)
+static void exact_fresh(limit_space *space, size_t count, double *rows)
 {
-    (void)met; /* a new axis is orthogonal to all that was met */
-    memset(out, 0, space->axes * sizeof *out);
-    out[space->axes++] = 1.0;
+    for (size_t i = 0; i < count; i++) rows[i * space->stride + space->axes++] = 1.0;
 }
 
-const struct limit_backend limit_exact = {.weight = exact_weight, .fresh = exact_fresh};
+const struct limit_backend limit_exact = {.weight = exact_weight, .fresh = exact_fresh, .axes = 1};
 
 void limit_space_init(limit_space *space, const struct limit_backend *backend)
 {
@@ -37,6 +36,7 @@ void limit_space_clear(limit_space *space)
         r->count = r->capacity = 0;
     }
     space->first = NULL;
+    sites_free(space);
 }
 
 /* Moves the rows into new storage of this capacity and stride. */
@@ -51,9 +51,22 @@ static int move_rows(limit_rows *r, size_t capacity, size_t stride, dmft_error *
     return DMFT_OK;
 }
 
+/* Gives rows of sites room in place, by a quarter: they are what the memory of a wide run goes to, and a large block is not copied when it grows. */
+static int stretch_rows(limit_rows *r, size_t more, dmft_error *err)
+{
+    size_t stride = r->space->stride, capacity = r->capacity + r->capacity / 4;
+    if (capacity < r->count + more) capacity = r->count + more;
+    double *x = capacity <= SIZE_MAX / sizeof *x / stride ? realloc(r->x, capacity * stride * sizeof *x) : NULL;
+    if (x == NULL) return error_memory(err, 8.0 * (double)capacity * (double)stride);
+    r->x = x;
+    r->capacity = capacity;
+    return DMFT_OK;
+}
+
 /* All rows are laid out anew before the first old one is given up, so that a failure leaves the space as it was. */
 int limit_space_reserve(limit_space *space, size_t more, dmft_error *err)
 {
+    if (space->sites != NULL) return sites_reserve(space, more, err);
     if (space->axes + more <= space->stride) return DMFT_OK;
     size_t stride = space->stride + space->stride / 2 + more, rows = 0;
     for (limit_rows *r = space->first; r != NULL; r = r->next) rows++;
@@ -81,8 +94,12 @@ int limit_space_reserve(limit_space *space, size_t more, dmft_error *err)
 
 void limit_space_renew(limit_space *space)
 {
-    for (limit_rows *r = space->first; r != NULL; r = r->next) memset(r->x, 0, r->capacity * space->stride * sizeof *r->x);
-    space->axes = 0;
+    for (limit_rows *r = space->first; r != NULL; r = r->next) {
+        size_t used = space->sites != NULL ? r->count : r->capacity; /* the rest of sampled rows is written before it is read */
+        if (used > 0) memset(r->x, 0, used * space->stride * sizeof *r->x);
+    }
+    if (space->sites != NULL) sites_renew(space);
+    else space->axes = 0;
 }
 
 int limit_rows_init(limit_rows *rows, limit_space *space, size_t capacity, dmft_error *err)
@@ -98,6 +115,7 @@ int limit_rows_init(limit_rows *rows, limit_space *space, size_t capacity, dmft_
 int limit_rows_reserve(limit_rows *rows, size_t more, dmft_error *err)
 {
     if (rows->count + more <= rows->capacity) return DMFT_OK;
+    if (!rows->space->backend->axes) return stretch_rows(rows, more, err);
     return move_rows(rows, rows->capacity + rows->capacity / 2 + more, rows->space->stride, err);
 }
 
@@ -133,7 +151,11 @@ void limit_combine(limit_rows *a, double factor, const double *weight, const lim
                 weight, 1, 1.0, a->x, 1);
 }
 
-void limit_fresh(limit_rows *a) { a->space->backend->fresh(a->space, NULL, a->x); }
+void limit_fresh(limit_rows *a)
+{
+    memset(a->x, 0, a->count * a->space->stride * sizeof *a->x);
+    a->space->backend->fresh(a->space, a->count, a->x);
+}
 
 /* ---- checkpoints ---- */
 
@@ -163,11 +185,13 @@ void limit_space_transfer(limit_space *space, archive *a)
     archive_size(a, &axes, SIZE_MAX / sizeof(double));
     archive_size(a, &stride, SIZE_MAX / sizeof(double));
     if (archive_status(a) != 0) return;
-    if (stored != rows || axes > stride || stride == 0) {
+    int other_sites = space->sites != NULL && (axes != space->axes || stride != space->stride);
+    if (stored != rows || axes > stride || stride == 0 || other_sites) {
         archive_fail(a, error_set(&err, DMFT_ERROR_FORMAT, "a space of another run"), &err);
         return;
     }
     space->axes = axes;
     space->stride = stride;
+    if (space->sites != NULL) sites_transfer(space, a);
     for (limit_rows *r = space->first; r != NULL; r = r->next) transfer_rows(r, a);
 }

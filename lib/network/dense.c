@@ -148,7 +148,7 @@ int network_create(struct network **out, const dmft_problem *problem, dmft_error
 void network_free(struct network *n)
 {
     if (n == NULL) return;
-    network_singular_free(n);
+    singular_free(&n->singular);
     arrays_free(n->weight, n->depth - 1);
     arrays_free(n->h_rows, n->depth);
     arrays_free(n->g_rows, n->depth);
@@ -160,6 +160,7 @@ void network_free(struct network *n)
     free(n->Delta);
     free(n->inputs);
     free(n->noise);
+    free(n->time);
     free(n);
 }
 
@@ -198,7 +199,7 @@ void network_start(struct network *n, long index)
     if (n->problem->batch == BATCH_FULL) random_gaussians(&n->input_stream, 1.0, n->samples * n->input_dim, n->inputs);
     if (n->noise != NULL) random_gaussians(&n->noise_stream, n->problem->label_noise, n->samples, n->noise);
     n->flow = (struct network_flow){.step = 0};
-    network_singular_start(n);
+    singular_start(&n->singular);
 }
 
 void network_transfer(struct network *n, archive *a)
@@ -212,7 +213,7 @@ void network_transfer(struct network *n, archive *a)
     archive_double(a, &n->flow.elapsed);
     archive_double(a, &n->flow.step);
     archive_tag(a, "singular");
-    network_singular_transfer(n, a);
+    singular_transfer(&n->singular, a);
 }
 
 /* ---- A step ---- */

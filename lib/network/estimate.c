@@ -1,6 +1,6 @@
 /*
- * Memory and operations of a simulation, from the sizes alone. Bytes are those of the arrays that ensemble.c, dense.c, singular.c and summary.c
- * take, in the same words. Operations count multiplications and additions one by one; a Gaussian number counts as GAUSSIAN of them, and the
+ * Memory and operations of a simulation, from the sizes alone. Bytes are those of the arrays that lib/ensemble, dense.c, spectrum.c, singular.c and
+ * summary.c take, in the same words. Operations count multiplications and additions one by one; a Gaussian number counts as GAUSSIAN of them, and the
  * products of an eigensolver by their usual number, so that the time of a run is known to a factor of about two; in gradient flow, where rates grow with
  * what is learned, to one of some more.
  */
@@ -10,19 +10,6 @@
 
 /* A Gaussian number takes as long as this many operations of a matrix-vector product (7 ns at 4 a nanosecond). */
 static const double GAUSSIAN = 30;
-
-/* Products that the eigensolver makes for a matrix at a recorded step, over N^{1/3}: 35, 52, 65 of them were counted for N = 100, 400, 800. */
-static const double PRODUCTS = 7;
-
-/* Vectors that span the eigensolver's space (spectrum/leading.c). */
-static double space_of(const dmft_problem *problem) { return 32 + 4 * (problem->outlier_count + 1.0); }
-
-/* Doubles it holds: three times these vectors, and small matrices. */
-static double solver_doubles(const dmft_problem *problem)
-{
-    double m = space_of(problem);
-    return m * (3 * network_size_of(problem).width + 2 * m + 64);
-}
 
 /* Samples are drawn at every step; in flow none are. */
 static int online(const dmft_problem *problem) { return problem->batch == BATCH_ONLINE && !problem->flow; }
@@ -50,7 +37,7 @@ double network_step_operations(const dmft_problem *problem)
 double network_spectrum_operations(const dmft_problem *problem)
 {
     struct network_size n = network_size_of(problem);
-    double products = PRODUCTS * cbrt(n.width), orthogonalising = 8 * space_of(problem) * n.width * problem->depth;
+    double products = singular_products(n.width), orthogonalising = 8 * singular_space(problem->outlier_count + 1.0) * n.width * problem->depth;
     return products * (4 * entries(problem) + orthogonalising);
 }
 
@@ -60,21 +47,20 @@ static double evaluations_of(const dmft_problem *problem)
     return problem->flow ? NETWORK_STAGES * network_flow_steps(problem) : (double)problem->steps;
 }
 
-/* Doubles that ensemble.c holds of one network. */
-static double slot_of(const dmft_problem *problem)
+double network_slot(const dmft_problem *problem)
 {
     return (double)problem->rows * (double)network_kernel_columns(problem) +
            (double)network_spectrum_rows(problem) * (double)network_spectrum_columns(problem);
 }
 
-dmft_estimate dmft_simulate_estimate(const dmft_problem *problem, int threads)
+dmft_estimate network_estimate(const dmft_problem *problem, int threads)
 {
     struct network_size n = network_size_of(problem);
     double seeds = (double)problem->simulation.seeds, workers = fmin(fmax(1, threads), seeds);
-    double network = network_doubles(problem) + network_singular_doubles(problem) + solver_doubles(problem);
+    double network = network_doubles(problem) + network_singular_doubles(problem) + singular_solver_doubles(n.width, problem->outlier_count + 1.0);
     double start = entries(problem) + n.width + n.input_dim + (online(problem) ? 0 : samples_of(problem) * n.input_dim);
     return (dmft_estimate){
-        .bytes = 8 * (workers * network + seeds * (slot_of(problem) + 1) + (problem->flow ? (double)problem->rows : 0)) + network_summary_bytes(problem),
+        .bytes = 8 * (workers * network + seeds * (network_slot(problem) + 1) + (problem->flow ? (double)problem->rows : 0)) + network_summary_bytes(problem),
         .operations = seeds * (GAUSSIAN * start + evaluations_of(problem) * network_step_operations(problem) +
                                (double)network_spectrum_rows(problem) * network_spectrum_operations(problem))};
 }

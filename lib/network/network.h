@@ -1,4 +1,4 @@
-/* Dense deep linear networks of finite width: one network, what is measured on it, an ensemble of them. Equations: dense.c, singular.c. */
+/* Dense deep linear networks of finite width: one network, what is measured on it, an ensemble of them. Equations: dense.c, spectrum.c. */
 #ifndef DMFT_NETWORK_NETWORK_H
 #define DMFT_NETWORK_NETWORK_H
 
@@ -7,7 +7,8 @@
 #include "base/archive.h"
 #include "base/problem.h"
 #include "base/random.h"
-#include "spectrum/leading.h"
+#include "ensemble/ensemble.h"
+#include "network/singular.h"
 
 /* ---- Sizes --------------------------------------------------------------------------------------------------------------------- */
 
@@ -18,7 +19,7 @@ struct network_size {
 
 struct network_size network_size_of(const dmft_problem *problem);
 
-/* Rows of X that are worked on together, and doubles that one network holds (dense.c); doubles of its singular values (singular.c). */
+/* Rows of X that are worked on together, and doubles that one network holds (dense.c); doubles of its singular values (spectrum.c). */
 double network_block_rows(const dmft_problem *problem);
 double network_doubles(const dmft_problem *problem);
 double network_singular_doubles(const dmft_problem *problem);
@@ -27,16 +28,6 @@ double network_singular_doubles(const dmft_problem *problem);
 
 /* Streams of one network, by purpose. */
 enum network_purpose { NETWORK_TARGET, NETWORK_INPUTS, NETWORK_NOISE, NETWORK_WEIGHTS /* + l for A_l, + L for the readout */ };
-
-/* Room for the leading singular pairs of one matrix at a time, and for each A_l the vectors that its next recorded step starts from. */
-struct network_singular {
-    size_t wanted;              /* outlier_count + 1, or fewer where every matrix is smaller */
-    spectrum_leading *solver;
-    double **vectors;           /* of A_l on its shorter side: wanted + 1 rows */
-    size_t *known;              /* rows of vectors[l] that hold a result */
-    double *values;             /* wanted */
-    double *partner;            /* a vector of the longer side */
-};
 
 /* Stages of a step of gradient flow (flow.c). */
 enum { NETWORK_STAGES = 6 };
@@ -66,8 +57,9 @@ struct network {
     int bends;                  /* the weights in use are bent: A_l + sum over j < bends of bend_j (c/fan-in) g^{l+1}_j h^l_j^T */
     double bend[NETWORK_STAGES];
     struct network_flow flow;
+    double *time;               /* of the rows (flow only, else NULL) */
     struct random_stream input_stream, noise_stream;
-    struct network_singular singular;
+    struct singular singular;   /* of A_0 .. A_{L-1}: outlier_count + 1 pairs, or fewer where every matrix is smaller */
 };
 
 /* Room for networks of this problem. Errors: DMFT_ERROR_ARGUMENT (a size BLAS cannot count), DMFT_ERROR_MEMORY. */
@@ -124,29 +116,24 @@ size_t network_layer_columns(const dmft_problem *problem);
 size_t network_spectrum_columns(const dmft_problem *problem);
 size_t network_spectrum_rows(const dmft_problem *problem);
 
-/* Creates, frees, forgets the vectors of the network before, writes or reads them, measures. */
+/* Makes room; measures. */
 int network_singular_create(struct network *network, dmft_error *err);
-void network_singular_free(struct network *network);
-void network_singular_start(struct network *network);
-void network_singular_transfer(struct network *network, archive *a);
 int network_spectrum(struct network *network, double *out, dmft_error *err);
 
 /* ---- The ensemble -------------------------------------------------------------------------------------------------------------- */
 
-/* What all networks gave: for each its kernels (T rows) and spectra, one after the other, and the step at which it diverged (or -1). */
-struct network_results {
-    size_t slot;      /* doubles of one network */
-    double *values;   /* seeds x slot */
-    long *diverged_at;
-    double *time;     /* of the rows (flow only, else NULL) */
-    double seconds;   /* wall time */
-};
-
 /* Refuses what cannot be simulated: a grid of time that is chosen as it goes. */
 int network_check(const dmft_problem *problem, dmft_error *err);
 
+/* Numbers that one network leaves: T rows of kernels, then the spectra. */
+double network_slot(const dmft_problem *problem);
+
+/* dmft_simulate and its estimate for model deep_linear (simulate.c, estimate.c). */
+int network_simulate(const dmft_problem *problem, const dmft_run_options *options, dmft_trajectory **out, dmft_error *err);
+dmft_estimate network_estimate(const dmft_problem *problem, int threads);
+
 /* Means, standard errors, outliers and escapes as a trajectory (summary.c); rows from the earliest divergence on are left out. */
-int network_summary(dmft_trajectory **out, const dmft_problem *problem, const struct network_results *results, dmft_error *err);
+int network_summary(dmft_trajectory **out, const dmft_problem *problem, const struct ensemble_results *results, dmft_error *err);
 
 /* Bytes of that trajectory. */
 double network_summary_bytes(const dmft_problem *problem);

@@ -18,6 +18,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "base/grid.h"
 #include "base/trajectory.h"
 #include "network/network.h"
 
@@ -28,27 +29,16 @@ enum { EVERYWHERE = 0, NAME_BYTES = 64 };
 
 struct summary {
     const dmft_problem *problem;
-    const struct network_results *results;
+    const struct ensemble_results *results;
     dmft_trajectory *t;
     size_t rows, recorded; /* rows that are kept, those of them with spectra */
+    double *time;          /* of the rows (flow only, else NULL) */
     double *mean, *se;     /* of the spectra: recorded x columns */
     int status;            /* the first failure; nothing is done after it */
     dmft_error *err;
 };
 
 /* ---- Moments ---- */
-
-/* Mean and standard error over networks of one number, `offset` into their slots. */
-static void moments(const struct summary *s, size_t offset, double *mean, double *se)
-{
-    size_t seeds = (size_t)s->problem->simulation.seeds, slot = s->results->slot;
-    const double *x = s->results->values + offset;
-    double sum = 0, squares = 0;
-    for (size_t i = 0; i < seeds; i++) sum += x[i * slot];
-    *mean = sum / (double)seeds;
-    for (size_t i = 0; i < seeds; i++) squares += (x[i * slot] - *mean) * (x[i * slot] - *mean);
-    *se = seeds > 1 ? sqrt(squares / (double)(seeds - 1) / (double)seeds) : NAN;
-}
 
 static void spectrum_moments(struct summary *s)
 {
@@ -60,7 +50,7 @@ static void spectrum_moments(struct summary *s)
         s->status = error_memory(s->err, 16.0 * (double)numbers);
         return;
     }
-    for (size_t i = 0; i < numbers; i++) moments(s, begin + i, &s->mean[i], &s->se[i]);
+    for (size_t i = 0; i < numbers; i++) ensemble_moments(s->results, begin + i, &s->mean[i], &s->se[i]);
 }
 
 /* ---- Outliers ---- */
@@ -102,7 +92,7 @@ static void add_steps(struct summary *s)
     for (size_t t = 0; series != NULL && t < s->rows; t++) series->value[t] = (double)t;
     if (!s->problem->flow) return;
     series = add(s, TRAJECTORY_HIDDEN, "time");
-    for (size_t t = 0; series != NULL && t < s->rows; t++) series->value[t] = s->results->time[t];
+    for (size_t t = 0; series != NULL && t < s->rows; t++) series->value[t] = s->time[t];
 }
 
 /* scale x (kernel in this column + shift). */
@@ -111,7 +101,7 @@ static void add_kernel(struct summary *s, int flags, size_t column, double scale
     struct trajectory_series *series = add(s, flags | TRAJECTORY_ERRORS, name);
     for (size_t t = 0; series != NULL && t < s->rows; t++) {
         double mean, se;
-        moments(s, t * network_kernel_columns(s->problem) + column, &mean, &se);
+        ensemble_moments(s->results, t * network_kernel_columns(s->problem) + column, &mean, &se);
         series->value[t] = scale * (mean + shift);
         series->error[t] = scale * se;
     }
@@ -215,7 +205,7 @@ static void add_text(struct summary *s, const char *name, const char *text)
 static double instant(const struct summary *s, size_t record)
 {
     size_t row = record * (size_t)s->problem->outlier_every;
-    return s->problem->flow ? s->results->time[row] : (double)row;
+    return s->problem->flow ? s->time[row] : (double)row;
 }
 
 /* Escape step and, when it was seen to happen, escape time of the j-th outlier of A_l. */
@@ -237,8 +227,6 @@ static void add_facts(struct summary *s)
 {
     const dmft_problem *problem = s->problem;
     struct network_size n = network_size_of(problem);
-    long diverged = 0;
-    for (long i = 0; i < problem->simulation.seeds; i++) diverged += s->results->diverged_at[i] >= 0;
     add_number(s, n.input_dim, "input_dim");
     add_number(s, n.width, "width");
     add_number(s, n.samples, "samples");
@@ -246,7 +234,7 @@ static void add_facts(struct summary *s)
     add_number(s, (double)problem->simulation.seed, "seed");
     add_number(s, s->results->seconds, "seconds");
     add_number(s, problem->label_noise, "label_noise");
-    add_number(s, (double)diverged, "seeds_diverged");
+    add_number(s, (double)ensemble_diverged(s->results), "seeds_diverged");
     for (int l = 0; l < problem->depth; l++)
         for (int j = 1; j <= problem->outlier_count; j++) add_escape(s, l, j);
     add_text(s, "kind", "simulation");
@@ -256,20 +244,18 @@ static void add_facts(struct summary *s)
 
 /* ---- All of it ---- */
 
-/* The earliest step at which any network diverged, or -1. */
-static long earliest_divergence(const dmft_problem *problem, const struct network_results *results)
+/* Times of all rows, of a grid that is known to be one. */
+static void find_times(struct summary *s)
 {
-    long earliest = -1;
-    for (long i = 0; i < problem->simulation.seeds; i++) {
-        long t = results->diverged_at[i];
-        if (t >= 0 && (earliest < 0 || t < earliest)) earliest = t;
-    }
-    return earliest;
+    if (!s->problem->flow) return;
+    s->time = memory_doubles((size_t)s->problem->rows);
+    s->status = s->time != NULL ? grid_times(s->problem, s->time, s->err) : error_memory(s->err, 8.0 * (double)s->problem->rows);
 }
 
 static void summarise(struct summary *s)
 {
-    spectrum_moments(s);
+    find_times(s);
+    if (s->status == DMFT_OK) spectrum_moments(s);
     if (s->status == DMFT_OK) s->status = trajectory_create(&s->t, s->rows, s->err);
     add_steps(s);
     add_kernels(s);
@@ -277,13 +263,14 @@ static void summarise(struct summary *s)
     if (s->status == DMFT_OK) add_facts(s);
 }
 
-int network_summary(dmft_trajectory **out, const dmft_problem *problem, const struct network_results *results, dmft_error *err)
+int network_summary(dmft_trajectory **out, const dmft_problem *problem, const struct ensemble_results *results, dmft_error *err)
 {
-    long diverged_at = earliest_divergence(problem, results), every = problem->outlier_every;
+    long diverged_at = ensemble_diverged_at(results), every = problem->outlier_every;
     long rows = diverged_at >= 0 ? diverged_at : problem->rows;
     struct summary s = {.problem = problem, .results = results, .err = err, .rows = (size_t)rows};
     s.recorded = (size_t)(rows > 0 ? (rows - 1) / every + 1 : 0);
     summarise(&s);
+    free(s.time);
     free(s.mean);
     free(s.se);
     if (s.status != DMFT_OK) {

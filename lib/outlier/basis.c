@@ -52,6 +52,7 @@ struct followed {
     size_t known, order;      /* how many; how many of them would have met the last one best */
     double missed;            /* relative error of the root that they would have given */
     double steep;             /* d/dlambda^2 of z less that of the eigenvalue, at the root */
+    double norm2;             /* n^2 of (B5) */
 };
 
 /* The root of one outlier; its eigenvector is in b->trial. */
@@ -71,11 +72,11 @@ struct outlier_basis {
     size_t order_before;              /* of the latter; 0 when there is none */
     double *trial, *work;    /* tracked + 1 rows for a solve, stride 2 room; one row */
     double *value, *at_edge; /* eigenvalues of a solve; those at the edge at this step */
-    double *z;
+    double *z, *told;        /* of W/keep and of W */
+    double *sides;           /* the overlaps of (B5), `count` rows of stride 2 room: on the f_i, then on the e_j */
     struct outlier_escape *escape;
     long last_step;
     double last_time;
-    double norm2;   /* n^2 of (B5) of the first outlier */
     double bound;   /* eigenvalues at the edge beyond it are outliers: the edge, or what stands out of rounding where the edge is lower */
     double learned; /* Frobenius norm of the learned part at this step */
     spectrum_leading *leading;
@@ -120,6 +121,7 @@ static void free_arrays(outlier_basis *b)
     free(b->trial);
     free(b->work);
     free(b->proven_S);
+    free(b->sides);
     spectrum_leading_free(b->leading);
 }
 
@@ -160,9 +162,10 @@ static int widen(outlier_basis *b, size_t room, dmft_error *err)
     wide.trial = memory_doubles((b->tracked + 1) * w);
     wide.work = memory_doubles(w);
     wide.proven_S = memory_doubles(room * room);
+    wide.sides = memory_doubles(b->count * w);
     wide.proven_outputs = wide.proven_inputs = 0;
     wide.leading = NULL;
-    int whole = wide.outlier && wide.B && wide.edge_now && wide.edge_before && wide.trial && wide.work && wide.proven_S;
+    int whole = wide.outlier && wide.B && wide.edge_now && wide.edge_before && wide.trial && wide.work && wide.proven_S && wide.sides;
     int status = whole ? DMFT_OK : error_memory(err, 112.0 * (double)room * (double)room);
     if (status == DMFT_OK) status = spectrum_leading_create(&wide.leading, w, b->tracked, err);
     if (status == DMFT_OK) status = outlier_pencil_widen(&wide.pencil, room, err);
@@ -188,17 +191,18 @@ int outlier_basis_create(outlier_basis **out, const limit_operator *A, const lim
     b->value = memory_doubles(b->tracked);
     b->at_edge = memory_doubles(b->tracked);
     b->z = memory_doubles(b->tracked);
+    b->told = memory_doubles(b->tracked);
     b->ahead = memory_doubles(b->tracked);
     b->ahead_of = memory_doubles(b->tracked);
     b->escape = calloc(b->tracked, sizeof *b->escape);
-    int whole = b->value && b->at_edge && b->z && b->ahead && b->ahead_of && b->escape;
+    int whole = b->value && b->at_edge && b->z && b->told && b->ahead && b->ahead_of && b->escape;
     int status = whole ? widen(b, FIRST_ROOM, err) : error_memory(err, 48.0 * (double)count);
     if (status != DMFT_OK) {
         outlier_basis_free(b);
         return status;
     }
     for (size_t j = 0; j < b->tracked; j++) {
-        b->ahead[j] = NAN;
+        b->ahead[j] = b->told[j] = NAN;
         b->escape[j] = (struct outlier_escape){.step = -1, .time = NAN};
     }
     *out = b;
@@ -213,6 +217,7 @@ void outlier_basis_free(outlier_basis *b)
     free(b->value);
     free(b->at_edge);
     free(b->z);
+    free(b->told);
     free(b->ahead);
     free(b->ahead_of);
     outlier_watch_clear(&b->watch);
@@ -221,6 +226,16 @@ void outlier_basis_free(outlier_basis *b)
 }
 
 long outlier_basis_products(const outlier_basis *b) { return b->products + spectrum_leading_products(b->leading); }
+
+const double *outlier_basis_left(const outlier_basis *b, size_t j)
+{
+    return j < b->count && !isnan(b->told[j]) ? b->sides + j * stride_of(b) : NULL;
+}
+
+const double *outlier_basis_right(const outlier_basis *b, size_t j)
+{
+    return j < b->count && !isnan(b->told[j]) ? b->sides + j * stride_of(b) + b->pencil.outputs : NULL;
+}
 
 struct outlier_escape outlier_basis_escape(const outlier_basis *b, size_t j) { return b->escape[j]; }
 
@@ -358,6 +373,7 @@ static void keep(outlier_basis *b, size_t j, double root)
 /* The difference value(lambda^2) - z(lambda^2) of outlier j falls; its root lies in (low, high). */
 struct search {
     size_t j;
+    size_t pairs;    /* solved for beside j at least */
     double low, high;
     int low_seen;    /* the difference was found positive at `low`; else the low end is the edge and not seen yet */
     double tolerance; /* of the first solve */
@@ -381,11 +397,11 @@ static double next_point(struct search *k, double root, double f, double df)
 /* Follows outlier k.j from lambda^2 = root, with `starts` start vectors in b->trial: of all outliers, as the one behind may have come to the front. */
 static int find_root(outlier_basis *b, struct search k, double root, size_t starts, struct hit *hit, dmft_error *err)
 {
-    size_t j = k.j, n = outlier_pencil_order(&b->pencil);
+    size_t j = k.j, n = outlier_pencil_order(&b->pencil), pairs = j + 1 > k.pairs ? j + 1 : k.pairs;
     *hit = (struct hit){.root = NAN, .z = NAN};
     for (int iteration = 0; iteration < 200; iteration++) {
         struct matrix m = pencil_at(b, root);
-        int status = solve(b, m, n, j + 1, starts, k.tolerance, err);
+        int status = solve(b, m, n, pairs, starts, k.tolerance, err);
         if (status != DMFT_OK) return status;
         double f = b->value[j] - m.at.z, slope = outlier_pencil_slope(&b->pencil, &m.at, b->trial + j * stride_of(b), b->work);
         if (f <= 0.0 && root <= k.low && !k.low_seen) return DMFT_OK; /* nothing above the edge: it sank into the bulk */
@@ -398,7 +414,7 @@ static int find_root(outlier_basis *b, struct search k, double root, size_t star
         double next = next_point(&k, root, f, slope - m.at.dz);
         if (fabs(next - root) <= 1e-4 * root) k.tolerance = fine; /* the next point will do */
         root = next;
-        if (starts < j + 1) starts = j + 1; /* the vectors of this point */
+        if (starts < pairs) starts = pairs; /* the vectors of this point */
     }
     return error_set(err, DMFT_ERROR_NUMERIC, "outlier %zu did not converge near z = %.12g (edge %.12g)", j + 1, pencil_at(b, root).at.z,
                      b->pencil.edge);
@@ -409,8 +425,8 @@ static void take(outlier_basis *b, size_t j, const struct hit *hit)
 {
     b->z[j] = hit->z;
     if (isnan(hit->root)) return;
-    if (j == 0) b->norm2 = 1.0 - hit->slope / hit->dz;
     keep(b, j, hit->root);
+    b->outlier[j].norm2 = 1.0 - hit->slope / hit->dz;
     b->outlier[j].steep = hit->dz - hit->slope;
 }
 
@@ -473,7 +489,7 @@ static int proven(outlier_basis *b, size_t known, double share)
     return LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'L', (int)n, b->B, (int)stride) == 0;
 }
 
-/* Frobenius norm of what was learned, less `from` where that is given (row stride `room`). */
+/* Frobenius norm of what W/keep has learned, less `from` where that is given (row stride `room`). */
 static double learned_norm(outlier_basis *b, const struct limit_view *view, const double *from)
 {
     const struct outlier_pencil *p = &b->pencil;
@@ -481,11 +497,8 @@ static double learned_norm(outlier_basis *b, const struct limit_view *view, cons
     double sum = 0.0;
     for (size_t i = 0; i < p->outputs; i++) {
         const double *row = view->S + i * view->stride;
-        if (from != NULL) {
-            for (size_t j = 0; j < p->inputs; j++) b->work[j] = row[j] - from[i * p->room + j];
-            row = b->work;
-        }
-        sum += cblas_ddot(inputs, row, 1, row, 1);
+        for (size_t j = 0; j < p->inputs; j++) b->work[j] = row[j] / p->keep - (from != NULL ? from[i * p->room + j] : 0.0);
+        sum += cblas_ddot(inputs, b->work, 1, b->work, 1);
     }
     return sqrt(p->psi * sum);
 }
@@ -501,7 +514,8 @@ static int still_proven(outlier_basis *b, const struct limit_view *view)
 static void note_proof(outlier_basis *b, const struct limit_view *view, double share)
 {
     struct outlier_pencil *p = &b->pencil;
-    for (size_t i = 0; i < p->outputs; i++) memcpy(b->proven_S + i * p->room, view->S + i * view->stride, p->inputs * sizeof *b->proven_S);
+    for (size_t i = 0; i < p->outputs; i++)
+        for (size_t j = 0; j < p->inputs; j++) b->proven_S[i * p->room + j] = view->S[i * view->stride + j] / p->keep;
     b->proven_outputs = p->outputs;
     b->proven_inputs = p->inputs;
     b->proven_margin = share * p->edge;
@@ -599,7 +613,7 @@ static int find_all(outlier_basis *b, size_t there, long step, double time, dmft
     b->found = there;
     int status = DMFT_OK;
     for (size_t i = 0; i < there && status == DMFT_OK; i++) {
-        struct search k = {.j = i, .low = low, .high = INFINITY, .low_seen = 1, .tolerance = coarse};
+        struct search k = {.j = i, .pairs = there, .low = low, .high = INFINITY, .low_seen = 1, .tolerance = coarse};
         status = note_escape(b, i, step, time, err);
         for (size_t j = 0; j < there; j++) next_vector(&b->outlier[j], 1, outlier_pencil_order(&b->pencil), b->trial + j * stride_of(b));
         if (status == DMFT_OK) status = find_root(b, k, low, there, &hit, err);
@@ -623,10 +637,10 @@ static int find_without_bulk(outlier_basis *b, const struct limit_view *view, lo
         }
         b->z[j] = b->at_edge[j];
         keep(b, j, b->z[j] * b->z[j] / b->pencil.psi);
+        b->outlier[j].norm2 = 1.0;
         if (b->escape[j].step < 0) b->escape[j] = (struct outlier_escape){.step = step, .time = time};
     }
     b->found = there;
-    b->norm2 = 1.0;
     return status;
 }
 
@@ -644,7 +658,7 @@ static double fixed_overlap(outlier_basis *b, const struct limit_view *view)
     if (outputs > 0 && inputs > 0)
         cblas_dgemv(CblasRowMajor, CblasNoTrans, outputs, inputs, -p->psi, p->M, (int)p->room, on_e, 1, 1.0, on_x, 1);
     double sum = cblas_ddot(inputs, beta, 1, on_e, 1) + bz / sqrt(p->psi) * cblas_ddot(outputs, alpha, 1, on_x, 1);
-    return 2.0 * sum * sum / b->norm2;
+    return 2.0 * sum * sum / b->outlier[0].norm2;
 }
 
 static void overlaps(outlier_basis *b, const struct limit_view *view, struct outlier_state *state)
@@ -652,9 +666,10 @@ static void overlaps(outlier_basis *b, const struct limit_view *view, struct out
     const double *alpha = b->outlier[0].vector[0], *beta = alpha + b->pencil.outputs;
     double left = cblas_ddot((int)b->pencil.outputs, view->c_out, 1, alpha, 1);
     double right = cblas_ddot((int)b->pencil.inputs, view->c_in, 1, beta, 1);
-    state->left_overlap = 2.0 * left * left / b->norm2;
-    state->right_overlap = 2.0 * right * right / b->norm2;
-    state->drift = 2.0 * sqrt(b->pencil.psi) * left * right / b->norm2; /* sqrt(psi) times (B8) */
+    double norm2 = b->outlier[0].norm2;
+    state->left_overlap = 2.0 * left * left / norm2;
+    state->right_overlap = 2.0 * right * right / norm2;
+    state->drift = 2.0 * sqrt(b->pencil.psi) * left * right / norm2; /* sqrt(psi) times (B8) */
     if (b->target != NULL) state->target_overlap = fixed_overlap(b, view);
 }
 
@@ -664,7 +679,7 @@ static double drift_of_root(const outlier_basis *b, const struct limit_view *vie
 {
     double left = cblas_ddot((int)b->pencil.outputs, view->c_out, 1, x, 1);
     double right = cblas_ddot((int)b->pencil.inputs, view->c_in, 1, x + b->pencil.outputs, 1);
-    return 2.0 * sqrt(b->pencil.psi) * left * right / steep;
+    return 2.0 * sqrt(b->pencil.psi) * left * right / (steep * b->pencil.keep);
 }
 
 /* ---- inside a step ---- */
@@ -712,7 +727,7 @@ int outlier_basis_change(outlier_basis *b, double weight, double *change, dmft_e
     int status = integrate(b, &view, weight, both, b->ahead, err);
     for (size_t j = 0; j < b->count && status == DMFT_OK; j++) {
         double root = j < both ? b->outlier[j].root[0] : NAN, after = root + b->ahead[j];
-        change[j] = j < both && after > edge_root(b) ? pencil_at(b, after).at.z - b->z[j] : NAN;
+        change[j] = j < both && after > edge_root(b) ? b->pencil.keep * (pencil_at(b, after).at.z - b->z[j]) : NAN;
         b->ahead[j] = NAN;
     }
     return status;
@@ -754,8 +769,8 @@ static int watch(outlier_basis *b, const struct limit_view *view, long step, dou
 
 /* ---- a step ---- */
 
-/* Follows the outliers of the last step; b->found counts those that are still there. */
-static int follow(outlier_basis *b, const struct limit_view *view, dmft_error *err)
+/* Follows the outliers of the last step; b->found counts those that are still there. `lost` is set where one cannot be told from the next. */
+static int follow(outlier_basis *b, const struct limit_view *view, int *lost, dmft_error *err)
 {
     size_t j = 0;
     for (; j < b->found; j++) {
@@ -765,6 +780,8 @@ static int follow(outlier_basis *b, const struct limit_view *view, dmft_error *e
         double heading = next_root(o, o->order);
         size_t starts = start_vectors(b, view, b->found, 0);
         int status = find_root(b, k, heading > k.low ? heading : o->root[0], starts, &hit, err);
+        *lost = status == DMFT_ERROR_NUMERIC;
+        if (*lost) break;
         if (status != DMFT_OK) return status;
         if (!(hit.z > b->bound)) break; /* sank into the bulk, and with it all behind it */
         take(b, j, &hit);
@@ -774,20 +791,46 @@ static int follow(outlier_basis *b, const struct limit_view *view, dmft_error *e
     return DMFT_OK;
 }
 
+/* Whether one of the outliers followed has run into another. It happens where parts of the matrix do not know of each other and a new direction
+ * belongs to one: its outlier's last vector then ranks behind one that is exact already. */
+static int doubled(const outlier_basis *b)
+{
+    int n = (int)outlier_pencil_order(&b->pencil);
+    for (size_t i = 0; i < b->found; i++)
+        for (size_t j = i + 1; j < b->found; j++) {
+            const struct followed *x = &b->outlier[i], *y = &b->outlier[j];
+            if (fabs(x->root[0] / y->root[0] - 1.0) < 1e-6 && fabs(cblas_ddot(n, x->vector[0], 1, y->vector[0], 1)) > 0.99) return 1;
+        }
+    return 0;
+}
+
 static int update(outlier_basis *b, const struct limit_view *view, long step, double time, dmft_error *err)
 {
     size_t before = b->found, there = 0;
-    int changed = 0;
+    int changed = 0, lost = 0;
     b->learned = learned_norm(b, view, NULL);
     b->bound = fmax(b->pencil.edge, rounding * b->learned);
     struct outlier_scalars s = pencil_at(b, edge_root(b)).at;
     if (awaits_escape(b)) outlier_pencil_form(&b->pencil, &s, b->edge_now);
     if (!(b->pencil.edge > 0.0)) return find_without_bulk(b, view, step, time, err);
-    int status = follow(b, view, err);
+    int status = follow(b, view, &lost, err);
     if (status != DMFT_OK) return status;
-    if (b->found == before && (still_proven(b, view) || prove_followed(b, view))) return DMFT_OK;
+    lost |= doubled(b);
+    if (b->found == before && !lost && (still_proven(b, view) || prove_followed(b, view))) return DMFT_OK;
     status = look_at_edge(b, view, &there, &changed, err);
-    return status == DMFT_OK && changed ? find_all(b, there, step, time, err) : status;
+    return status == DMFT_OK && (changed || lost) ? find_all(b, there, step, time, err) : status;
+}
+
+/* What the last update found, as it is told: z of W, and the vectors of (B5). */
+static void tell(outlier_basis *b)
+{
+    size_t n = outlier_pencil_order(&b->pencil);
+    for (size_t j = 0; j < b->tracked; j++) b->told[j] = b->pencil.keep * b->z[j];
+    for (size_t j = 0; j < b->count && j < b->found; j++) {
+        const double *x = b->outlier[j].vector[0];
+        double scale = sqrt(2.0 / b->outlier[j].norm2), *side = b->sides + j * stride_of(b);
+        for (size_t i = 0; i < n; i++) side[i] = scale * x[i];
+    }
 }
 
 int outlier_basis_step_at(outlier_basis *b, long step, double time, double rate, struct outlier_state *state, dmft_error *err)
@@ -799,10 +842,11 @@ int outlier_basis_step_at(outlier_basis *b, long step, double time, double rate,
     status = update(b, &view, step, time, err);
     if (status == DMFT_OK && b->watched) status = watch(b, &view, step, time, rate, err);
     if (status != DMFT_OK) return status;
+    tell(b);
     keep_edge(b);
     b->last_step = step;
     b->last_time = time;
-    *state = (struct outlier_state){.z = b->z, .target_overlap = NAN, .left_overlap = NAN, .right_overlap = NAN, .drift = NAN};
+    *state = (struct outlier_state){.z = b->told, .target_overlap = NAN, .left_overlap = NAN, .right_overlap = NAN, .drift = NAN};
     if (!isnan(b->z[0])) overlaps(b, &view, state);
     return DMFT_OK;
 }
@@ -836,6 +880,7 @@ static void transfer_outlier(outlier_basis *b, size_t j, archive *a)
     archive_size(a, &o->known, MEMORY);
     archive_size(a, &o->order, MEMORY);
     archive_double(a, &o->missed);
+    archive_double(a, &o->norm2);
     archive_doubles(a, o->root, MEMORY);
     archive_double(a, &b->z[j]);
     archive_double(a, &b->ahead[j]);
@@ -877,7 +922,6 @@ void outlier_basis_transfer(outlier_basis *b, archive *a)
     archive_size(a, &b->proven_inputs, b->pencil.inputs);
     archive_double(a, &b->proven_margin);
     archive_size(a, &b->level, MARGINS);
-    archive_double(a, &b->norm2);
     archive_long(a, &b->last_step);
     archive_double(a, &b->last_time);
     if (archive_status(a) != DMFT_OK) return;

@@ -8,7 +8,7 @@
 
 typedef struct outlier_basis outlier_basis;
 
-/* Follows the `count` largest outliers of A; `target` is a fixed unit field of the input space, or NULL. A outlives this. */
+/* Follows the `count` largest outliers of A, on exact sites (the limit) or on sampled ones (the matrix of that width, its rest unrevealed); `target` is a fixed unit field of the input space, or NULL. A outlives this. */
 int outlier_basis_create(outlier_basis **out, const limit_operator *A, const limit_rows *target, size_t count, dmft_error *err);
 
 /* Solves for the outliers of the matrix as it is at this step, after its products and before its update. Steps come in rising order.
@@ -29,6 +29,11 @@ int outlier_basis_difference(const outlier_basis *b, double *difference, dmft_er
 /* The change of z of the `count` leading outliers while W goes from here to W + (weight/N) g phi^T, g and phi the last ones asked: the integral of
  * the drift by Gauss-Legendre quadrature with 4 points (O8). nan where one is missing. To be called behind outlier_basis_step, before the update. */
 int outlier_basis_change(outlier_basis *b, double weight, double *change, dmft_error *err);
+
+/* Of the last step, outlier j < count: (g.A)/sqrt(M) = sum_i left_i <f_i,g> for k_F numbers, and (phi.B)/sqrt(N) = sum_j right_j <e_j,phi> for k_E
+ * numbers (B5), with one arbitrary sign; NULL where there is no outlier. */
+const double *outlier_basis_left(const outlier_basis *b, size_t j);
+const double *outlier_basis_right(const outlier_basis *b, size_t j);
 
 /* The escape of outlier j < count so far. */
 struct outlier_escape outlier_basis_escape(const outlier_basis *b, size_t j);

@@ -19,7 +19,7 @@ int outlier_drift_inside(outlier_krylov *w, const struct outlier_kernels *p, dou
     for (size_t i = 0; i < POINTS && status == DMFT_OK; i++) {
         double share = 0.0;
         (void)gsl_integration_glfixed_point(from, to, i, &weight[event], &share, table);
-        status = outlier_krylov_solve(w, p, search, vectors, starts, stride, err);
+        status = outlier_krylov_solve(w, outlier_kernels_products(p), search, vectors, starts, stride, err);
         for (size_t j = 0; j < search.count && status == DMFT_OK; j++) {
             if (j >= outlier_krylov_found(w)) {
                 change[j] = NAN;

@@ -3,6 +3,7 @@
 #define DMFT_OUTLIER_DRIFT_H
 
 #include "dmft.h"
+#include "outlier/kernels.h"
 #include "outlier/krylov.h"
 
 /* (O8): the change of lambda^2 of the `count` leading outliers while the weight of `event` goes from `from` to `to`, by Gauss-Legendre

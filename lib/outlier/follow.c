@@ -256,7 +256,7 @@ static int excess_before(outlier_follow *f, size_t j, double *excess, dmft_error
         memcpy(f->start + i * stride, r, had * sizeof *r);
         memcpy(f->start + i * stride + had, r + f->source.rows, had * sizeof *r);
     }
-    int status = outlier_krylov_solve(f->krylov, &p, search, f->start, j + 1, stride, err);
+    int status = outlier_krylov_solve(f->krylov, outlier_kernels_products(&p), search, f->start, j + 1, stride, err);
     if (status != DMFT_OK) return status;
     *excess = outlier_krylov_found(f->krylov) > j ? outlier_krylov_root(f->krylov, j) / f->edge_root - 1.0 : NAN;
     return DMFT_OK;
@@ -314,7 +314,7 @@ static int solve(outlier_follow *f, const struct outlier_kernels *p, size_t t, i
     }
     if (look && follows) starts += start_extras(f, p->k, f->start + starts * stride);
     search.rounds = !look ? 1 : !follows ? BLIND_ROUNDS : t - f->changed < RESTLESS ? UNSURE_ROUNDS : LOOK_ROUNDS;
-    int status = outlier_krylov_solve(f->krylov, p, search, f->start, starts, stride, err);
+    int status = outlier_krylov_solve(f->krylov, outlier_kernels_products(p), search, f->start, starts, stride, err);
     if (status == DMFT_OK && look) keep_extras(f, t);
     return status;
 }

@@ -11,8 +11,9 @@ enum {
     MOST_ROWS = 32 /* the square on the diagonal is no work for BLAS */
 };
 
-void outlier_kernels_weigh(const struct outlier_kernels *p, const double *x, double *out)
+static void weigh(const void *context, const double *x, double *out)
 {
+    const struct outlier_kernels *p = context;
     size_t k = p->k;
     double sigma = p->sigma;
     for (size_t i = 0; i < k; i++) {
@@ -76,10 +77,16 @@ static void multiply(const struct outlier_kernels *p, const double *R, const dou
     }
 }
 
-void outlier_kernels_apply(const struct outlier_kernels *p, size_t count, const double *r, double *s, double *w, size_t stride, double *work)
+static void apply(const void *context, size_t count, const double *r, double *s, double *w, size_t stride, double *work)
 {
-    for (size_t j = 0; j < count; j++) outlier_kernels_weigh(p, r + j * stride, work + j * stride);
+    const struct outlier_kernels *p = context;
+    for (size_t j = 0; j < count; j++) weigh(p, r + j * stride, work + j * stride);
     multiply(p, p->R_phi, p->C_phi, count, work, s, stride);
-    for (size_t j = 0; j < count; j++) outlier_kernels_weigh(p, s + j * stride, work + j * stride);
+    for (size_t j = 0; j < count; j++) weigh(p, s + j * stride, work + j * stride);
     multiply(p, p->R_g, p->C_g, count, work, w, stride);
+}
+
+struct outlier_products outlier_kernels_products(const struct outlier_kernels *p)
+{
+    return (struct outlier_products){.order = 2 * p->k, .apply = apply, .weigh = weigh, .context = p};
 }

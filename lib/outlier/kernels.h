@@ -4,6 +4,8 @@
 
 #include <stddef.h>
 
+#include "outlier/krylov.h"
+
 /* k events with weights d; an event of weight 0 is a query. Row-major k x k kernels, of which the lower triangles are read: C is symmetric, R is 0
  * above its diagonal. With P = [[0, R^T], [R, C]] of either side and K = [[0, sigma^2], [sigma^2, d]], X = P_g K and Y = P_phi K.
  *
@@ -15,11 +17,7 @@ struct outlier_kernels {
     double sigma, psi;
 };
 
-/* out <- K x, a vector (sigma rho, p) of 2 k numbers. */
-void outlier_kernels_weigh(const struct outlier_kernels *p, const double *x, double *out);
-
-/* s <- Y r and w <- X s for `count` vectors of 2 k numbers, one a row of that stride. `work` has room for count x stride numbers. Every kernel is
- * read once from memory. */
-void outlier_kernels_apply(const struct outlier_kernels *p, size_t count, const double *r, double *s, double *w, size_t stride, double *work);
+/* X and Y, for vectors (sigma rho, p) of 2 k numbers; every kernel is read once from memory for all vectors. They refer to `p`. */
+struct outlier_products outlier_kernels_products(const struct outlier_kernels *p);
 
 #endif

@@ -1,10 +1,10 @@
-/* Leading eigenvalues of X Y (O1), a nonsymmetric matrix known by products: block Arnoldi with restart, small eigenproblems by LAPACK's dgeevx.
+/* Leading eigenvalues of X Y (O1) (N2), a nonsymmetric matrix known by products: block Arnoldi with restart, small eigenproblems by LAPACK's dgeevx.
  *
  * Every eigenvalue outside of the disc |mu| <= sigma^2/sqrt(psi) is real and an outlier; inside, leading ones may be complex. The space is therefore
  * extended by the residuals of whatever leads in modulus, pairs included. X Y is symmetric in the indefinite form r.K Y r, so that the quotient
- * (s.K w)/(r.K s) with s = Y r, w = X s, which needs no further product, is right to the square of the error of r (O10).
+ * (w.K s)/(r.K s) with s = Y r, w = X s, which needs no further product, is right to the square of the error of r (O10).
  *
- * m <= 24 + 6 want vectors of the space: a product comes with 8 m k multiply-adds of orthogonalisation, a round with 25 m^3 of dgeev.
+ * m <= 24 + 6 want vectors of the space: a product comes with 4 m n multiply-adds of orthogonalisation, n the order, a round with 25 m^3 of dgeev.
  */
 #include "outlier/krylov.h"
 
@@ -44,11 +44,11 @@ struct outlier_krylov {
     size_t items;
     double size; /* Frobenius norm of H */
 
-    double *root, *r, *s; /* results */
+    double *root, *left, *r, *s; /* results */
     size_t *place;        /* the item of each */
     size_t found;
 
-    const struct outlier_kernels *p; /* of the solve under way */
+    struct outlier_products p; /* of the solve under way */
     size_t n, m;
     long products;
     uint64_t noise;
@@ -80,10 +80,11 @@ int outlier_krylov_create(outlier_krylov **out, size_t order, size_t want, dmft_
     w->work = memory_doubles(SCRATCH * most);
     w->item = calloc(most, sizeof *w->item);
     w->root = memory_doubles(want);
+    w->left = memory_doubles(want);
     w->r = memory_doubles(want * order);
     w->s = memory_doubles(want * order);
     w->place = calloc(want + 1, sizeof *w->place);
-    int vectors = w->V && w->S && w->W && w->rotated && w->fresh && w->root && w->r && w->s && w->place;
+    int vectors = w->V && w->S && w->W && w->rotated && w->fresh && w->root && w->left && w->r && w->s && w->place;
     if (!vectors || !w->H || !w->small || !w->U || !w->Q || !w->re || !w->im || !w->tau || !w->work || !w->item) {
         outlier_krylov_free(w);
         return error_memory(err, 32.0 * (double)most * (double)order);
@@ -95,7 +96,7 @@ int outlier_krylov_create(outlier_krylov **out, size_t order, size_t want, dmft_
 void outlier_krylov_free(outlier_krylov *w)
 {
     if (w == NULL) return;
-    double *const all[] = {w->V, w->S, w->W, w->rotated, w->fresh, w->H, w->small, w->U, w->Q, w->re, w->im, w->tau, w->work, w->root, w->r, w->s};
+    double *const all[] = {w->V, w->S, w->W, w->rotated, w->fresh, w->H, w->small, w->U, w->Q, w->re, w->im, w->tau, w->work, w->root, w->left, w->r, w->s};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
     free(w->item);
     free(w->place);
@@ -104,6 +105,7 @@ void outlier_krylov_free(outlier_krylov *w)
 
 size_t outlier_krylov_found(const outlier_krylov *w) { return w->found; }
 double outlier_krylov_root(const outlier_krylov *w, size_t j) { return w->root[j]; }
+double outlier_krylov_left(const outlier_krylov *w, size_t j) { return w->left[j]; }
 const double *outlier_krylov_r(const outlier_krylov *w, size_t j) { return w->r + j * w->order; }
 const double *outlier_krylov_s(const outlier_krylov *w, size_t j) { return w->s + j * w->order; }
 long outlier_krylov_products(const outlier_krylov *w) { return w->products; }
@@ -138,7 +140,7 @@ static size_t extend(outlier_krylov *w, size_t count)
     for (size_t i = 0; i < count; i++) m += (size_t)orthonormalise(w, w->fresh + i * stride, m);
     size_t more = m - old;
     if (more == 0) return 0;
-    outlier_kernels_apply(w->p, more, w->V + old * stride, w->S + old * stride, w->W + old * stride, stride, w->rotated);
+    w->p.apply(w->p.context, more, w->V + old * stride, w->S + old * stride, w->W + old * stride, stride, w->rotated);
     w->products += (long)more;
     cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)m, (int)more, (int)w->n, 1.0, w->V, (int)stride, w->W + old * stride, (int)stride, 0.0,
                 w->H + old, (int)most);
@@ -231,7 +233,10 @@ static size_t missing(outlier_krylov *w, const struct outlier_search *search, in
         double left = w->m < w->n ? residual(w, t, w->fresh + lacking * w->order) : 0.0;
         if (round >= search->rounds && t->modulus + non_normal * left < floor) break;
         if (left > search->tolerance * t->modulus && left > (t->modulus < noise ? non_normal : 1.0) * noise) lacking += t->imaginary == 0.0 ? 1 : 2;
-        if (t->imaginary == 0.0 && t->real > floor) w->place[w->found++] = i;
+        if (t->imaginary == 0.0 && t->real > floor) {
+            w->left[w->found] = left / t->modulus;
+            w->place[w->found++] = i;
+        }
     }
     return lacking;
 }
@@ -280,10 +285,9 @@ static void deliver(outlier_krylov *w, size_t j)
     combine(w, w->V, c, r);
     combine(w, w->S, c, s);
     combine(w, w->W, c, image);
-    outlier_kernels_weigh(w->p, s, weighed);
+    w->p.weigh(w->p.context, s, weighed);
     double form = cblas_ddot(n, r, 1, weighed, 1), least = 1e-6 * cblas_dnrm2(n, r, 1) * cblas_dnrm2(n, weighed, 1);
-    outlier_kernels_weigh(w->p, image, weighed);
-    w->root[j] = fabs(form) > least ? cblas_ddot(n, s, 1, weighed, 1) / form : t->real;
+    w->root[j] = fabs(form) > least ? cblas_ddot(n, image, 1, weighed, 1) / form : t->real;
     double size = cblas_dnrm2(n, image, 1); /* the image has a smaller error than r */
     memcpy(r, image, w->n * sizeof *r);
     cblas_dscal(n, 1.0 / size, r, 1);
@@ -317,14 +321,14 @@ static int grow(outlier_krylov *w, size_t more)
     return 0;
 }
 
-int outlier_krylov_solve(outlier_krylov *w, const struct outlier_kernels *p, struct outlier_search search, const double *vectors, size_t starts,
+int outlier_krylov_solve(outlier_krylov *w, struct outlier_products p, struct outlier_search search, const double *vectors, size_t starts,
                          size_t stride, dmft_error *err)
 {
     w->p = p;
-    w->n = 2 * p->k;
+    w->n = p.order;
     w->m = w->items = w->found = 0;
     if (w->n == 0 || search.count == 0) return DMFT_OK;
-    long limit = w->products + 2000 + 20 * (long)w->n, enough = search.patience > 0 ? w->products + search.patience : limit;
+    long limit = w->products + (search.limit > 0 ? search.limit : 2000 + 20 * (long)w->n), enough = search.patience > 0 ? w->products + search.patience : limit;
     begin(w, search.count, vectors, starts, stride);
     for (int round = 1;; round++) {
         int info = project(w);
@@ -337,7 +341,7 @@ int outlier_krylov_solve(outlier_krylov *w, const struct outlier_kernels *p, str
         }
         if (info == 0) info = grow(w, lacking);
         if (info != 0 || w->products > limit)
-            return error_set(err, DMFT_ERROR_NUMERIC, "eigenvalues of %zu events: no convergence to %g in %ld products (LAPACK %d)", p->k,
+            return error_set(err, DMFT_ERROR_NUMERIC, "eigenvalues of order %zu: no convergence to %g in %ld products (LAPACK %d)", w->n,
                              search.tolerance, w->products, info);
     }
     for (size_t j = 0; j < w->found; j++) deliver(w, j);

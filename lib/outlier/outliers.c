@@ -72,7 +72,7 @@ int dmft_outliers_create(dmft_outliers **out, const dmft_kernels *kernels, size_
     if (status == DMFT_OK) {
         struct outlier_search search = {.count = most, .tolerance = tolerance, .rounds = ROUNDS};
         search.floor = outlier_edge_root(p.sigma * p.sigma, p.psi);
-        status = outlier_krylov_solve(w, &p, search, NULL, 0, 0, err);
+        status = outlier_krylov_solve(w, outlier_kernels_products(&p), search, NULL, 0, 0, err);
     }
     if (status == DMFT_OK) status = allocate(o, outlier_krylov_found(w), p.k, err);
     o->edge = sqrt(kernels->sigma2) * (1.0 + sqrt(p.psi));
@@ -124,7 +124,7 @@ static int integrate(outlier_krylov *w, const struct outlier_kernels *p, double 
     double *root = memory_doubles(most);
     if (root == NULL) return error_memory(err, 8.0 * (double)most);
     weight[event] = from;
-    int status = outlier_krylov_solve(w, p, search, NULL, 0, 0, err);
+    int status = outlier_krylov_solve(w, outlier_kernels_products(p), search, NULL, 0, 0, err);
     for (size_t j = 0; j < most && status == DMFT_OK; j++) root[j] = j < outlier_krylov_found(w) ? outlier_krylov_root(w, j) : NAN;
     if (status == DMFT_OK) status = outlier_drift_inside(w, p, weight, event, from, to, search, NULL, 0, 0, change, err);
     for (size_t j = 0; j < most && status == DMFT_OK; j++) change[j] = change_of_z(p, root[j], change[j]);

@@ -1,4 +1,5 @@
-/* The pencil (B4) of one revealed matrix. A direction that is met costs k d + k^2 multiply-adds, a step 2 k^2; a product with B(z) k_F^2 + k_E^2 +
+/* The pencil (B4) of one revealed matrix. A direction that is met costs k d + k^2 multiply-adds, d the number of axes or sampled sites, by matrix-matrix
+ * products for all that were met since the last step; a step 2 k^2; a product with B(z) k_F^2 + k_E^2 +
  * 2 k_F k_E, without forming it; forming it n^2/2 numbers, n = k_F + k_E. */
 #include "outlier/pencil.h"
 
@@ -11,11 +12,13 @@
 
 /* A bulk of singular values below 1e-15 is none: outliers are not known better than that. */
 static const double least_variance = 1e-30;
+/* Of A in W: where less is left of it, what was learned is all there is. */
+static const double least_keep = 1e-100;
 
 void outlier_pencil_init(struct outlier_pencil *p, const limit_operator *A)
 {
     struct limit_view view = limit_operator_view(A);
-    *p = (struct outlier_pencil){.A = A, .variance = view.variance >= least_variance ? view.variance : 0.0, .psi = view.psi};
+    *p = (struct outlier_pencil){.A = A, .variance = view.variance >= least_variance ? view.variance : 0.0, .psi = view.psi, .keep = 1.0};
     p->edge = sqrt(view.variance) * (1.0 + sqrt(view.psi));
 }
 
@@ -64,41 +67,55 @@ void outlier_inner(const limit_rows *rows, size_t count, const double *x, size_t
                 (int)rows->space->stride, x, 1, 0.0, c, (int)stride);
 }
 
-/* A new input direction e: a column of M, a row of Chi = <y_i y_j> - M^T M, and Xi loses its projection on e. */
-static void enter_input(struct outlier_pencil *p, const struct limit_view *view)
+/* One side's Gram matrix and what it is made of: `n` directions, `known` of them taken in before, with these answers; the other side has `m`, of which
+ * `met` were known. M_ia is at M[i * own + a * other] for direction i of this side. */
+struct gram {
+    double *G;
+    const limit_rows *answer;
+    size_t room, n, known, m, met;
+    const double *M;
+    CBLAS_TRANSPOSE by_rows; /* whether this side's directions are the rows of M */
+    double weight;           /* of the projection */
+};
+
+/* G[first ..][0 .. n) -= weight M M^T over the other side's directions from `from` on. */
+static void project(const struct gram *g, size_t first, size_t n, size_t from)
 {
-    int room = (int)p->room, outputs = (int)p->outputs, j = (int)p->inputs;
-    const double *y = view->Y->x + p->inputs * view->Y->space->stride;
-    double *column = p->M + j, *row = p->Chi + p->inputs * p->room;
-    outlier_inner(view->F, p->outputs, y, p->room, column);
-    outlier_inner(view->Y, p->inputs + 1, y, 1, row);
-    if (outputs > 0) {
-        cblas_dgemv(CblasRowMajor, CblasTrans, outputs, j + 1, -1.0, p->M, room, column, room, 1.0, row, 1);
-        cblas_dger(CblasRowMajor, outputs, outputs, -p->psi * p->psi, column, room, column, room, p->Xi, room);
-    }
-    cblas_dcopy(j + 1, row, 1, p->Chi + j, room);
-    p->inputs++;
+    size_t own = g->by_rows == CblasNoTrans ? g->room : 1, other = g->by_rows == CblasNoTrans ? 1 : g->room;
+    if (n == 0 || first == n || from == g->m) return;
+    cblas_dgemm(CblasRowMajor, g->by_rows, g->by_rows == CblasNoTrans ? CblasTrans : CblasNoTrans, (int)(n - first), (int)n, (int)(g->m - from), -g->weight,
+                g->M + first * own + from * other, (int)g->room, g->M + from * other, (int)g->room, 1.0, g->G + first * g->room, (int)g->room);
 }
 
-/* A new output direction f: a row of M, a row of Xi = <x_i x_j> - psi^2 M M^T, and Chi loses its projection on f. */
-static void enter_output(struct outlier_pencil *p, const struct limit_view *view)
+/* Takes in the new directions of both sides: inner products of the new answers with all, less their projection on all directions of the other side,
+ * and the old ones lose theirs on the new. */
+static void enter(const struct gram *g)
 {
-    int room = (int)p->room, inputs = (int)p->inputs, i = (int)p->outputs;
-    double *row = p->M + p->outputs * p->room, *gram = p->Xi + p->outputs * p->room;
-    outlier_inner(view->Y, p->inputs, view->F->x + p->outputs * view->F->space->stride, 1, row);
-    outlier_inner(view->X, p->outputs + 1, view->X->x + p->outputs * view->X->space->stride, 1, gram);
-    if (inputs > 0) {
-        cblas_dgemv(CblasRowMajor, CblasNoTrans, i + 1, inputs, -p->psi * p->psi, p->M, room, row, 1, 1.0, gram, 1);
-        cblas_dger(CblasRowMajor, inputs, inputs, -1.0, row, 1, row, 1, p->Chi, room);
-    }
-    cblas_dcopy(i + 1, gram, 1, p->Xi + i, room);
-    p->outputs++;
+    const limit_space *space = g->answer->space;
+    size_t more = g->n - g->known;
+    if (more > 0)
+        cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)more, (int)g->n, (int)space->axes, space->backend->weight(space),
+                    g->answer->x + g->known * space->stride, (int)space->stride, g->answer->x, (int)space->stride, 0.0, g->G + g->known * g->room,
+                    (int)g->room);
+    project(g, 0, g->known, g->met);
+    project(g, g->known, g->n, 0);
+    for (size_t i = g->known; i < g->n; i++)
+        for (size_t j = 0; j < i; j++) g->G[j * g->room + i] = g->G[i * g->room + j];
 }
 
 void outlier_pencil_catch_up(struct outlier_pencil *p, const struct limit_view *view)
 {
-    while (p->inputs < view->E->count) enter_input(p, view);
-    while (p->outputs < view->F->count) enter_output(p, view);
+    size_t inputs = view->E->count, outputs = view->F->count;
+    if (inputs == p->inputs && outputs == p->outputs) return;
+    copy_block(p->M, p->room, view->M, view->stride, outputs, inputs);
+    struct gram xi = {.G = p->Xi, .answer = view->X, .room = p->room, .n = outputs, .known = p->outputs, .m = inputs, .met = p->inputs, .M = p->M,
+                      .by_rows = CblasNoTrans, .weight = p->psi * p->psi};
+    struct gram chi = {.G = p->Chi, .answer = view->Y, .room = p->room, .n = inputs, .known = p->inputs, .m = outputs, .met = p->outputs, .M = p->M,
+                       .by_rows = CblasTrans, .weight = 1.0};
+    enter(&xi);
+    enter(&chi);
+    p->inputs = inputs;
+    p->outputs = outputs;
 }
 
 /* ---- B(z) ---- */
@@ -106,17 +123,18 @@ void outlier_pencil_catch_up(struct outlier_pencil *p, const struct limit_view *
 void outlier_pencil_learn(struct outlier_pencil *p, const struct limit_view *view)
 {
     double root_psi = sqrt(p->psi);
+    p->keep = fmax(view->keep, least_keep);
     for (size_t i = 0; i < p->outputs; i++) {
         const double *met = p->M + i * p->room, *S = view->S + i * view->stride;
         double *row = p->W + i * p->room;
-        for (size_t j = 0; j < p->inputs; j++) row[j] = root_psi * (met[j] + S[j]);
+        for (size_t j = 0; j < p->inputs; j++) row[j] = root_psi * (met[j] + S[j] / p->keep);
     }
 }
 
 void outlier_pencil_push(struct outlier_pencil *p, double weight, const double *c_out, const double *c_in)
 {
     if (p->outputs == 0 || p->inputs == 0) return;
-    cblas_dger(CblasRowMajor, (int)p->outputs, (int)p->inputs, sqrt(p->psi) * weight, c_out, 1, c_in, 1, p->W, (int)p->room);
+    cblas_dger(CblasRowMajor, (int)p->outputs, (int)p->inputs, sqrt(p->psi) * weight / p->keep, c_out, 1, c_in, 1, p->W, (int)p->room);
 }
 
 void outlier_pencil_form(const struct outlier_pencil *p, const struct outlier_scalars *s, double *B)

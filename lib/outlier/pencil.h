@@ -5,14 +5,15 @@
 #include "limit/limit.h"
 #include "outlier/scalars.h"
 
-/* Gram matrices of W = A + sum S_ij f_i e_j^T/N; they follow the directions that A meets. Vectors of the pencil are (alpha on the f_i,
+/* Gram matrices of W/keep = A + sum S_ij f_i e_j^T/(keep N), on exact or sampled sites; singular values are keep times those found here (E4). They follow the directions that A meets. Vectors of the pencil are (alpha on the f_i,
  * beta on the e_j), of length outputs + inputs. */
 struct outlier_pencil {
     const limit_operator *A;
     double variance, psi, edge;
+    double keep;                  /* at this step */
     size_t outputs, inputs, room; /* k_F, k_E; room for so many of each */
     double *Xi, *Chi, *M;         /* <x_i x_j> and <y_i y_j> less their projections; M_ij = <f_i, y_j>; row stride `room` */
-    double *W;                    /* sqrt(psi) (M + S) of this step, W_11 of (B4) */
+    double *W;                    /* sqrt(psi) (M + S/keep) of this step, W_11 of (B4) */
 };
 
 void outlier_pencil_init(struct outlier_pencil *p, const limit_operator *A);
@@ -29,7 +30,7 @@ size_t outlier_pencil_order(const struct outlier_pencil *p);
 /* Takes in what was learned by this step. */
 void outlier_pencil_learn(struct outlier_pencil *p, const struct limit_view *view);
 
-/* Adds weight x c_out c_in^T to it, until the next outlier_pencil_learn. */
+/* Adds weight x c_out c_in^T to S, until the next outlier_pencil_learn. */
 void outlier_pencil_push(struct outlier_pencil *p, double weight, const double *c_out, const double *c_in);
 
 /* Writes the upper triangle of B(z), row stride 2 room. */

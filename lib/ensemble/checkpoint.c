@@ -1,25 +1,25 @@
 /*
- * The ensemble in a checkpoint: the numbers of all networks that were begun, and the state of those under way, one after the other. What a network
- * was drawn from is not stored: its number gives it again. Networks of the checkpoint stay in that file until a worker takes one up; when the
+ * The ensemble in a checkpoint: the numbers of all members that were begun, and the state of those under way, one after the other. What a member
+ * was drawn from is not stored: its number gives it again. Members of the checkpoint stay in that file until a worker takes one up; when the
  * next checkpoint comes first, their bytes are copied over.
  *
- * Cost: one pass over the file; memory: a few numbers a network under way.
+ * Cost: one pass over the file; memory: a few numbers a member under way.
  */
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "network/ensemble.h"
+#include "ensemble/state.h"
 
-static void transfer_results(struct network_ensemble *e, archive *a)
+static void transfer_results(struct ensemble *e, archive *a)
 {
-    double seconds = e->before + network_seconds_now() - e->begin;
-    archive_tag(a, "networks");
+    double seconds = e->before + ensemble_seconds_now() - e->begin;
+    archive_tag(a, "members");
     archive_long(a, &e->next);
     archive_long(a, &e->done);
     archive_double(a, &seconds);
     if (archive_reading(a)) e->before = seconds;
     if (archive_status(a) != DMFT_OK) return;
-    if (e->next < 0 || e->next > e->problem->simulation.seeds) {
+    if (e->next < 0 || e->next > e->plan->members) {
         archive_fail(a, DMFT_ERROR_FORMAT, NULL);
         return;
     }
@@ -27,9 +27,9 @@ static void transfer_results(struct network_ensemble *e, archive *a)
     archive_doubles(a, e->results.values, (size_t)e->next * e->results.slot);
 }
 
-static void transfer_progress(struct network_progress *at, archive *a)
+static void transfer_progress(struct ensemble_progress *at, archive *a)
 {
-    archive_tag(a, "network");
+    archive_tag(a, "member");
     archive_long(a, &at->index);
     archive_long(a, &at->row);
     archive_int(a, &at->at_row);
@@ -37,7 +37,7 @@ static void transfer_progress(struct network_progress *at, archive *a)
 
 /* ---- Writing ---- */
 
-static void write_networks(struct network_ensemble *e, archive *a)
+static void write_members(struct ensemble *e, archive *a)
 {
     long under_way = e->pending_count - e->pending_next;
     for (long i = 0; i < e->count; i++) under_way += e->workers[i].at.index >= 0;
@@ -45,7 +45,7 @@ static void write_networks(struct network_ensemble *e, archive *a)
     for (long i = 0; i < e->count; i++) {
         if (e->workers[i].at.index < 0) continue;
         transfer_progress(&e->workers[i].at, a);
-        network_transfer(e->workers[i].network, a);
+        e->kind->transfer(e->workers[i].member, a);
     }
     for (long i = e->pending_next; i < e->pending_count; i++) {
         transfer_progress(&e->pending[i].at, a);
@@ -54,31 +54,31 @@ static void write_networks(struct network_ensemble *e, archive *a)
     }
 }
 
-static int write_checkpoint(struct network_ensemble *e, dmft_error *err)
+static int write_checkpoint(struct ensemble *e, dmft_error *err)
 {
     archive *a;
-    struct archive_head head = {.kind = "simulate",
-                                .problem = e->problem->text,
+    struct archive_head head = {.kind = e->kind->file,
+                                .problem = e->plan->problem->text,
                                 .threads = e->count,
                                 .done = e->done,
-                                .total = e->problem->simulation.seeds * e->problem->rows};
+                                .total = e->plan->members * e->plan->rows};
     archive_describe_blas(&head, e->options->blas);
     int status = archive_create_write(&a, e->options->checkpoint, &head, err);
     if (status != DMFT_OK) return status;
     transfer_results(e, a);
-    write_networks(e, a);
+    write_members(e, a);
     return archive_close(a, err);
 }
 
-void network_ensemble_save(struct network_ensemble *e)
+void ensemble_save(struct ensemble *e)
 {
     dmft_error error;
     int status = e->status >= 0 ? write_checkpoint(e, &error) : DMFT_OK;
     if (status != DMFT_OK) {
         if (e->status > 0) e->status = DMFT_OK; /* that it was to be stopped is less than that it could not be saved */
-        network_ensemble_fail(e, status, &error);
+        ensemble_fail(e, status, &error);
     }
-    e->saved = network_seconds_now();
+    e->saved = ensemble_seconds_now();
     e->saving = 0;
     e->parked = 0;
     e->saves++;
@@ -87,8 +87,8 @@ void network_ensemble_save(struct network_ensemble *e)
 
 /* ---- Reading ---- */
 
-/* Where each network under way lies; `scratch` is passed over with it, so that all of the file has been seen to fit. */
-static void find_networks(struct network_ensemble *e, struct network *scratch, archive *a)
+/* Where each member under way lies; `scratch` is passed over with it, so that all of the file has been seen to fit. */
+static void find_members(struct ensemble *e, void *scratch, archive *a)
 {
     long under_way = 0;
     archive_long(a, &under_way);
@@ -100,30 +100,30 @@ static void find_networks(struct network_ensemble *e, struct network *scratch, a
     e->pending = calloc((size_t)under_way + 1, sizeof *e->pending);
     if (e->pending == NULL) archive_fail(a, DMFT_ERROR_MEMORY, NULL);
     for (long i = 0; i < under_way && archive_status(a) == DMFT_OK; i++) {
-        struct network_pending *p = &e->pending[i];
+        struct ensemble_pending *p = &e->pending[i];
         transfer_progress(&p->at, a);
         p->place = archive_place(a);
-        network_transfer(scratch, a);
+        e->kind->transfer(scratch, a);
         p->bytes = archive_place(a) - p->place;
-        if (p->at.index < 0 || p->at.index >= e->next || p->at.row < 0 || p->at.row > e->problem->rows) archive_fail(a, DMFT_ERROR_FORMAT, NULL);
+        if (p->at.index < 0 || p->at.index >= e->next || p->at.row < 0 || p->at.row > e->plan->rows) archive_fail(a, DMFT_ERROR_FORMAT, NULL);
     }
     e->pending_count = under_way;
 }
 
-int network_ensemble_load(struct network_ensemble *e, dmft_error *err)
+int ensemble_load(struct ensemble *e, dmft_error *err)
 {
-    int status = archive_open_read(&e->resumed, e->options->resume, "simulate", e->problem->text, err);
+    int status = archive_open_read(&e->resumed, e->options->resume, e->kind->file, e->plan->problem->text, err);
     if (status != DMFT_OK) return status;
     transfer_results(e, e->resumed);
-    find_networks(e, e->workers[0].network, e->resumed);
+    find_members(e, e->workers[0].member, e->resumed);
     return archive_finished(e->resumed, err);
 }
 
-void network_ensemble_restore(struct network_ensemble *e, const struct network_pending *p, struct network *network)
+void ensemble_restore(struct ensemble *e, const struct ensemble_pending *p, void *member)
 {
     dmft_error error;
     archive_seek(e->resumed, p->place);
-    network_transfer(network, e->resumed);
+    e->kind->transfer(member, e->resumed);
     int status = archive_finished(e->resumed, &error);
-    if (status != DMFT_OK) network_ensemble_fail(e, status, &error);
+    if (status != DMFT_OK) ensemble_fail(e, status, &error);
 }

@@ -1,0 +1,81 @@
+/*
+ * Memory and operations of dense nonlinear networks, from the sizes alone. Bytes are those of the arrays that mlp.c, singular.c and the ensemble take.
+ * Operations count multiplications and additions one by one, a Gaussian number and a value of an activation as several of them, and the products of
+ * an eigensolver by their usual number, so that the time of a run is known to a factor of about two.
+ */
+#include <math.h>
+
+#include "network/mlp.h"
+
+/* A Gaussian number takes as long as this many operations of a matrix-vector product (7 ns at 4 a nanosecond), and so, about, does phi with phi'. */
+static const double GAUSSIAN = 30, ACTIVATION = 30;
+
+struct size {
+    double N, P, all, K, L, T; /* all: P + Q */
+};
+
+static struct size size_of(const dmft_problem *problem)
+{
+    const struct mlp_problem *m = &problem->mlp;
+    return (struct size){.N = (double)problem->simulation.width,
+                         .P = (double)m->samples,
+                         .all = (double)m->samples + (double)m->tests,
+                         .K = (double)m->outputs,
+                         .L = problem->depth,
+                         .T = (double)problem->rows};
+}
+
+static double wanted_of(const dmft_problem *problem) { return fmin(problem->outlier_count + 1.0, (double)problem->simulation.width); }
+
+/* Entries of all weights, A_0 with a column for every input. */
+static double entries(const dmft_problem *problem)
+{
+    struct size s = size_of(problem);
+    return s.N * (s.all + (s.L - 1) * s.N + s.K + (problem->mlp.bias ? s.L : 0));
+}
+
+static double singular_doubles(const dmft_problem *problem)
+{
+    struct size s = size_of(problem);
+    double wanted = wanted_of(problem);
+    if (problem->depth == 1) return wanted;
+    return (s.L - 1) * (wanted + DENSE_MLP_STARTS) * s.N + s.N + wanted + singular_solver_doubles(s.N, wanted);
+}
+
+double dense_mlp_doubles(const dmft_problem *problem)
+{
+    struct size s = size_of(problem);
+    double PK = s.P * s.K, weights = entries(problem) * (problem->mlp.momentum > 0 ? 2 : 1);
+    double vectors = s.N * (s.L * (s.all + s.P + PK) + s.all + s.P) + s.P * fmax(s.N, s.all);
+    double small = 3 * s.all * s.all + s.all * (s.K + 65) + 2 * PK + 2 * s.P; /* the factor of K^x while it is found */
+    double measures = s.P * s.P + 2 * PK * PK + 39 * PK;                      /* with integers of half the size */
+    double history = problem->store_kernels ? s.L * s.T * s.P * s.N * (1 + s.K) : 0;
+    return weights + vectors + small + measures + history + singular_doubles(problem);
+}
+
+double dense_mlp_operations(const dmft_problem *problem)
+{
+    struct size s = size_of(problem);
+    double PK = s.P * s.K, batch = (double)problem->mlp.batch_size, forward = s.all, backward = PK, momentum = problem->mlp.momentum > 0 ? 2 : 0;
+    double matrices = 2 * s.N * ((s.L - 1) * s.N * (forward + backward + batch + momentum) + s.all * (forward + batch) + s.K * (forward + batch));
+    double sites = s.L * s.N * (ACTIVATION * s.all + PK + 2 * PK + 4 * (s.P + PK));
+    double ntk = 2 * s.N * (s.L * PK * PK + (s.L + 1) * s.P * s.P) + 4 * PK * PK * PK / 3 + 2 * s.L * PK * PK;
+    double kernels = problem->store_kernels ? s.L * s.T * s.P * s.P * s.N * (1 + s.K) : 0; /* half of the history in the mean */
+    return matrices + sites + ntk + kernels;
+}
+
+double dense_mlp_spectrum_operations(const dmft_problem *problem)
+{
+    struct size s = size_of(problem);
+    return (s.L - 1) * singular_products(s.N) * (4 * s.N * s.N + 8 * singular_space(wanted_of(problem)) * s.N);
+}
+
+dmft_estimate dense_mlp_estimate(const dmft_problem *problem, int threads)
+{
+    struct mlp_table table = mlp_table_of(problem, 0);
+    double seeds = (double)problem->simulation.seeds, workers = fmin(fmax(1, threads), seeds);
+    double run = GAUSSIAN * entries(problem) + (double)problem->rows * dense_mlp_operations(problem) +
+                 (double)table.recorded * dense_mlp_spectrum_operations(problem);
+    return (dmft_estimate){.bytes = 8 * (workers * dense_mlp_doubles(problem) + seeds * ((double)table.slot + 1)) + mlp_table_bytes(&table, problem),
+                           .operations = seeds * run};
+}
