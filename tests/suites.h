@@ -7,6 +7,7 @@
 #define SUITES(X)  \
     X(spectrum)    \
     X(limit)       \
+    X(sampled)     \
     X(deep_linear) \
     X(rows)        \
     X(outlier)     \
@@ -25,7 +26,8 @@
     X(compare)     \
     X(converge)    \
     X(archive)     \
-    X(resume)
+    X(resume)      \
+    X(response)
 
 #define SUITE_DECLARED(name) Suite *suite_##name(void);
 SUITES(SUITE_DECLARED)

@@ -687,8 +687,9 @@ END_TEST
 
 /* ---- The law ---- */
 
-/* Outputs of a linear network at the start: f_mu = w.A_{L-1} .. A_0 V_mu/(gamma0 N) has covariance v K^x/(gamma0^2 N), v the product of all variances, at
- * every N; with one hidden layer the fourth moment is 3 (1 + 2/N) of the squared variance. 4000 networks of width 3; 4 standard errors of the sample. */
+/* (W6), outputs of a linear network at the start: f_mu = w.A_{L-1} .. A_0 V_mu/(gamma0 N) has covariance v K^x/(gamma0^2 N), v the product of all
+ * variances, at every N; with one hidden layer the fourth moment is 3 (1 + 2/N) of the squared variance. 4000 networks of width 3;
+ * 4 standard errors of the sample. */
 START_TEST(law_of_the_first_outputs)
 {
     enum { DRAWS = 4000, N = 3 };
@@ -814,7 +815,7 @@ START_TEST(linear_networks_have_their_limit)
             ck_assert_msg(fabs(difference) <= 4 * se + 20 * fabs(exact[t][k]) / WIDTH, "step %zu, column %d: %g(%g), limit %g", t, k, mean, se, exact[t][k]);
         }
     ck_assert_int_eq(outliers > 0, c->with_outliers);
-    if (getenv("DMFT_TEST_VERBOSE") != NULL) printf("dense mlp, N = %d: rms z %.2f of %zu, %d outliers\n", WIDTH, sqrt(sum / (double)compared), compared, outliers);
+    if (getenv("DMFT_TEST_VERBOSE") != NULL) printf("N = %d: rms z %.2f of %zu, %d outliers\n", WIDTH, sqrt(sum / (double)compared), compared, outliers);
     ensemble_results_free(&r);
 }
 END_TEST

@@ -61,7 +61,7 @@ struct response {
     double *readout;                  /* K x S: w_k(0) */
     double *decay, *kappa, *power;    /* b(t); kappa(t,s) and mu^(t-s) e_s of the present t */
     double *D, *spike;                /* m: (gamma0 eta/|B|) Delta, 0 off the batch; times kappa(t,s) */
-    double *covariance;               /* inputs x n: of h^1 */
+    double *covariance;               /* inputs x n: of A_0 x, the Gram matrix at all steps */
     double *f, *Delta;                /* inputs x K; samples x K */
     size_t *batch;
     double *tangent, *eigenvalues, *scratch; /* (N3) */
@@ -157,9 +157,15 @@ static int response_create(void **state, const dmft_problem *p, dmft_error *err)
     r->n = r->steps * r->samples;
     r->m = r->n * r->outputs;
     int status = allocate(r, err);
-    if (status == DMFT_OK) *state = r;
-    else response_free(r);
-    return status;
+    if (status != DMFT_OK) {
+        response_free(r);
+        return status;
+    }
+    size_t inputs = r->samples + r->tests;
+    for (size_t a = 0; a < inputs; a++)
+        for (size_t e = 0; e < r->n; e++) r->covariance[a * r->n + e] = p->mlp.gram[a * inputs + e % r->samples];
+    *state = r;
+    return DMFT_OK;
 }
 
 double response_doubles(const dmft_problem *p)
@@ -254,22 +260,16 @@ static void write_readout(const struct response *r, size_t t, size_t k, double *
 
 /* ---- forward ---- */
 
-/* The covariance of A_{l-1} phi^{l-1} for all inputs, over its variance: of layer 1 the Gram matrix at all times. Returns its rows' stride. */
+/* Rows of the covariance of A_{l-1} phi^{l-1} at a step with the samples' past, over the variance of A_{l-1}. */
 struct covariance {
     const double *train, *test;
-    size_t stride;
 };
 
 static struct covariance covariance_of(const struct response *r, size_t l, size_t t)
 {
-    size_t P = r->samples, inputs = P + r->tests;
-    if (l > 1) {
-        const struct layer *below = &r->layer[l - 2];
-        return (struct covariance){below->C_phi + t * P * r->n, below->C_phi_test, r->n};
-    }
-    for (size_t a = 0; a < inputs; a++)
-        for (size_t e = t * P; e < (t + 1) * P; e++) r->covariance[a * r->n + e] = r->problem->mlp.gram[a * inputs + e % P];
-    return (struct covariance){r->covariance, r->covariance + P * r->n, r->n};
+    if (l == 1) return (struct covariance){r->covariance, r->covariance + r->samples * r->n};
+    const struct layer *below = &r->layer[l - 2];
+    return (struct covariance){below->C_phi + t * r->samples * r->n, below->C_phi_test};
 }
 
 /* <phi(h^{l-1})^2> of a test input at this step. */
@@ -286,9 +286,9 @@ static void draw_forward(struct response *r, size_t l, size_t t, struct covarian
 {
     struct layer *y = &r->layer[l - 1];
     double scale = sqrt(variance_of(r, l - 1)) * r->decay[t];
-    kernel_conditional_draw(y->u, r->samples, C.train, C.stride, scale, &y->draws, 1, y->paths->h);
+    kernel_conditional_draw(y->u, r->samples, C.train, r->n, scale, &y->draws, 1, y->paths->h);
     for (size_t a = 0; a < r->tests; a++)
-        kernel_conditional_visit(y->u, C.test + a * C.stride, test_variance(r, l, a), scale, y->z_test + a * r->sites,
+        kernel_conditional_visit(y->u, C.test + a * r->n, test_variance(r, l, a), scale, y->z_test + a * r->sites,
                                  y->paths->h + (r->samples + a) * r->sites);
 }
 
@@ -299,9 +299,9 @@ static void forward(struct response *r, size_t l, size_t t)
     struct covariance C = covariance_of(r, l, t);
     draw_forward(r, l, t, C);
     for (size_t a = 0; a < P; a++)
-        write_in(r, l, t, below ? below->R_phi + (first + a) * r->m : NULL, C.train + a * C.stride, y->paths->in + (first + a) * r->m);
+        write_in(r, l, t, below ? below->R_phi + (first + a) * r->m : NULL, C.train + a * r->n, y->paths->in + (first + a) * r->m);
     for (size_t a = 0; a < r->tests; a++)
-        write_in(r, l, t, below ? below->R_phi_test + a * r->m : NULL, C.test + a * C.stride, y->paths->in_test + a * r->m);
+        write_in(r, l, t, below ? below->R_phi_test + a * r->m : NULL, C.test + a * r->n, y->paths->in_test + a * r->m);
     kernel_paths_forward(y->paths, t);
     kernel_paths_correlate_phi(y->paths, t, y->C_phi + first * r->n, r->n, y->C_phi_test, r->n);
     if (l < r->depth) kernel_paths_respond_phi(y->paths, t, y->R_phi + first * r->m, r->m, y->R_phi_test, r->m);

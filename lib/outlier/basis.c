@@ -769,8 +769,8 @@ static int watch(outlier_basis *b, const struct limit_view *view, long step, dou
 
 /* ---- a step ---- */
 
-/* Follows the outliers of the last step; b->found counts those that are still there. */
-static int follow(outlier_basis *b, const struct limit_view *view, dmft_error *err)
+/* Follows the outliers of the last step; b->found counts those that are still there. `lost` is set where one cannot be told from the next. */
+static int follow(outlier_basis *b, const struct limit_view *view, int *lost, dmft_error *err)
 {
     size_t j = 0;
     for (; j < b->found; j++) {
@@ -780,6 +780,8 @@ static int follow(outlier_basis *b, const struct limit_view *view, dmft_error *e
         double heading = next_root(o, o->order);
         size_t starts = start_vectors(b, view, b->found, 0);
         int status = find_root(b, k, heading > k.low ? heading : o->root[0], starts, &hit, err);
+        *lost = status == DMFT_ERROR_NUMERIC;
+        if (*lost) break;
         if (status != DMFT_OK) return status;
         if (!(hit.z > b->bound)) break; /* sank into the bulk, and with it all behind it */
         take(b, j, &hit);
@@ -805,15 +807,15 @@ static int doubled(const outlier_basis *b)
 static int update(outlier_basis *b, const struct limit_view *view, long step, double time, dmft_error *err)
 {
     size_t before = b->found, there = 0;
-    int changed = 0, lost;
+    int changed = 0, lost = 0;
     b->learned = learned_norm(b, view, NULL);
     b->bound = fmax(b->pencil.edge, rounding * b->learned);
     struct outlier_scalars s = pencil_at(b, edge_root(b)).at;
     if (awaits_escape(b)) outlier_pencil_form(&b->pencil, &s, b->edge_now);
     if (!(b->pencil.edge > 0.0)) return find_without_bulk(b, view, step, time, err);
-    int status = follow(b, view, err);
+    int status = follow(b, view, &lost, err);
     if (status != DMFT_OK) return status;
-    lost = doubled(b);
+    lost |= doubled(b);
     if (b->found == before && !lost && (still_proven(b, view) || prove_followed(b, view))) return DMFT_OK;
     status = look_at_edge(b, view, &there, &changed, err);
     return status == DMFT_OK && (changed || lost) ? find_all(b, there, step, time, err) : status;

@@ -93,12 +93,17 @@ static int widen(outlier_revealed *w, size_t room, dmft_error *err)
     }
     for (int i = 0; i < PAST; i++) copy_halves(wide.past[i], room, w->past[i], w->room, 2 * w->known[i]);
     copy_halves(wide.extra, room, w->extra, w->room, 2 * w->extras);
-    copy_halves(wide.left, room, w->left, w->room, w->room > 0 ? count : 0);
-    copy_halves(wide.right, room, w->right, w->room, w->room > 0 ? count : 0);
+    copy_halves(wide.left, room, w->left, w->room, w->inputs + w->outputs > 0 ? count : 0);
+    copy_halves(wide.right, room, w->right, w->room, w->inputs + w->outputs > 0 ? count : 0);
     if (w->krylov != NULL) wide.products += outlier_krylov_products(w->krylov);
     free_arrays(w);
     *w = wide;
     return DMFT_OK;
+}
+
+static void no_results(outlier_revealed *w)
+{
+    for (size_t j = 0; j < w->count; j++) w->z[j] = w->root[j] = NAN;
 }
 
 int outlier_revealed_create(outlier_revealed **out, size_t count, dmft_error *err)
@@ -113,15 +118,17 @@ int outlier_revealed_create(outlier_revealed **out, size_t count, dmft_error *er
         outlier_revealed_free(w);
         return status;
     }
-    outlier_revealed_forget(w);
+    no_results(w);
     *out = w;
     return DMFT_OK;
 }
 
-void outlier_revealed_forget(outlier_revealed *w)
+/* The room is that of a new one again: BLAS rounds by the place of a row in memory. */
+int outlier_revealed_forget(outlier_revealed *w, dmft_error *err)
 {
-    for (size_t j = 0; j < w->count; j++) w->z[j] = w->root[j] = NAN;
+    no_results(w);
     w->known[0] = w->known[1] = w->extras = w->inputs = w->outputs = 0;
+    return w->room > FIRST_ROOM ? widen(w, FIRST_ROOM, err) : DMFT_OK;
 }
 
 void outlier_revealed_free(outlier_revealed *w)
@@ -374,7 +381,7 @@ int outlier_revealed_find(outlier_revealed *w, const struct limit_view *view, dm
     w->S = view->S;
     w->stride = view->stride;
     w->sigma = view->keep * sqrt(view->variance);
-    for (size_t j = 0; j < w->count; j++) w->z[j] = w->root[j] = NAN;
+    no_results(w);
     if (nothing_learned(w)) {
         for (size_t j = 0; j < w->count && w->sigma > 0.0; j++) w->root[j] = 0.0;
         return DMFT_OK;

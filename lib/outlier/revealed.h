@@ -17,8 +17,8 @@ void outlier_revealed_free(outlier_revealed *w);
  * Errors: DMFT_ERROR_MEMORY, DMFT_ERROR_NUMERIC. */
 int outlier_revealed_find(outlier_revealed *w, const struct limit_view *view, dmft_error *err);
 
-/* Goes on with another matrix, as if just created. */
-void outlier_revealed_forget(outlier_revealed *w);
+/* Goes on with another matrix, as if just created. Errors: DMFT_ERROR_MEMORY. */
+int outlier_revealed_forget(outlier_revealed *w, dmft_error *err);
 
 /* ---- the results of the last find ---- */
 
