@@ -26,8 +26,8 @@ int outlier_revealed_forget(outlier_revealed *w, dmft_error *err);
 double outlier_revealed_z(const outlier_revealed *w, size_t j);
 
 /* lambda^2/sigma^2 of the j-th largest real eigenvalue, sigma^2 that of keep A: an outlier when above 1/sqrt(psi). Below that it is told as far down as
- * a quarter of it, for the interpolation of an escape (a complex pair that is almost real may be taken for one there); nan: not known. 0 where nothing was learned. Infinite for an outlier of a matrix without bulk
- * (sigma = 0). */
+ * a quarter of it, for the interpolation of an escape (a complex pair that is almost real may be taken for one there); nan: not known. 0 where nothing
+ * was learned. Infinite for an outlier of a matrix without bulk (sigma = 0). */
 double outlier_revealed_root(const outlier_revealed *w, size_t j);
 
 /* Overlaps with its unit singular vectors A, B; NULL where there is no outlier. One sign is common to both and arbitrary.
