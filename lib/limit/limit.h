@@ -5,7 +5,7 @@
  * matrix between two spaces that knows of itself only what it was asked, and what was learned since.
  *
  * What depends on how sites are represented sits behind struct limit_backend: the weight of the inner product, and how a fresh unit
- * Gaussian field is made. The exact backend opens a new axis; a backend of sampled sites draws numbers and projects them off.
+ * Gaussian field is made. The exact backend opens a new axis; that of sampled sites draws numbers, from which operators take out what they have met.
  *
  * Fields and bases belong to their space, which moves them when it grows; hold the struct, never its data, across limit_space_reserve.
  */
