@@ -15,12 +15,16 @@
     X(revealed_outlier) \
     X(kernel_file) \
     X(config)      \
+    X(mlp_config)  \
+    X(data)        \
+    X(activation)  \
     X(forms)       \
     X(lazy)        \
     X(grid)        \
     X(flow)        \
     X(network)     \
     X(dense_mlp)   \
+    X(mlp)         \
     X(io)          \
     X(compare)     \
     X(converge)    \

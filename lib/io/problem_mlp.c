@@ -13,6 +13,7 @@
 #include "io/problem.h"
 
 enum { SMALL_DATA = 64 };                 /* inputs whose Gram matrix goes into the text: below 100 kB */
+enum { EIGEN_WORK = 34 };                  /* numbers of work a row: blocks of 32, as LAPACK's dsyev asks for */
 static const double rounding = 1e-9;      /* of a Gram matrix, relative to its largest entry or eigenvalue, and of the sum of a distribution */
 static const double response_sites = 1024; /* a trajectory of solver response costs O((T P)^2), so that it has fewer */
 
@@ -94,25 +95,31 @@ static int make_symmetric(const dmft_config *config, struct data_set *set, dmft_
     return 0;
 }
 
+/* Eigenvalues, rising, of a symmetric matrix, which is overwritten. 0, or what LAPACK says. */
+static lapack_int eigenvalues(double *matrix, size_t n, double *value, double *work)
+{
+    return LAPACKE_dsyev_work(LAPACK_COL_MAJOR, 'N', 'L', (lapack_int)n, matrix, (lapack_int)n, value, work, (lapack_int)(EIGEN_WORK * n));
+}
+
 static int check_positive(const dmft_config *config, const struct data_set *set, dmft_error *err)
 {
     size_t n = set->samples + set->tests;
     enum setting_id id = set->tests > 0 ? SETTING_DATA_TEST_GRAM : SETTING_DATA_GRAM;
-    double *copy = memory_doubles(n * n), *eigenvalue = memory_doubles(n);
+    double *copy = memory_doubles(n * n), *value = memory_doubles(n), *work = memory_doubles(EIGEN_WORK * n);
     int status = DMFT_ERROR_MEMORY;
-    if (copy == NULL || eigenvalue == NULL)
+    if (copy == NULL || value == NULL || work == NULL)
         (void)error_memory(err, 8.0 * (double)(n * n + n));
     else {
         memcpy(copy, set->gram, n * n * sizeof *copy);
-        lapack_int info = LAPACKE_dsyev(LAPACK_ROW_MAJOR, 'N', 'L', (lapack_int)n, copy, (lapack_int)n, eigenvalue);
-        status = info == 0 ? 0 : info == LAPACK_WORK_MEMORY_ERROR ? error_memory(err, 8.0 * (double)(n * n)) : error_set(err, DMFT_ERROR_NUMERIC, "eigenvalues of data.gram");
-        if (info == 0 && eigenvalue[0] < -rounding * fmax(eigenvalue[n - 1], -eigenvalue[0]))
+        status = eigenvalues(copy, n, value, work) == 0 ? 0 : error_set(err, DMFT_ERROR_NUMERIC, "the eigenvalues of %s were not found", settings_table[id].key);
+        if (status == 0 && value[0] < -rounding * fmax(value[n - 1], -value[0]))
             status = config_error(err, DMFT_ERROR_CONFIG, &problem_value(config, id)->place, settings_table[id].key,
                                   "the Gram matrix %sis not positive semidefinite: its smallest eigenvalue is %.6g, its largest %.6g",
-                                  set->tests > 0 ? "with the test inputs " : "", eigenvalue[0], eigenvalue[n - 1]);
+                                  set->tests > 0 ? "with the test inputs " : "", value[0], value[n - 1]);
     }
     free(copy);
-    free(eigenvalue);
+    free(value);
+    free(work);
     return status;
 }
 
