@@ -317,11 +317,11 @@ static struct agreement against_exact(const dmft_problem *p, long replicas)
     return a;
 }
 
-/* rms z of some hundred strongly correlated numbers; one of a hundred replicas' Student quantiles is 5 at a probability of 3e-6. */
+/* Within 4 standard errors; the rms of some hundred strongly correlated z. */
 static void check_agreement(const char *name, struct agreement a)
 {
     printf("%-34s rms z %.2f, max %.2f over %d, relative error %.4f\n", name, a.rms, a.worst, a.count, a.error);
-    ck_assert(a.count > 50 && a.rms < 2.0 && a.worst < 5.0);
+    ck_assert(a.count > 50 && a.rms < 2.0 && a.worst < 4.0);
 }
 
 START_TEST(test_linear)
@@ -525,7 +525,7 @@ START_TEST(test_revealed)
     }
     z.rms = sqrt(z.rms / z.count);
     printf("tanh, response and revealed form: rms z %.2f, max %.2f over %d\n", z.rms, z.worst, z.count);
-    ck_assert(z.count > 40 && z.rms < 2.0 && z.worst < 5.0);
+    ck_assert(z.count > 40 && z.rms < 2.0 && z.worst < 4.0);
     free(a.values);
     free(b.values);
 }
@@ -567,6 +567,22 @@ START_TEST(test_zero_weights)
 }
 END_TEST
 
+/* Decay that leaves nothing of the initial weights, not even as a number: what is learned at each step is the matrix. One site is a network of width 1. */
+START_TEST(test_extremes)
+{
+    dmft_problem p = tanh_problem(300);
+    p.mlp.weight_decay = 1.0 - 1e-16;
+    struct replicas r = run_replicas(&p, 1);
+    ck_assert(isfinite(r.values[mlp_table_spectrum(&r.table, 1, 1) + r.table.value]));
+    for (size_t t = 0; t < DENSE_STEPS; t++) ck_assert(isfinite(r.values[t * r.table.columns + r.table.ntk]));
+    free(r.values);
+    p = tanh_problem(1);
+    r = run_replicas(&p, 2);
+    for (size_t t = 0; t < DENSE_STEPS; t++) ck_assert(isfinite(r.values[t * r.table.columns + r.table.ntk]));
+    free(r.values);
+}
+END_TEST
+
 /* Two outputs with the same targets and the samples apart are one problem asked twice: outputs, and outliers, whose pencil has repeated rows, must not
  * depend on the order of the outputs. */
 START_TEST(test_two_outputs)
@@ -594,7 +610,7 @@ START_TEST(test_two_outputs)
         worst = fmax(worst, fabs(one - two) / hypot(one_se, two_se));
     }
     printf("two outputs in either order: largest %.2f standard errors; outlier %.3f\n", worst, one);
-    ck_assert(worst < 5.0);
+    ck_assert(worst < 4.0);
     free(a.values);
     free(b.values);
 }
@@ -706,6 +722,7 @@ Suite *suite_response(void)
     tcase_add_test(c, test_revealed);
     tcase_add_test(c, test_singular);
     tcase_add_test(c, test_zero_weights);
+    tcase_add_test(c, test_extremes);
     tcase_add_test(c, test_two_outputs);
     tcase_add_test(c, test_kernels);
     tcase_add_test(c, test_resume);

@@ -37,6 +37,9 @@ enum { LAYER = 40, SIDE = 36, TESTS = 37, READOUT = 38 };
 
 enum { SCRATCH = 64 }; /* of the eigenvalues of the tangent kernel: LAPACK's block size and more */
 
+/* Of the initial weights: less than this is as good as none, and its inverse no number to calculate with. */
+static const double negligible = 1e-30;
+
 /* Search for the outliers, as for kernels of a caller (outlier/outliers.c): by noise, each step anew, since level 1 costs a hundred times more. What is
  * below the edge is looked for down to a quarter of it, for whom interpolates an escape, and not at any price. */
 static const double search_tolerance = 1e-9, below_edge = 0.25;
@@ -420,12 +423,16 @@ static int tangent_top(const struct response *r, size_t t, double *top, dmft_err
 
 /* ---- level 2 ---- */
 
+/* What W_t is divided by in (R6); 1 where nothing is left of the initial weights. */
+static double scale_of(const struct response *r, size_t t) { return r->keep[t] > negligible ? r->keep[t] : 1.0; }
+
 /* The pencil (O1) of A_l/keep(t) on the events (s,mu,k), s <= t; those of step t are queries (R6). phi_{mu k} is one vector for all k: its row stands
  * for each, and the response to its field is given to k = 0. */
 static struct outlier_kernels pencil_of(const struct response *r, size_t l, size_t t)
 {
     const struct layer *in = &r->layer[l - 1], *out = in + 1;
     size_t K = r->outputs, signals = r->samples * K, order = (t + 1) * signals;
+    double scale = scale_of(r, t), sigma = r->keep[t] > negligible ? sqrt(variance_of(r, l)) : 0.0;
     for (size_t a = 0; a < order; a++) {
         double *C_phi = r->spectrum[0] + a * order, *R_phi = r->spectrum[1] + a * order, *C_g = r->spectrum[2] + a * order, *R_g = r->spectrum[3] + a * order;
         for (size_t b = 0; b <= a; b++) {
@@ -435,10 +442,10 @@ static struct outlier_kernels pencil_of(const struct response *r, size_t l, size
             C_g[b] = out->C_g[a * r->m + b];
             R_g[b] = b % K == 0 ? back * out->R_g[a * r->n + b / K] : 0.0;
         }
-        r->d[a] = a < t * signals ? r->spike[a] / r->keep[t] : 0.0;
+        r->d[a] = a < t * signals ? r->spike[a] / scale : 0.0;
     }
     return (struct outlier_kernels){.k = order, .stride = order, .C_phi = r->spectrum[0], .R_phi = r->spectrum[1], .C_g = r->spectrum[2],
-                                    .R_g = r->spectrum[3], .d = r->d, .sigma = sqrt(variance_of(r, l)), .psi = 1.0};
+                                    .R_g = r->spectrum[3], .d = r->d, .sigma = sigma, .psi = 1.0};
 }
 
 /* Overlaps of the first outlier with the vectors of step t. */
@@ -465,7 +472,7 @@ static void record_overlaps(const struct response *r, const struct outlier_kerne
 static int record_spectrum(struct response *r, size_t l, size_t t, double *at, dmft_error *err)
 {
     struct outlier_kernels p = pencil_of(r, l, t);
-    double variance = variance_of(r, l), edge = outlier_edge_root(variance, 1.0);
+    double variance = p.sigma * p.sigma, edge = outlier_edge_root(variance, 1.0);
     struct outlier_search search = {.count = least(r->table.count, p.k), .tolerance = search_tolerance, .floor = below_edge * edge, .rounds = ROUNDS,
                                     .patience = PATIENCE};
     for (size_t i = 0; i < r->table.layer; i++) at[i] = NAN;
@@ -475,7 +482,7 @@ static int record_spectrum(struct response *r, size_t l, size_t t, double *at, d
     for (size_t j = 0; status == DMFT_OK && j < outlier_krylov_found(r->krylov); j++) {
         double root = outlier_krylov_root(r->krylov, j);
         at[r->table.root + j] = variance > 0.0 ? root / variance : INFINITY;
-        if (root > edge) at[r->table.value + j] = r->keep[t] * outlier_scalars_at(variance, 1.0, root).z;
+        if (root > edge) at[r->table.value + j] = scale_of(r, t) * outlier_scalars_at(variance, 1.0, root).z;
         if (root > edge && j == 0) record_overlaps(r, &p, t, at);
     }
     return status;
