@@ -161,7 +161,7 @@ struct limit_view {
     const limit_rows *E, *Y, *F, *X; /* orthonormal e_j, y_j = A e_j; orthonormal f_i, x_i = A^T f_i */
     const double *S;                 /* learned: W = A + sum S_ij f_i e_j^T / N; row i, column j */
     size_t stride;                   /* of S and of M */
-    const double *M;                 /* M_ij = <f_i, A e_j>, of the untrained matrix */
+    const double *M;                 /* M_ij = <f_i, A e_j>, of the untrained matrix (N6) */
     const size_t *in_order, *out_order; /* when e_j and f_i were met: all different, rising on each side */
     double keep;                     /* W = keep A + learned: 1 without weight decay */
     const double *c_in, *c_out;      /* coefficients of the last phi on the e_j and of the last g on the f_i; of blocks the first */
