@@ -79,7 +79,8 @@ static int set_allowance(dmft_comparison *c, const dmft_trajectory *theory, cons
     }
     c->of_kernels = c->of_matrices = factor;
     return given ? DMFT_OK
-                 : error_set(err, DMFT_ERROR_ARGUMENT, "the size of the samples is not known: give an allowance, or simulation.%s in the theory's configuration",
+                 : error_set(err, DMFT_ERROR_ARGUMENT,
+                             "the size of the samples is not known: give an allowance, or simulation.%s in the theory's configuration",
                              mlp ? "width" : "input_dim");
 }
 
