@@ -137,7 +137,7 @@ static int compare_at(dmft_comparison *c, const struct pair *pair, size_t i, siz
     }
     double se = sqrt(squared_error(pair->theory, i) + squared_error(pair->sample, j));
     if (!isfinite(se))
-        return error_set(err, DMFT_ERROR_ARGUMENT, "the standard error of %s at step %ld is %s: it needs at least two seeds", name, step,
+        return error_set(err, DMFT_ERROR_ARGUMENT, "the standard error of %s at step %ld is %s: it needs at least two seeds, or replicas", name, step,
                          isnan(se) ? "nan" : "infinite");
     dmft_comparison_row *row = &c->row[c->count++];
     *row = (dmft_comparison_row){.series = name, .step = step, .theory = theory, .mean = mean, .se = se};
