@@ -147,7 +147,8 @@ static int read_table(struct data_table *train, struct data_table *test, const c
 
 static int check_pair(const struct data_table *train, const struct data_table *test, const char *path, const char *test_path, dmft_error *err)
 {
-    if (train->target == NULL) return data_error(err, path, "has no targets: %s", has_ending(path, ".npy") ? "there is no file NAME_target.npy beside it" : "there is no dataset target");
+    const char *missing = has_ending(path, ".npy") ? "there is no file NAME_target.npy beside it" : "there is no dataset target";
+    if (train->target == NULL) return data_error(err, path, "has no targets: %s", missing);
     if (test->rows == 0) return 0;
     if (test->inputs != train->inputs)
         return data_error(err, test_path, "the test inputs have %zu components, those of the training %zu", test->inputs, train->inputs);
