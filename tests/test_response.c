@@ -12,7 +12,6 @@
 #include "base/batch.h"
 #include "base/problem.h"
 #include "base/random.h"
-#include "base/sobol.h"
 #include "ensemble/mlp_table.h"
 #include "kernel/conditional.h"
 #include "kernel/paths.h"
@@ -151,37 +150,6 @@ START_TEST(test_conditional)
     kernel_conditional_free(c);
     kernel_draws_clear(&d);
     free(field);
-}
-END_TEST
-
-/* Of 2^m points every interval of probability 2^-m holds one, in each coordinate; scramblings differ; numbers come again. */
-START_TEST(test_sobol)
-{
-    enum { POINTS = 256, SETS = 100 };
-    double x[POINTS], y[POINTS], square = 0.0;
-    for (uint64_t set = 0; set < SETS; set++) {
-        struct random_stream stream = random_start(1, set, 9);
-        sobol_set *s = NULL;
-        ck_assert_int_eq(sobol_create(&s, &stream, NULL), DMFT_OK);
-        for (size_t dimension = 0; dimension < SOBOL_DIMENSIONS; dimension += 5) {
-            int hit[POINTS] = {0};
-            sobol_gaussians(s, dimension, POINTS, x);
-            for (int i = 0; i < POINTS; i++) hit[(int)(POINTS * 0.5 * erfc(-x[i] * sqrt(0.5)))]++;
-            for (int i = 0; i < POINTS; i++) ck_assert_int_eq(hit[i], 1);
-        }
-        sobol_gaussians(s, 7, POINTS, y);
-        sobol_gaussians(s, 3, POINTS, x);
-        double product = cblas_ddot(POINTS, x, 1, y, 1) / sqrt(POINTS);
-        square += product * product / SETS;
-        sobol_gaussians(s, 15, POINTS, x);
-        sobol_free(s);
-        ck_assert_int_eq(sobol_create(&s, &stream, NULL), DMFT_OK);
-        sobol_gaussians(s, 15, POINTS, y);
-        ck_assert_mem_eq(x, y, sizeof x);
-        sobol_free(s);
-    }
-    printf("Sobol': variance of <x y> over that of Gaussians %.3f\n", square);
-    ck_assert(square > 1e-3 && square < 0.6); /* 1 without the set, 0 without its scrambling */
 }
 END_TEST
 
@@ -714,7 +682,6 @@ Suite *suite_response(void)
     tcase_set_timeout(c, 60);
     tcase_add_test(c, test_differences);
     tcase_add_test(c, test_conditional);
-    tcase_add_test(c, test_sobol);
     tcase_add_test(c, test_linear);
     tcase_add_test(c, test_linear_training);
     tcase_add_test(c, test_convergence);

@@ -11,7 +11,7 @@
 
 #include "base/archive.h"
 #include "limit/limit.h"
-#include "limit/sobol.h"
+#include "base/sobol.h"
 #include "suites.h"
 
 static const double tolerance = 1e-11;

@@ -9,10 +9,10 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "base/sobol.h"
 #include "limit/block.h"
 #include "limit/limit.h"
 #include "limit/sites.h"
-#include "limit/sobol.h"
 
 struct limit_sites {
     struct limit_sampling sampling; /* its stream as it was at the beginning */

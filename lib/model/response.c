@@ -578,7 +578,7 @@ static void transfer_layer(struct response *r, size_t l, size_t t, archive *a)
     struct layer *y = &r->layer[l - 1];
     size_t n = t * r->samples, m = n * r->outputs;
     kernel_paths_transfer(y->paths, t, a);
-    archive_size(a, &y->draws.used, SOBOL_DIMENSIONS);
+    archive_size(a, &y->draws.used, SOBOL_DIMENSION);
     kernel_conditional_transfer(y->u, a);
     archive_doubles(a, y->C_phi, n * r->n);
     archive_doubles(a, y->C_g, m * r->m);
