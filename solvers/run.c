@@ -16,6 +16,7 @@
 #include "blas.h"
 #include "git.h" /* made by the Makefile: DMFT_GIT, the state of the checkout */
 #include "base/outline.h"
+#include "base/problem.h"
 #include "io/print.h"
 #include "program.h"
 #include "progress.h"
@@ -183,8 +184,8 @@ static int state_needs(const struct run *r)
     format_bytes(needed, e.bytes);
     format_bytes(allowed, r->memory_limit);
     if (e.bytes > r->memory_limit)
-        return program_error(STATUS_USAGE, "%s: the run takes %s of memory, %s are allowed: fewer steps, output.kernels false, or --memory-limit",
-                             r->kind->name, needed, allowed);
+        return program_error(STATUS_USAGE, "%s: the run takes %s of memory, %s are allowed: fewer steps, %soutput.kernels false, or --memory-limit",
+                             r->kind->name, needed, allowed, r->problem->kind == MODEL_MLP ? "sites or --threads, " : "");
     if (!options_given(r->o, OPTION_quiet)) print_memory(stderr, r, &e);
     return -1;
 }

@@ -15,6 +15,9 @@
     X(revealed_outlier) \
     X(kernel_file) \
     X(config)      \
+    X(mlp_config)  \
+    X(data)        \
+    X(activation)  \
     X(forms)       \
     X(lazy)        \
     X(grid)        \

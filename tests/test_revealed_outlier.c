@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/archive.h"
+#include "base/random.h"
 #include "limit/limit.h"
 #include "outlier/basis.h"
 #include "outlier/revealed.h"
@@ -316,6 +317,21 @@ static void check_cold(const outlier_revealed *w, const struct limit_view *view,
     outlier_revealed_free(cold);
 }
 
+/* The Gram matrix Xi of (B4) on exact coordinates is nothing new: sigma^2 psi less psi^2 M M^T over the directions met after both. */
+static void check_gram(const struct limit_view *v, long t)
+{
+    for (size_t i = 0; i < v->F->count; i++)
+        for (size_t k = 0; k <= i; k++) {
+            double xi = inner(v->X, i, v->X, k), expected = i == k ? v->variance * v->psi : 0.0;
+            for (size_t j = 0; j < v->E->count; j++) {
+                double both = v->psi * v->psi * v->M[i * v->stride + j] * v->M[k * v->stride + j];
+                xi -= both;
+                if (v->in_order[j] > v->out_order[i]) expected -= both;
+            }
+            assert_near(xi, expected, 1e-12, "Xi", t);
+        }
+}
+
 START_TEST(against_dense_eigenvalues_and_basis)
 {
     static struct run r;
@@ -338,6 +354,7 @@ START_TEST(against_dense_eigenvalues_and_basis)
         dense_free(&d);
         check_against_basis(s, w, b, &state, &view, (long)t, &worst);
         if (t % 7 == 6) check_cold(w, &view, (long)t);
+        if (t + 1 == s->events) check_gram(&view, (long)t);
         learn(&r);
     }
     printf("revealed, %s: %zu outliers, lambda^2 to %.1e, below the edge %.1e (%zu not told), basis form z to %.1e, overlaps to %.1e; %.1f products a step\n",
@@ -583,6 +600,169 @@ START_TEST(continued_and_forgotten)
 }
 END_TEST
 
+/* ---- on sampled sites ---- */
+
+enum { SITES = 300, STEPS = 14, NETWORKS = 12 };
+
+/* One matrix of width S with nonlinear questions: phi = tanh(u + 1.5 x), g = tanh(v + 1.5 y). */
+struct sampled {
+    limit_space in, out;
+    limit_operator *A;
+    limit_rows u, x, phi, v, y, g;
+    struct random_stream rest;
+};
+
+static void open_sampled(struct sampled *r, uint64_t seed)
+{
+    struct limit_sampling in = {.sites = SITES, .stream = random_start(seed, 0, 1)}, out = {.sites = SITES, .stream = random_start(seed, 0, 2)};
+    limit_rows *of_in[] = {&r->u, &r->x, &r->phi}, *of_out[] = {&r->v, &r->y, &r->g};
+    ck_assert_int_eq(limit_space_init_sampled(&r->in, &in, NULL), DMFT_OK);
+    ck_assert_int_eq(limit_space_init_sampled(&r->out, &out, NULL), DMFT_OK);
+    ck_assert_int_eq(limit_operator_create(&r->A, &r->in, &r->out, 0.8, 1.0, 1e-6, NULL), DMFT_OK);
+    ck_assert_int_eq(limit_operator_block(r->A, 1, 1, NULL), DMFT_OK);
+    for (int i = 0; i < 3; i++) {
+        ck_assert_int_eq(limit_field_init(of_in[i], &r->in, NULL), DMFT_OK);
+        ck_assert_int_eq(limit_field_init(of_out[i], &r->out, NULL), DMFT_OK);
+    }
+    ck_assert_int_eq(limit_space_reserve(&r->in, 1, NULL), DMFT_OK);
+    ck_assert_int_eq(limit_space_reserve(&r->out, 1, NULL), DMFT_OK);
+    limit_fresh(&r->u);
+    limit_fresh(&r->v);
+    r->rest = random_start(seed, 0, 3);
+}
+
+static void bend(limit_rows *out, const limit_rows *a, const limit_rows *b)
+{
+    for (size_t i = 0; i < SITES; i++) out->x[i] = tanh(a->x[i] + 1.5 * b->x[i]);
+}
+
+static void train_sampled(struct sampled *r)
+{
+    double step = 0.2;
+    for (int t = 0; t < STEPS; t++) {
+        ck_assert_int_eq(limit_space_reserve(&r->in, 1, NULL), DMFT_OK);
+        ck_assert_int_eq(limit_space_reserve(&r->out, 1, NULL), DMFT_OK);
+        ck_assert_int_eq(limit_operator_reserve(r->A, NULL), DMFT_OK);
+        bend(&r->phi, &r->u, &r->x);
+        limit_push(r->A, &r->phi, &r->y);
+        bend(&r->g, &r->v, &r->y);
+        limit_pull(r->A, &r->g, &r->x);
+        limit_train(r->A, &step, 1, (struct limit_rule){.keep = 0.98, .rate = 1.0});
+    }
+}
+
+/* W += factor sum_ij c_ij a_i b_j^T with c = 1 for i = j where `c` is NULL. */
+static void add_outer(double *W, double factor, const limit_rows *a, const double *c, size_t c_stride, const limit_rows *b)
+{
+    size_t n = a->count, m = b->count;
+    double *cb = numbers(n * SITES);
+    for (size_t i = 0; i < n; i++) {
+        if (c == NULL) memcpy(cb + i * SITES, b->x + i * b->space->stride, SITES * sizeof *cb);
+        for (size_t j = 0; c != NULL && j < m; j++) cblas_daxpy(SITES, c[i * c_stride + j], b->x + j * b->space->stride, 1, cb + i * SITES, 1);
+    }
+    cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, SITES, SITES, (int)n, factor / SITES, a->x, (int)a->space->stride, cb, SITES, 1.0, W, SITES);
+    free(cb);
+}
+
+/* Takes the rows' span out of the rows of W, or of W^T. */
+static void project_out(double *W, const limit_rows *unit, int of_columns)
+{
+    int n = (int)unit->count, stride = (int)unit->space->stride;
+    double *c = numbers((size_t)n * SITES);
+    if (of_columns) {
+        cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, n, SITES, SITES, 1.0 / SITES, unit->x, stride, W, SITES, 0.0, c, SITES);
+        cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, SITES, SITES, n, -1.0, unit->x, stride, c, SITES, 1.0, W, SITES);
+    } else {
+        cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, SITES, n, SITES, 1.0 / SITES, W, SITES, unit->x, stride, 0.0, c, n);
+        cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, SITES, SITES, n, -1.0, c, n, unit->x, stride, 1.0, W, SITES);
+    }
+    free(c);
+}
+
+/* The largest singular value of the width-S matrix, its unrevealed rest drawn, and its overlaps with the last g and phi. */
+static double dense_outlier(struct sampled *r, double overlap[2])
+{
+    struct limit_view v = limit_operator_view(r->A);
+    double *W = numbers(SITES * SITES), *values = numbers(SITES), *left = numbers(SITES * SITES), *right = numbers(SITES * SITES);
+    random_gaussians(&r->rest, v.keep * sqrt(v.variance / SITES), SITES * SITES, W);
+    project_out(W, v.F, 1);
+    project_out(W, v.E, 0);
+    add_outer(W, v.keep, v.Y, NULL, 0, v.E);
+    add_outer(W, v.keep, v.F, NULL, 0, v.X);
+    add_outer(W, -v.keep, v.F, v.M, v.stride, v.E);
+    add_outer(W, 1.0, v.F, v.S, v.stride, v.E);
+    ck_assert_int_eq(LAPACKE_dgesdd(LAPACK_ROW_MAJOR, 'A', SITES, SITES, W, SITES, values, left, SITES, right, SITES), 0);
+    double z = values[0], on_g = cblas_ddot(SITES, left, SITES, r->g.x, 1) / sqrt(SITES), on_phi = cblas_ddot(SITES, right, 1, r->phi.x, 1) / sqrt(SITES);
+    overlap[0] = on_g * on_g;
+    overlap[1] = on_phi * on_phi;
+    free(W);
+    free(values);
+    free(left);
+    free(right);
+    return z;
+}
+
+/* (sum_i c_i overlap_i)^2 with the coefficients of the last question. */
+static double overlap_with(const double *overlap, const double *c, size_t n)
+{
+    double sum = cblas_ddot((int)n, overlap, 1, c, 1);
+    return sum * sum;
+}
+
+static void note_difference(double moments[2], double difference)
+{
+    moments[0] += difference / NETWORKS;
+    moments[1] += difference * difference / NETWORKS;
+}
+
+/* Mean of differences in standard errors, with `allowed` of bias. */
+static void check_mean(const double moments[2], double allowed, const char *what)
+{
+    double se = sqrt((moments[1] - moments[0] * moments[0]) / (NETWORKS - 1));
+    printf("  %s: mean %.5f(%.5f), rms %.5f\n", what, moments[0], se, sqrt(moments[1]));
+    ck_assert_msg(fabs(moments[0]) <= 4.0 * se + allowed, "%s: %.5f, standard error %.5f", what, moments[0], se);
+}
+
+/* The width-S matrix itself against (B4), which knows its sites, and (N2), which is about the limit. */
+START_TEST(sampled_matrices)
+{
+    double basis[2] = {0.0}, limit[2] = {0.0}, left[2] = {0.0}, right[2] = {0.0}, left_limit[2] = {0.0};
+    for (uint64_t seed = 0; seed < NETWORKS; seed++) {
+        struct sampled r;
+        struct outlier_state state;
+        outlier_basis *b = NULL;
+        outlier_revealed *w = new_revealed(1);
+        double overlap[2];
+        open_sampled(&r, seed);
+        ck_assert_int_eq(outlier_basis_create(&b, r.A, NULL, 1, NULL), DMFT_OK);
+        train_sampled(&r);
+        ck_assert_int_eq(outlier_basis_step(b, STEPS, &state, NULL), DMFT_OK);
+        struct limit_view v = limit_operator_view(r.A);
+        find(w, &v, STEPS);
+        double z = dense_outlier(&r, overlap);
+        ck_assert(!isnan(state.z[0]) && !isnan(outlier_revealed_z(w, 0)));
+        note_difference(basis, z - state.z[0]);
+        note_difference(limit, z - outlier_revealed_z(w, 0));
+        note_difference(left, overlap[0] - overlap_with(outlier_basis_left(b, 0), v.c_out, v.F->count));
+        note_difference(right, overlap[1] - overlap_with(outlier_basis_right(b, 0), v.c_in, v.E->count));
+        note_difference(left_limit, overlap[0] - overlap_with(outlier_revealed_left(w, 0), v.c_out, v.F->count));
+        if (seed == 0) printf("revealed, %d sites: z %.4f, overlaps with g %.4f, with phi %.4f, k %zu %zu\n", SITES, z, overlap[0], overlap[1], v.E->count, v.F->count);
+        outlier_basis_free(b);
+        outlier_revealed_free(w);
+        limit_space_clear(&r.in);
+        limit_space_clear(&r.out);
+        limit_operator_free(r.A);
+    }
+    check_mean(basis, 0.0, "dense - (B4), z");
+    ck_assert_msg(basis[1] < 0.1 * limit[1], "(B4) is no better for that matrix than (N2): rms %.5f, %.5f", sqrt(basis[1]), sqrt(limit[1]));
+    check_mean(limit, 3.0 / SITES, /* z/S: what the law of width S and the limit are apart */
+               "dense - (N2), z");
+    check_mean(left, 0.0, "dense - (B5), overlap with g");
+    check_mean(right, 0.0, "dense - (B5), overlap with phi");
+    check_mean(left_limit, 1.0 / SITES, "dense - (N2), overlap with g");
+}
+END_TEST
+
 Suite *suite_revealed_outlier(void)
 {
     Suite *s = suite_create("revealed_outlier");
@@ -592,6 +772,7 @@ Suite *suite_revealed_outlier(void)
     tcase_add_loop_test(t, without_a_bulk, 0, 2);
     tcase_add_test(t, nothing_met_or_learned);
     tcase_add_loop_test(t, continued_and_forgotten, 0, 3);
+    tcase_add_test(t, sampled_matrices);
     suite_add_tcase(s, t);
     return s;
 }

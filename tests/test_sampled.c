@@ -213,9 +213,9 @@ START_TEST(blocks_are_vectors_one_after_another)
         ck_assert_uint_eq(limit_operator_outputs(w.A), limit_operator_outputs(single));
     }
     ck_assert_uint_eq(limit_operator_inputs(w.A), all_inputs);
-    limit_operator_free(single);
     close_world(&w);
     close_world(&v);
+    limit_operator_free(single); /* after the spaces, which hold its rows */
 }
 END_TEST
 
@@ -270,6 +270,32 @@ START_TEST(nearly_dependent_blocks_stay_orthonormal)
     check_orthonormal(v.F);
     for (size_t i = 0; i < v.F->count; i++)
         for (size_t j = 0; j < v.E->count; j++) ck_assert_double_le(fabs(inner(v.F, i, v.Y, j) - inner(v.X, i, v.E, j) / v.psi), 1e-12);
+    close_world(&w);
+}
+END_TEST
+
+/* A loop through tanh, whose directions become nearly dependent in time and within a block, as those of a trained network do. */
+START_TEST(directions_of_a_nonlinear_loop_stay_orthonormal)
+{
+    struct kind k = {.in = 400, .out = 400};
+    struct world w;
+    open_world(&w, k, 1.2, 1.0, 5);
+    for (int t = 0; t < 40; t++) {
+        double weight[OUTPUTS * INPUTS];
+        weights_of(0, weight);
+        ask(&w);
+        limit_train(w.A, weight, INPUTS, (struct limit_rule){0.0, 1.0, 0.05});
+        for (size_t i = 0; i < INPUTS; i++) /* one field and a bit of each of the others */
+            for (size_t p = 0; p < w.in.axes; p++) row(&w.phi, i)[p] = tanh(row(&w.x, 0)[p] + 1e-3 * (double)i * row(&w.x, 1)[p] + 0.2 * row(&w.phi, 0)[p]);
+        for (size_t i = 0; i < OUTPUTS; i++)
+            for (size_t p = 0; p < w.out.axes; p++) row(&w.g, i)[p] = tanh(row(&w.y, 0)[p] + 1e-2 * (double)i * row(&w.y, 1)[p]);
+    }
+    struct limit_view v = limit_operator_view(w.A);
+    ck_assert_uint_gt(v.E->count, 60);
+    check_orthonormal(v.E);
+    check_orthonormal(v.F);
+    for (size_t i = 0; i < v.F->count; i++)
+        for (size_t j = 0; j < v.E->count; j++) ck_assert_double_le(fabs(v.M[i * v.stride + j] - inner(v.X, i, v.E, j)), 1e-12);
     close_world(&w);
 }
 END_TEST
@@ -532,6 +558,9 @@ START_TEST(matched_sites_are_exact_where_all_is_linear)
         ck_assert_uint_eq(limit_operator_inputs(w.A), limit_operator_inputs(v.A));
         ck_assert_double_le(most, 1e-10);
     }
+    struct limit_view known = limit_operator_view(w.A);
+    check_orthonormal(known.E);
+    check_orthonormal(known.F);
     printf("sampled: 250 matched sites, %zu and %zu directions: inner products off by at most %.1e\n", limit_operator_inputs(w.A),
            limit_operator_outputs(w.A), most);
     close_world(&w);
@@ -760,6 +789,7 @@ Suite *suite_sampled(void)
     tcase_add_loop_test(blocks, blocks_are_vectors_one_after_another, 0, 2);
     tcase_add_loop_test(blocks, a_block_meets_each_direction_once, 0, 2);
     tcase_add_loop_test(blocks, nearly_dependent_blocks_stay_orthonormal, 0, 2);
+    tcase_add_test(blocks, directions_of_a_nonlinear_loop_stay_orthonormal);
     tcase_add_loop_test(blocks, training_is_that_of_a_dense_matrix, 0, 2);
     tcase_add_loop_test(blocks, push_and_pull_are_adjoint, 0, 2);
     tcase_add_loop_test(blocks, what_an_operator_knows, 0, 2);

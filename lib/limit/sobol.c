@@ -1,11 +1,12 @@
 /* A scrambled Sobol' set: (N5) of doc/theory.md.
  *
- * GSL's set is a digital sequence in Gray-code order: point p, with the origin as point 0, is the sum of the direction numbers over the bits of p ^ (p >> 1),
- * and differs from point p - 1 by the one of the lowest set bit of p. So point 2^b is the sum of direction numbers b and b - 1, and the direction numbers follow from
- * the points at powers of two. GSL skips the origin; with it the first 2^m points are a net.
+ * GSL's set is a digital sequence in Gray-code order: point p, with the origin as point 0, is the sum of the direction numbers over the bits of
+ * p ^ (p >> 1), and differs from point p - 1 by the one of the lowest set bit of p. So point 2^b is the sum of direction numbers b and b - 1, and the
+ * direction numbers follow from the points at powers of two. GSL skips the origin; with it the first 2^m points are a net.
  *
- * Scrambling multiplies the binary digits of each coordinate with a random lower triangular matrix with ones on its diagonal and adds random digits, 52 of them, so that every
- * point is uniform and nets stay nets. Only the scrambled direction numbers are kept: 6 kB, made in time O(points), and 50 ns a Gaussian number. */
+ * Scrambling multiplies the binary digits of each coordinate with a random lower triangular matrix with ones on its diagonal and adds random digits,
+ * 52 of them, so that every point is uniform and nets stay nets. Only the direction numbers are kept, 6 kB, found in time O(points); a coordinate is
+ * made again whenever it is asked for, 50 ns a Gaussian number. */
 #include "limit/sobol.h"
 
 #include <gsl/gsl_cdf.h>
