@@ -113,6 +113,21 @@ demo-run: all
 	$(BIN) plot $(DEMO)/theory.h5 $(DEMO)/networks.h5 -o $(DEMO)/demo.png --force
 	@echo "The picture is $(DEMO)/demo.png"
 
+.PHONY: demo-digits
+demo-digits: deps  ## networks of tanh on handwritten digits: table, escapes and picture
+	@$(MAKE) --no-print-directory demo-digits-run
+
+.PHONY: demo-digits-run
+demo-digits-run: all
+	@mkdir -p $(DEMO)
+	$(BIN) solve examples/digits.yaml -o $(DEMO)/digits-theory.h5 --force
+	$(BIN) simulate examples/digits.yaml -o $(DEMO)/digits-networks.h5 --force
+	$(BIN) plot $(DEMO)/digits-theory.h5 $(DEMO)/digits-networks.h5 -o $(DEMO)/digits.png --force
+	@echo "The picture is $(DEMO)/digits.png"
+	$(BIN) escape $(DEMO)/digits-theory.h5
+	$(BIN) escape $(DEMO)/digits-networks.h5
+	$(BIN) compare $(DEMO)/digits-theory.h5 $(DEMO)/digits-networks.h5
+
 .PHONY: check
 check: deps  ## build, run all tests, print the totals
 	@$(MAKE) --no-print-directory check-run

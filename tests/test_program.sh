@@ -3,6 +3,7 @@
 # usage: test_program.sh PATH/TO/dmft; prints "ok" and "not ok" lines, exits 1 when one is not ok.
 set -u
 dmft=$(realpath "${1:?usage: test_program.sh PATH/TO/dmft}")
+source_folder=$(realpath "$(dirname "$0")")
 folder=$(mktemp -d)
 trap 'umount "$folder/small" 2>/dev/null; rm -rf "$folder"' EXIT
 cd "$folder" || exit 1
@@ -281,6 +282,17 @@ expect "mlp: a large set is named, with a checksum" 0 'checksum of the data [0-9
 expect "mlp: resume" 0 "wrote again.h5" solve md.yaml -o again.h5 --resume big.state $big
 sed -i '1s/.*/0,0,1/' d.csv
 expect "mlp: resume with other data" 2 "belongs to another run: the data have another checksum" solve md.yaml -o x.h5 --resume big.state $big
+
+# ---- the digits of examples/, in small ----
+examples=$source_folder/../examples
+digits="--set network.depth=2 --set training.learning_rate=0.3 --set training.steps=5 --set sampling.sites=256 --set simulation.width=200 --set simulation.seeds=4 --quiet"
+expect "digits: solve" 0 "" solve "$examples/digits.yaml" -o dt.h5 $digits
+expect "digits: simulate" 0 "" simulate "$examples/digits.yaml" -o ds.h5 $digits
+"$dmft" show dt.h5 --csv --series train_loss,test_loss >out 2>err
+holds "digits: both losses fall" awk -F, 'NR == 2 { a = $1; b = $2 } { c = $1; d = $2 } END { exit !(NR == 6 && a > 0.45 && b > 0.45 && c < 0.5 * a && d < 0.6 * b) }' out
+expect "digits: agreement of losses" 0 "^verdict: holds" compare dt.h5 ds.h5 --series train_loss,test_loss --allowance 4
+"$dmft" init mlp >template.yaml 2>err
+expect "init mlp gives what solve takes" 0 "" solve template.yaml -o mt.h5 --quiet --set training.steps=4 --set sampling.sites=256 --set sampling.replicas=2
 
 # ---- convergence ----
 # orders NAME LEAST MOST: every observed order in out lies between; prints the ones that do not.

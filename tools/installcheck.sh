@@ -33,6 +33,11 @@ ok $? "the example of kernels compiles"
 LD_LIBRARY_PATH="$prefix/lib" "$build/kernels" | awk '$1 == "outlier" && $2 > 1.5 && $2 == substr($6, 1, length($2)) { n++ } END { exit n != 1 }'
 ok $? "its outlier is that of the run"
 # shellcheck disable=SC2046
+cc -std=c11 -Wall -Wextra -Wpedantic -Werror examples/mlp.c -o "$build/mlp" $(pkg-config --cflags --libs dmft) -lm
+ok $? "the example of an activation function compiles"
+LD_LIBRARY_PATH="$prefix/lib" OPENBLAS_NUM_THREADS=1 "$build/mlp" | grep -q '^theory and networks agree$'
+ok $? "its theory and networks agree"
+# shellcheck disable=SC2046
 cc -std=c11 examples/outliers.c -o "$build/outliers-static" $(pkg-config --cflags dmft) "$prefix/lib/libdmft.a" \
     $(pkg-config --libs $(pkg-config --print-requires-private dmft)) -lm -pthread
 ok $? "the example compiles against the static library"
@@ -46,6 +51,9 @@ if command -v c++ > /dev/null; then
     # shellcheck disable=SC2046
     c++ -std=c++17 -Wall -Wextra -Wpedantic -Werror "$build/header.cc" -o "$build/header" $(pkg-config --cflags --libs dmft)
     ok $? "the header is valid C++17"
+    # shellcheck disable=SC2046
+    c++ -std=c++17 -Wall -Wextra -Wpedantic -Werror -x c++ examples/mlp.c -x none -o "$build/mlp-c++" $(pkg-config --cflags --libs dmft) -lm
+    ok $? "the example of an activation function is valid C++17 too"
 fi
 
 foreign=$(nm -D --defined-only "$prefix/lib/libdmft.so" | awk '$2 ~ /[TDBR]/ { print $3 }' | grep -v '^dmft_' || true)
