@@ -218,6 +218,14 @@ static int legend_width(const struct figure *f)
     return (int)(longest < 40 ? longest : 40) + 8;
 }
 
+/* Lines of a legend stand closer where there are many: one that is higher than its panel would break into columns, over the curves. */
+static double legend_spacing(size_t lines, int panels)
+{
+    static const double wide = 1.2, fit = 30.0; /* lines of spacing 1 that all panels together have room for */
+    double room = fit / ((double)panels * (double)lines);
+    return room < wide ? room : wide;
+}
+
 static void write_plots(void *figure, const char *terminal, const char *file)
 {
     const struct figure *f = figure;
@@ -237,6 +245,7 @@ static void write_plots(void *figure, const char *terminal, const char *file)
     for (int panel = 0; panel < PANELS; panel++) {
         if (count_curves(f, (enum panel)panel) == 0) continue;
         (void)fputs(axis[panel], f->script);
+        (void)fprintf(f->script, "set key spacing %.3g\n", legend_spacing(count_curves(f, (enum panel)panel), panels));
         write_panel(f, (enum panel)panel);
     }
     (void)fputs("unset multiplot\nset output\n", f->script);
