@@ -118,7 +118,8 @@ check: deps  ## build, run all tests, print the totals
 	@$(MAKE) --no-print-directory check-run
 
 TESTS := $(BUILD)/tests/run
-AGREEMENT := $(BUILD)/tests/agreement
+AGREEMENT := $(BUILD)/tests/agreement $(BUILD)/tests/agreement_mlp
+AGREEMENT_OBJ := $(AGREEMENT:%=%.o) $(BUILD)/tests/agreement_parts.o
 TEST_ENV := DMFT_SRCDIR=$(CURDIR) DMFT_BUILD=$(abspath $(BUILD)) OPENBLAS_NUM_THREADS=1
 
 .PHONY: tests
@@ -128,19 +129,20 @@ tests: all $(TESTS) $(AGREEMENT)  ## build the tests
 check-run: tests
 	@$(TEST_ENV) MAKE="$(MAKE)" BUILD="$(BUILD)" sh tools/check.sh
 
-$(TESTS): $(filter-out $(BUILD)/tests/agreement.o,$(TEST_OBJ)) $(LIB_OBJ)
+$(TESTS): $(filter-out $(AGREEMENT_OBJ),$(TEST_OBJ)) $(LIB_OBJ)
 	@mkdir -p $(@D)
 	$(call say,LINK $@)
 	$(Q)$(LINK) -o $@ $^ $(PKG_LIBS) $(CHECK_LIBS) -lm
 
-$(AGREEMENT): $(BUILD)/tests/agreement.o $(LIBA)
+$(AGREEMENT): %: %.o $(BUILD)/tests/agreement_parts.o $(LIBA)
 	@mkdir -p $(@D)
 	$(call say,LINK $@)
 	$(Q)$(LINK) -o $@ $^ $(PKG_LIBS) -lm
 
 .PHONY: agreement
-agreement: tests  ## theory against 64 networks at D = 200 and 800, seven configurations
-	$(TEST_ENV) $(AGREEMENT) --sizes 200,800 --seeds 64
+agreement: tests  ## theory against networks, in full: deep linear at D = 200 and 800, nonlinear at N up to 16384
+	$(TEST_ENV) $(BUILD)/tests/agreement --sizes 200,800 --seeds 64
+	$(TEST_ENV) $(BUILD)/tests/agreement_mlp --full
 
 .PHONY: asan
 asan:  ## all tests under AddressSanitizer and UBSan
