@@ -20,6 +20,7 @@
     X(flow)        \
     X(network)     \
     X(dense_mlp)   \
+    X(mlp_law)     \
     X(io)          \
     X(compare)     \
     X(converge)    \
