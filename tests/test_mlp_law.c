@@ -269,7 +269,8 @@ static struct outcome compare(const struct law *law, const struct sample *a, con
     return o;
 }
 
-/* Four standard errors, as everywhere; the quantities are correlated, so that their rms scatters: 2 is beyond all of 100 tries with other seeds. */
+/* Four standard errors, as everywhere; the quantities are correlated, so that their rms scatters: with 30 other seeds of the brief forms it was
+ * 1.0 .. 1.1 on average and 1.9 at most, and the largest z 3.7. */
 START_TEST(engines_have_one_law)
 {
     int all = getenv("DMFT_TEST_LONG") != NULL;
