@@ -155,12 +155,14 @@ asan:  ## all tests under AddressSanitizer and UBSan
 valgrind: tests  ## all unit tests under valgrind
 	$(TEST_ENV) CK_FORK=no CK_DEFAULT_TIMEOUT=0 DMFT_TEST_SHRINK=8 valgrind --quiet --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite,indirect $(TESTS)
 
-.PHONY: bench
-bench: all $(BUILD)/bench/bench  ## time level 1 and level 2 against dgemm; JSON lines, also in bench/results
-	@mkdir -p bench/results
-	$(BUILD)/bench/bench | tee bench/results/$$(date -u +%Y%m%dT%H%M%SZ).jsonl
+BENCHES := $(BUILD)/bench/bench $(BUILD)/bench/bench_mlp
 
-$(BUILD)/bench/bench: $(BENCH_OBJ) $(LIBA)
+.PHONY: bench
+bench: all $(BENCHES)  ## time level 1 and level 2 against dgemm; JSON lines, also in bench/results
+	@mkdir -p bench/results
+	for bench in $(BENCHES); do $$bench; done | tee bench/results/$$(date -u +%Y%m%dT%H%M%SZ).jsonl
+
+$(BENCHES): $(BUILD)/bench/%: $(BUILD)/bench/%.o $(BUILD)/bench/common.o $(LIBA)
 	@mkdir -p $(@D)
 	$(call say,LINK $@)
 	$(Q)$(LINK) -o $@ $^ $(PKG_LIBS) -lm

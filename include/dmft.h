@@ -81,7 +81,7 @@ typedef struct dmft_config dmft_config;
 /** A validated, immutable problem: what is to be solved or simulated. */
 typedef struct dmft_problem dmft_problem;
 
-/** A configuration of `model` ("deep_linear") with nothing but the model set.
+/** A configuration of `model` ("deep_linear", "mlp") with nothing but the model set.
  *  Errors: DMFT_ERROR_CONFIG (unknown model), DMFT_ERROR_MEMORY. */
 DMFT_FALLIBLE int dmft_config_create(dmft_config **out, const char *model, dmft_error *err);
 
@@ -99,8 +99,10 @@ DMFT_FALLIBLE int dmft_config_set(dmft_config *config, const char *key, const ch
 /** Frees a configuration; NULL is allowed. */
 DMFT_API void dmft_config_free(dmft_config *config);
 
-/** Checks that all that is required is there and fits together, and makes the problem.
- *  Errors: DMFT_ERROR_CONFIG (a missing key, a list of the wrong length), DMFT_ERROR_UNAVAILABLE, DMFT_ERROR_MEMORY. */
+/** Checks that all that is required is there and fits together, reads data files (whose relative names start at the configuration's file, or at
+ *  the working directory when they were set), and makes the problem.
+ *  Errors: DMFT_ERROR_CONFIG (a missing key, a list of the wrong length, data that do not fit), DMFT_ERROR_UNAVAILABLE, DMFT_ERROR_READ and
+ *  DMFT_ERROR_FORMAT (a data file), DMFT_ERROR_MEMORY. */
 DMFT_FALLIBLE int dmft_problem_create(dmft_problem **out, const dmft_config *config, dmft_error *err);
 
 /** The problem as YAML text with every setting that has a value, defaults included, in the order of doc/config.md. */

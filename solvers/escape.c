@@ -1,4 +1,4 @@
-/* dmft escape: when the outliers of each matrix leave the bulk. */
+/* dmft escape: when the outliers of each matrix leave the bulk, with the standard error of the time where it was sampled. */
 #include <math.h>
 #include <stdio.h>
 
@@ -25,6 +25,8 @@ static int print_matrix(const dmft_trajectory *t, int l)
         print_number(dmft_trajectory_number(t, name), " %14.0f");
         (void)snprintf(name, sizeof name, "A%d_escape_time%d", l, j + 1);
         print_number(dmft_trajectory_number(t, name), " %14.6f");
+        (void)snprintf(name, sizeof name, "A%d_escape_time%d_se", l, j + 1);
+        if (!isnan(dmft_trajectory_number(t, name))) (void)printf(" +- %.2g", dmft_trajectory_number(t, name));
         (void)putchar('\n');
     }
 }

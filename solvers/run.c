@@ -16,6 +16,7 @@
 #include "blas.h"
 #include "git.h" /* made by the Makefile: DMFT_GIT, the state of the checkout */
 #include "base/outline.h"
+#include "base/problem.h"
 #include "io/print.h"
 #include "program.h"
 #include "progress.h"
@@ -171,10 +172,11 @@ void run_print_time(FILE *out, const dmft_estimate *e)
 }
 
 /* States what the run takes; -1 when it may begin, else the exit status. */
-static int state_needs(const struct run *r)
+static int state_needs(struct run *r)
 {
     char needed[BYTES_TEXT], allowed[BYTES_TEXT];
     dmft_estimate e = r->kind->estimate(r->problem, r->threads);
+    while (r->threads > 1 && e.bytes > r->memory_limit) e = r->kind->estimate(r->problem, --r->threads); /* fewer members at a time */
     if (options_given(r->o, OPTION_dry_run)) {
         print_memory(stdout, r, &e);
         run_print_time(stdout, &e);
@@ -183,8 +185,8 @@ static int state_needs(const struct run *r)
     format_bytes(needed, e.bytes);
     format_bytes(allowed, r->memory_limit);
     if (e.bytes > r->memory_limit)
-        return program_error(STATUS_USAGE, "%s: the run takes %s of memory, %s are allowed: fewer steps, output.kernels false, or --memory-limit",
-                             r->kind->name, needed, allowed);
+        return program_error(STATUS_USAGE, "%s: the run takes %s of memory, %s are allowed: fewer steps, %soutput.kernels false, or --memory-limit",
+                             r->kind->name, needed, allowed, r->problem->kind == MODEL_MLP ? "sites or width, " : "");
     if (!options_given(r->o, OPTION_quiet)) print_memory(stderr, r, &e);
     return -1;
 }

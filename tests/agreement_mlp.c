@@ -254,7 +254,8 @@ static void print_outlier(const dmft_trajectory *theory, const dmft_trajectory *
     double limit = dmft_trajectory_series(theory, name)[step], mean = dmft_trajectory_series(sample, name)[step];
     if (isnan(limit) || isnan(mean)) {
         int holds = isnan(limit) && isnan(mean);
-        printf("  %-12s %5ld %s\n", name, step, holds ? "none in theory, none in the networks" : isnan(limit) ? "FAILS: none in theory" : "FAILS: none in the networks");
+        printf("  %-12s %5ld %s in theory, %s in the networks%s\n", name, step, isnan(limit) ? "none" : "one", isnan(mean) ? "none" : "one",
+               holds ? "" : "  FAILS");
         agreement_note(holds);
         return;
     }

@@ -7,6 +7,7 @@
 #define SUITES(X)  \
     X(spectrum)    \
     X(limit)       \
+    X(sampled)     \
     X(deep_linear) \
     X(rows)        \
     X(outlier)     \
@@ -14,6 +15,9 @@
     X(revealed_outlier) \
     X(kernel_file) \
     X(config)      \
+    X(mlp_config)  \
+    X(data)        \
+    X(activation)  \
     X(forms)       \
     X(lazy)        \
     X(grid)        \
@@ -21,11 +25,13 @@
     X(network)     \
     X(dense_mlp)   \
     X(mlp_law)     \
+    X(mlp)         \
     X(io)          \
     X(compare)     \
     X(converge)    \
     X(archive)     \
-    X(resume)
+    X(resume)      \
+    X(response)
 
 #define SUITE_DECLARED(name) Suite *suite_##name(void);
 SUITES(SUITE_DECLARED)

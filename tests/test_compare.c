@@ -109,6 +109,32 @@ START_TEST(errors_of_both_sides)
 }
 END_TEST
 
+/* Model mlp: N in place of D, of the samples or else of the theory; a table without either needs an allowance, and is told which size is missing. */
+START_TEST(width_in_place_of_inputs)
+{
+    static const char *const name[] = {"f0", "trace_C_h1", "C_g2", "ntk_top", "A1_outlier1", "A1_right_overlap_3"};
+    const double theory = -3, mean = -3.001, zero = 0, se = 0.02;
+    for (size_t i = 0; i < 6; i++)
+        for (int where = 0; where < 2; where++) {
+            dmft_trajectory *a = make(name[i], 1, &theory, &se), *b = make(name[i], 1, &mean, &zero);
+            dmft_comparison *c;
+            size_t count;
+            ck_assert_int_eq(dmft_trajectory_set_text(a, "model", "mlp", NULL), DMFT_OK);
+            set_sizes(where ? a : b, 7, 50, 0); /* an input dimension would not count */
+            ck_assert_int_eq(compare(a, b, NULL, &c, NULL), DMFT_OK);
+            double allowance = name[i][0] == 'A' ? 20.0 / 50 : 20.0 * 3 / 50;
+            ck_assert_double_eq_tol(dmft_comparison_rows(c, &count)->bound, 4 * 0.02 + allowance, 1e-14);
+            dmft_comparison_free(c);
+        }
+    dmft_trajectory *a = make("f0", 1, &theory, &se), *b = make("f0", 1, &mean, &zero);
+    dmft_comparison *c;
+    dmft_error err;
+    ck_assert_int_eq(dmft_trajectory_set_text(a, "model", "mlp", NULL), DMFT_OK);
+    ck_assert_int_eq(compare(a, b, NULL, &c, &err), DMFT_ERROR_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(err.text, "simulation.width"));
+}
+END_TEST
+
 /* Steps are matched by their number, and places without a number on either side are counted. */
 START_TEST(steps_and_nan)
 {
@@ -244,6 +270,7 @@ Suite *suite_compare(void)
     tcase_add_test(rule, steps_and_nan);
     tcase_add_test(rule, table_without_seeds);
     tcase_add_test(rule, width_alone);
+    tcase_add_test(rule, width_in_place_of_inputs);
     tcase_add_test(rule, series_by_name);
     tcase_add_test(rule, nothing_to_compare);
     suite_add_tcase(suite, rule);

@@ -206,6 +206,82 @@ fi
 "$dmft" show long.h5 --csv 2>err | head -1 >/dev/null; status=${PIPESTATUS[0]}
 holds "show | head is no error" test $status -eq 141 -a ! -s err
 
+# ---- model mlp ----
+cat >m.yaml <<'YAML'
+model: mlp
+network: {depth: 2, activation: tanh, gamma0: 3, weight_variance: 1}
+data:
+  gram: [[1, 0.4, -0.2], [0.4, 1, 0.3], [-0.2, 0.3, 1]]
+  target: [1, 1, -1]
+training: {learning_rate: 0.2, steps: 12}
+sampling: {sites: 128, replicas: 4}
+outliers: {count: 1}
+simulation: {width: 64, seeds: 4}
+YAML
+expect "init mlp" 0 "^  # Activation function$" init mlp
+holds "init mlp shows no rows of others" test "$(grep -cE 'label_noise|width_ratio|flow:|grid:|method' out)" -eq 0
+cp out mlp.yaml
+expect "the template of mlp is a configuration" 0 "wrote template_mlp.h5: 4 steps" solve mlp.yaml --set training.steps=4 --set sampling.sites=64 -o template_mlp.h5
+"$dmft" init deep_linear >out; holds "init deep_linear shows no rows of mlp" test "$(grep -cE 'activation|gram|momentum|sampling' out)" -eq 0
+expect "init of a model for later" 2 "unknown model 'noisy_matrix'; there are deep_linear and mlp" init noisy_matrix
+expect "mlp: solve" 0 "wrote m.h5: 12 steps in .*, 4 replicas" solve m.yaml -o m.h5
+expect "mlp: simulate" 0 "4 networks" simulate m.yaml -o ms.h5
+"$dmft" show m.h5 --csv >m.csv
+holds "mlp: default columns" test "$(head -1 m.csv)" = "step,f0,f1,f2,trace_C_h1,trace_C_h2,C_g1,C_g2,A1_outlier1"
+"$dmft" show m.h5 --csv --errors >m.csv
+holds "mlp: with standard errors" test "$(head -1 m.csv | cut -d, -f1-5)" = "step,f0,f0_se,f1,f1_se"
+holds "mlp: which are above 0" test "$(sed -n 3p m.csv | awk -F, '{ print ($3 > 0 && $3 < 0.1) }')" -eq 1
+expect "mlp: compare" 0 "^allowance: 20 .theory./64 for kernels, 20/64 for outliers" compare m.h5 ms.h5
+expect "mlp: a table, the width is that of the theory's simulation" 0 "^allowance: 20 .theory./64 .*" compare m.h5 m.csv
+sed '/simulation/d' m.yaml >mp.yaml
+"$dmft" solve mp.yaml -o mp.h5 --quiet
+expect "mlp: no width, an allowance is needed" 2 "give an allowance, or simulation.width" compare mp.h5 m.csv
+"$dmft" solve m.yaml -o mg.h5 --quiet --set 'data.gram=[[1, 0.4, -0.2], [0.4, 1, 0.3], [-0.2, 0.3, 1.5]]'
+"$dmft" compare mg.h5 ms.h5 --allowance 1000 >out 2>err; grep -q "problems differ: data.gram is \[\[1, 0.4" err; holds "mlp: compare warns of other data" test $? -eq 0
+expect "mlp: linear is exact" 0 "wrote ml.h5: 12 steps" solve m.yaml -o ml.h5 --set network.activation=linear
+"$dmft" show ml.h5 --csv --errors >out; holds "mlp: with errors of 0" test "$(tail -1 out | cut -d, -f3)" = 0
+expect "mlp: a table in --json" 0 '"data.gram": \[\[1, 0.4, -0.2\]' show m.h5 --json
+expect "mlp: escape" 0 "^A_1 +1 " escape m.h5
+expect "mlp: --dry-run" 0 "^memory: " solve m.yaml --dry-run
+expect "mlp: simulate --dry-run" 0 "^memory: " simulate m.yaml --dry-run
+if command -v gnuplot >/dev/null; then expect "mlp: plot" 0 "wrote m.png" plot m.h5 ms.h5 -o m.png; fi
+expect "mlp: exact is for linear" 2 "solver: exact is for activation linear" solve m.yaml -o x.h5 --set solver=exact
+expect "mlp: response and relu" 2 "misses the delta function" solve m.yaml -o x.h5 --set solver=response --set network.activation=relu
+expect "mlp: ntk" 2 "freezes the features" solve m.yaml -o x.h5 --set network.parameterization=ntk
+expect "mlp: a key of deep_linear" 2 "data.label_noise: does not belong to model mlp" solve m.yaml -o x.h5 --set data.label_noise=1
+expect "deep_linear: a key of mlp" 2 "network.bias: does not belong to model deep_linear" solve a.yaml -o x.h5 --set network.bias=true
+expect "deep_linear: momentum is for later" 2 "training.momentum: not available in this version" solve a.yaml -o x.h5 --set training.momentum=0.9
+expect "mlp: a matrix that is none" 2 "not positive semidefinite: its smallest eigenvalue is -1" solve m.yaml -o x.h5 --set 'data.gram=[[1, 2], [2, 1]]' --set 'data.target=[1, 1]'
+printf '1,2,0.5,1\n0,1,1,-1\n2,2,2,1\n' >d.csv
+sed '/gram/d; s/^  target.*/  file: d.csv/' m.yaml >md.yaml
+expect "mlp: data of a file" 0 "wrote md.h5" solve md.yaml -o md.h5 --set training.steps=2
+expect "mlp: stand in the result" 0 '"data.target": \[1, -1, 1\]' show md.h5 --json
+mkdir -p beside/data && cp d.csv beside/data && sed 's/d.csv/data\/d.csv/' md.yaml >beside/md.yaml
+expect "mlp: a file beside the configuration" 0 "^memory" solve beside/md.yaml --dry-run
+for kind in 'nan:1,2,nan,1' 'ragged:1,2,1' 'text:1,2,x,1' 'infinite:1,2,1e999,1'; do
+    printf '1,2,0.5,1\n%s\n' "${kind#*:}" >bad.csv
+    expect "mlp: bad data, ${kind%%:*}" 2 "bad.csv: line 2" solve md.yaml -o x.h5 --set data.file=bad.csv
+done
+printf 'x,y\n' >bad.csv
+expect "mlp: data without rows" 2 "bad.csv: there are no rows" solve md.yaml -o x.h5 --set data.file=bad.csv
+expect "mlp: no data file" 2 "none.h5: No such file" solve md.yaml -o x.h5 --set data.file=none.h5
+expect "mlp: a data file of no format" 2 "m.yaml: a data file must end in" solve md.yaml -o x.h5 --set data.file=m.yaml
+expect "mlp: a result is no data file" 2 "theory.h5: there is no dataset inputs" solve md.yaml -o x.h5 --set data.file=theory.h5
+printf '1,2,1\n1,2,1\n1,2,1\n' >d.csv
+expect "mlp: the same sample three times" 0 "wrote same.h5" solve md.yaml -o same.h5 --set training.steps=3
+holds "mlp: which gives numbers" test "$("$dmft" show same.h5 --csv --series f0,C_g1,ntk_top | grep -c nan)" -eq 0
+printf '1,2,1\n' >d.csv
+expect "mlp: one sample" 0 "wrote single.h5" solve md.yaml -o single.h5 --set training.steps=3
+holds "mlp: which gives numbers, too" test "$("$dmft" show single.h5 --csv --series f0,C_g1,ntk_top | grep -c nan)" -eq 0
+holds "mlp: nothing was written by what was refused" test ! -e x.h5
+big="--set training.steps=3 --set sampling.sites=100 --set sampling.replicas=2"
+awk 'BEGIN { for (i = 0; i < 70; i++) printf "%d,%d,%d\n", i % 7, i % 5, i % 2 }' >d.csv
+"$dmft" solve md.yaml -o big.h5 --quiet --checkpoint big.state --every 0.001 $big
+expect "mlp: a large set is named, with a checksum" 0 'checksum of the data [0-9a-f]' show big.h5 --json
+expect "mlp: resume" 0 "wrote again.h5" solve md.yaml -o again.h5 --resume big.state $big
+sed -i '1s/.*/0,0,1/' d.csv
+expect "mlp: resume with other data" 2 "belongs to another run: the data have another checksum" solve md.yaml -o x.h5 --resume big.state $big
+
 # ---- convergence ----
 # orders NAME LEAST MOST: every observed order in out lies between; prints the ones that do not.
 orders() {

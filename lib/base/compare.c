@@ -79,7 +79,8 @@ static int set_allowance(dmft_comparison *c, const dmft_trajectory *theory, cons
     }
     c->of_kernels = c->of_matrices = factor;
     return given ? DMFT_OK
-                 : error_set(err, DMFT_ERROR_ARGUMENT, "the size of the samples is not known: give an allowance, or simulation.%s in the theory's configuration",
+                 : error_set(err, DMFT_ERROR_ARGUMENT,
+                             "the size of the samples is not known: give an allowance, or simulation.%s in the theory's configuration",
                              mlp ? "width" : "input_dim");
 }
 
@@ -136,7 +137,7 @@ static int compare_at(dmft_comparison *c, const struct pair *pair, size_t i, siz
     }
     double se = sqrt(squared_error(pair->theory, i) + squared_error(pair->sample, j));
     if (!isfinite(se))
-        return error_set(err, DMFT_ERROR_ARGUMENT, "the standard error of %s at step %ld is %s: it needs at least two seeds", name, step,
+        return error_set(err, DMFT_ERROR_ARGUMENT, "the standard error of %s at step %ld is %s: it needs at least two seeds, or replicas", name, step,
                          isnan(se) ? "nan" : "infinite");
     dmft_comparison_row *row = &c->row[c->count++];
     *row = (dmft_comparison_row){.series = name, .step = step, .theory = theory, .mean = mean, .se = se};

@@ -78,12 +78,6 @@ void random_gaussians(struct random_stream *stream, double deviation, size_t n, 
     for (size_t i = 0; i < n; i++) out[i] = deviation != 0.0 ? gsl_ran_gaussian_ziggurat(&generator, deviation) : 0.0;
 }
 
-/* In the middle of 2^52 intervals: neither 0 nor 1 comes out, at which a Gaussian would be infinite. */
-void random_uniforms(struct random_stream *stream, size_t n, double *out)
-{
-    for (size_t i = 0; i < n; i++) out[i] = ((double)(xoshiro_next(stream->state) >> 12) + 0.5) * 0x1p-52;
-}
-
 uint64_t random_bits(struct random_stream *stream) { return xoshiro_next(stream->state); }
 
 uint64_t random_below(struct random_stream *stream, uint64_t n)

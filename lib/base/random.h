@@ -16,9 +16,6 @@ struct random_stream random_start(uint64_t seed, uint64_t index, uint64_t purpos
 /* Fills n numbers with independent Gaussians of mean 0 and this standard deviation. A deviation of 0 gives zeros and draws nothing. */
 void random_gaussians(struct random_stream *stream, double deviation, size_t n, double *out);
 
-/* Fills n numbers with independent uniform ones between 0 and 1, both excluded. */
-void random_uniforms(struct random_stream *stream, size_t n, double *out);
-
 /* The next 64 random bits. */
 uint64_t random_bits(struct random_stream *stream);
 

@@ -124,7 +124,8 @@ static int read_matrix(struct config_value *out, const struct setting *row, yaml
     struct entries rows = entries_of(node);
     size_t columns = entries_of(entry_at(document, node, &rows, 0)).count;
     if (columns > MOST_NUMBERS / rows.count)
-        return config_error(err, DMFT_ERROR_CONFIG, &place, row->key, "%zu rows of %zu numbers are more than a configuration may have; use data.file", rows.count, columns);
+        return config_error(err, DMFT_ERROR_CONFIG, &place, row->key,
+                            "%zu rows of %zu numbers are more than a configuration may have; use data.file", rows.count, columns);
     double *number = memory_doubles(rows.count * columns);
     if (number == NULL) return error_memory(err, 8.0 * (double)rows.count * (double)columns);
     int status = 0;

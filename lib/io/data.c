@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/types.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -54,23 +55,39 @@ int data_check_there(const char *path, double *bytes, dmft_error *err)
     return 0;
 }
 
+/* Fills the bytes as far as the file goes; returns their number, or -1. */
+static ssize_t read_bytes(int fd, char *to, size_t bytes)
+{
+    size_t have = 0;
+    while (have < bytes) {
+        ssize_t got = read(fd, to + have, bytes - have);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return -1;
+        if (got == 0) break;
+        have += (size_t)got;
+    }
+    return (ssize_t)have;
+}
+
 int data_load(char **out, size_t *size, const char *path, dmft_error *err)
 {
     double bytes;
     int status = data_check_there(path, &bytes, err);
     if (status < 0) return status;
-    FILE *file = fopen(path, "rb");
-    if (file == NULL) return error_set(err, DMFT_ERROR_READ, "cannot read %s: %s", path, strerror(errno));
     char *text = malloc((size_t)bytes + 1);
-    *size = text != NULL ? fread(text, 1, (size_t)bytes, file) : 0;
-    int failed = ferror(file);
-    (void)fclose(file);
     if (text == NULL) return error_memory(err, bytes);
-    text[*size] = '\0';
-    *out = text;
-    if (!failed) return 0;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t have = fd < 0 ? -1 : read_bytes(fd, text, (size_t)bytes);
+    int code = errno;
+    if (fd >= 0) (void)close(fd);
+    if (have >= 0) {
+        text[have] = '\0';
+        *size = (size_t)have;
+        *out = text;
+        return 0;
+    }
     free(text);
-    return error_set(err, DMFT_ERROR_READ, "cannot read %s", path);
+    return error_set(err, DMFT_ERROR_READ, "cannot read %s: %s", path, strerror(code));
 }
 
 /* FNV-1a, 64 bits. */
@@ -130,7 +147,8 @@ static int read_table(struct data_table *train, struct data_table *test, const c
 
 static int check_pair(const struct data_table *train, const struct data_table *test, const char *path, const char *test_path, dmft_error *err)
 {
-    if (train->target == NULL) return data_error(err, path, "has no targets: %s", has_ending(path, ".npy") ? "there is no file NAME_target.npy beside it" : "there is no dataset target");
+    const char *missing = has_ending(path, ".npy") ? "there is no file NAME_target.npy beside it" : "there is no dataset target";
+    if (train->target == NULL) return data_error(err, path, "has no targets: %s", missing);
     if (test->rows == 0) return 0;
     if (test->inputs != train->inputs)
         return data_error(err, test_path, "the test inputs have %zu components, those of the training %zu", test->inputs, train->inputs);

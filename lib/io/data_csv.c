@@ -101,7 +101,8 @@ static int read_lines(struct data_table *table, struct reader *r, size_t outputs
     (void)find_line(r);
     size_t cells = count_cells(r->at);
     if (cells <= outputs)
-        return data_error(r->err, r->path, "line %ld has %zu cells: the last %zu are targets, and at least one input stands before them", r->line, cells, outputs);
+        return data_error(r->err, r->path, "line %ld has %zu cells: the last %zu are targets, and at least one input stands before them", r->line,
+                          cells, outputs);
     size_t inputs = cells - outputs;
     *table = (struct data_table){rows, inputs, outputs, memory_doubles(rows * inputs), memory_doubles(rows * outputs)};
     if (table->input == NULL || table->target == NULL) return error_memory(r->err, 8.0 * (double)rows * (double)cells);

@@ -40,7 +40,8 @@ int problem_settle_deep_linear(struct problem_draft *draft, dmft_error *err)
     const dmft_config *config = &draft->config;
     const struct config_value *engine = problem_value(config, SETTING_SIMULATION_ENGINE);
     if (engine->number[0] != ENGINE_DENSE)
-        return config_error(err, DMFT_ERROR_UNAVAILABLE, &engine->place, "simulation.engine", "revealed is not available in this version for model deep_linear");
+        return config_error(err, DMFT_ERROR_UNAVAILABLE, &engine->place, "simulation.engine",
+                            "revealed is not available in this version for model deep_linear");
     return check_method(config, err);
 }
 

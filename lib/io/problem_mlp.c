@@ -13,6 +13,7 @@
 #include "io/problem.h"
 
 enum { SMALL_DATA = 64 };                 /* inputs whose Gram matrix goes into the text: below 100 kB */
+enum { EIGEN_WORK = 34 };                  /* numbers of work a row: blocks of 32, as LAPACK's dsyev asks for */
 static const double rounding = 1e-9;      /* of a Gram matrix, relative to its largest entry or eigenvalue, and of the sum of a distribution */
 static const double response_sites = 1024; /* a trajectory of solver response costs O((T P)^2), so that it has fewer */
 
@@ -25,7 +26,8 @@ static int check_solver(const dmft_config *config, enum activation_kind activati
         return problem_refuse(config, id, "exact is for activation linear; a nonlinear network takes revealed or response", err);
     dmft_activation function = activation_of(activation);
     if (solver == SOLVER_RESPONSE && !function.smooth)
-        return problem_refuse(config, id, "response differentiates trajectories, which misses the delta function in phi'' of relu and leaky_relu: revealed", err);
+        return problem_refuse(config, id,
+                              "response differentiates trajectories, which misses the delta function in phi'' of relu and leaky_relu: revealed", err);
     if (solver == SOLVER_RESPONSE && problem_number(config, SETTING_SAMPLING_MOMENT_MATCHING) != 0.0)
         return problem_refuse(config, SETTING_SAMPLING_MOMENT_MATCHING, "belongs to solver revealed, not to response: false", err);
     return 0;
@@ -94,25 +96,32 @@ static int make_symmetric(const dmft_config *config, struct data_set *set, dmft_
     return 0;
 }
 
+/* Eigenvalues, rising, of a symmetric matrix, which is overwritten. 0, or what LAPACK says. */
+static lapack_int eigenvalues(double *matrix, size_t n, double *value, double *work)
+{
+    return LAPACKE_dsyev_work(LAPACK_COL_MAJOR, 'N', 'L', (lapack_int)n, matrix, (lapack_int)n, value, work, (lapack_int)(EIGEN_WORK * n));
+}
+
 static int check_positive(const dmft_config *config, const struct data_set *set, dmft_error *err)
 {
     size_t n = set->samples + set->tests;
     enum setting_id id = set->tests > 0 ? SETTING_DATA_TEST_GRAM : SETTING_DATA_GRAM;
-    double *copy = memory_doubles(n * n), *eigenvalue = memory_doubles(n);
+    double *copy = memory_doubles(n * n), *value = memory_doubles(n), *work = memory_doubles(EIGEN_WORK * n);
     int status = DMFT_ERROR_MEMORY;
-    if (copy == NULL || eigenvalue == NULL)
+    if (copy == NULL || value == NULL || work == NULL)
         (void)error_memory(err, 8.0 * (double)(n * n + n));
     else {
         memcpy(copy, set->gram, n * n * sizeof *copy);
-        lapack_int info = LAPACKE_dsyev(LAPACK_ROW_MAJOR, 'N', 'L', (lapack_int)n, copy, (lapack_int)n, eigenvalue);
-        status = info == 0 ? 0 : info == LAPACK_WORK_MEMORY_ERROR ? error_memory(err, 8.0 * (double)(n * n)) : error_set(err, DMFT_ERROR_NUMERIC, "eigenvalues of data.gram");
-        if (info == 0 && eigenvalue[0] < -rounding * fmax(eigenvalue[n - 1], -eigenvalue[0]))
+        int found = eigenvalues(copy, n, value, work) == 0;
+        status = found ? 0 : error_set(err, DMFT_ERROR_NUMERIC, "the eigenvalues of %s were not found", settings_table[id].key);
+        if (status == 0 && value[0] < -rounding * fmax(value[n - 1], -value[0]))
             status = config_error(err, DMFT_ERROR_CONFIG, &problem_value(config, id)->place, settings_table[id].key,
                                   "the Gram matrix %sis not positive semidefinite: its smallest eigenvalue is %.6g, its largest %.6g",
-                                  set->tests > 0 ? "with the test inputs " : "", eigenvalue[0], eigenvalue[n - 1]);
+                                  set->tests > 0 ? "with the test inputs " : "", value[0], value[n - 1]);
     }
     free(copy);
-    free(eigenvalue);
+    free(value);
+    free(work);
     return status;
 }
 
@@ -150,8 +159,10 @@ static int check_shapes(const dmft_config *config, struct data_set *set, dmft_er
 static int take_gram(const dmft_config *config, struct data_set *set, dmft_error *err)
 {
     const struct config_value *test_target = problem_value(config, SETTING_DATA_TEST_TARGET);
-    if (problem_value(config, SETTING_DATA_OUTPUTS)->given) return problem_refuse(config, SETTING_DATA_OUTPUTS, "belongs to a data.file that ends in .csv", err);
-    if (problem_value(config, SETTING_DATA_TEST_FILE)->given) return problem_refuse(config, SETTING_DATA_TEST_FILE, "belongs to data.file; beside data.gram: data.test_gram", err);
+    if (problem_value(config, SETTING_DATA_OUTPUTS)->given)
+        return problem_refuse(config, SETTING_DATA_OUTPUTS, "belongs to a data.file that ends in .csv", err);
+    if (problem_value(config, SETTING_DATA_TEST_FILE)->given)
+        return problem_refuse(config, SETTING_DATA_TEST_FILE, "belongs to data.file; beside data.gram: data.test_gram", err);
     if (!problem_value(config, SETTING_DATA_GRAM)->given) return problem_missing(config, SETTING_DATA_GRAM, "; or data.file", err);
     if (!problem_value(config, SETTING_DATA_TARGET)->given) return problem_missing(config, SETTING_DATA_TARGET, "", err);
     int status = check_shapes(config, set, err);
@@ -238,15 +249,17 @@ static int check_distribution(const double *y, size_t K)
 static int check_targets(const dmft_config *config, const double *target, size_t rows, size_t K, enum setting_id id, dmft_error *err)
 {
     enum loss loss = (enum loss)problem_number(config, SETTING_TRAINING_LOSS);
-    if (loss == LOSS_LOGISTIC && K != 1) return problem_refuse(config, SETTING_TRAINING_LOSS, "logistic has one output, the targets have more: softmax", err);
-    if (loss == LOSS_SOFTMAX && K < 2) return problem_refuse(config, SETTING_TRAINING_LOSS, "softmax has two or more outputs, the targets have one: logistic", err);
+    if (loss == LOSS_LOGISTIC && K != 1)
+        return problem_refuse(config, SETTING_TRAINING_LOSS, "logistic has one output, the targets have more: softmax", err);
+    if (loss == LOSS_SOFTMAX && K < 2)
+        return problem_refuse(config, SETTING_TRAINING_LOSS, "softmax has two or more outputs, the targets have one: logistic", err);
     for (size_t i = 0; target != NULL && i < rows; i++) {
         const double *y = target + i * K;
         const char *must = loss == LOSS_LOGISTIC && fabs(y[0]) != 1.0 ? "+1 or -1 (loss logistic)" : NULL;
         if (loss == LOSS_SOFTMAX && !check_distribution(y, K)) must = "a distribution, numbers >= 0 of sum 1 (loss softmax)";
         if (must != NULL)
-            return config_error(err, DMFT_ERROR_CONFIG, &problem_value(config, id)->place, settings_table[id].key, "the target of sample %zu must be %s, got %.12g%s",
-                                i, must, y[0], K > 1 ? ", .." : "");
+            return config_error(err, DMFT_ERROR_CONFIG, &problem_value(config, id)->place, settings_table[id].key,
+                                "the target of sample %zu must be %s, got %.12g%s", i, must, y[0], K > 1 ? ", .." : "");
     }
     return 0;
 }
@@ -259,7 +272,8 @@ static int check_chosen(const dmft_config *config, size_t P, dmft_error *err)
         if (chosen->number[i] >= (double)P)
             return config_error(err, DMFT_ERROR_CONFIG, &chosen->place, key, "samples are numbered 0 .. %zu, got %.0f", P - 1, chosen->number[i]);
         for (size_t j = 0; j < i; j++)
-            if (chosen->number[j] == chosen->number[i]) return config_error(err, DMFT_ERROR_CONFIG, &chosen->place, key, "%.0f is given twice", chosen->number[i]);
+            if (chosen->number[j] == chosen->number[i])
+                return config_error(err, DMFT_ERROR_CONFIG, &chosen->place, key, "%.0f is given twice", chosen->number[i]);
     }
     return 0;
 }

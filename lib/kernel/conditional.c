@@ -31,19 +31,24 @@ int kernel_draws_start(struct kernel_draws *d, size_t sites, uint64_t seed, uint
     kernel_draws_clear(d);
     *d = (struct kernel_draws){.sites = sites, .seed = seed, .index = index, .purpose = purpose};
     struct random_stream stream = random_start(seed, index, purpose);
-    return sobol ? sobol_create(&d->set, &stream, err) : DMFT_OK;
+    if (!sobol) return DMFT_OK;
+    d->set = malloc(sizeof *d->set);
+    if (d->set == NULL) return error_memory(err, sizeof *d->set);
+    int status = sobol_init(d->set, sites, err);
+    if (status == DMFT_OK) sobol_scramble(d->set, &stream);
+    return status;
 }
 
 void kernel_draws_clear(struct kernel_draws *d)
 {
-    sobol_free(d->set);
+    free(d->set);
     d->set = NULL;
 }
 
 void kernel_draws_next(struct kernel_draws *d, uint64_t name, double *z)
 {
-    if (d->set != NULL && d->used < SOBOL_DIMENSIONS) {
-        sobol_gaussians(d->set, d->used++, d->sites, z);
+    if (d->set != NULL && d->used < SOBOL_DIMENSION) {
+        sobol_gaussian(d->set, d->used++, d->sites, z);
         return;
     }
     struct random_stream stream = random_start(d->seed, d->index, d->purpose + name);

@@ -10,7 +10,7 @@
 struct kernel_draws {
     size_t sites;
     uint64_t seed, index, purpose; /* streams (seed, index, purpose + name), and purpose itself for the set */
-    sobol_set *set;                /* NULL: none */
+    struct sobol *set;             /* NULL: none */
     size_t used;                   /* coordinates of the set */
 };
 

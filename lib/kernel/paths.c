@@ -7,7 +7,8 @@
  * S (P T)^2 of them. The recursion is a triangular solve with diagonals of each site's own: sites go through it in blocks that stay in cache, events in
  * blocks that end with a matrix-matrix product on all that is earlier.
  *
- * Cost of all steps: (4/3) S K (1 + ..) n^3 flops for phi and K times that for g, n = P T; trajectories 4 S n^2 K. Memory S (2 n + 2 n K).
+ * Cost of all steps: (2/3) S K n^3 multiplications and additions for phi and K times that for g, n = P T, at the speed of BLAS; trajectories 2 S n^2 K.
+ * Memory 2 S n (1 + K) numbers and two matrices of n^2 K.
  */
 #include "kernel/paths.h"
 

@@ -1,4 +1,4 @@
-/* What an operator learns: (B3), and the steps (E1) (E2) of doc/theory.md, on the coefficients of what it was asked last.
+/* What an operator learns: (B3), and the steps (E1) (E2) (N7) of doc/theory.md, on the coefficients of what it was asked last.
  *
  * An operator without a block keeps trained answers, W e_j = y_j + sum_i S_ij f_i and W^T f_i = x_i + psi sum_j S_ij e_j; the last few updates wait beside
  * them and are entered together, as one matrix-matrix product. Learning costs k^2 and 2 k d as such a product, an answer WAITING (k + d) more.

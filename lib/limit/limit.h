@@ -5,7 +5,7 @@
  * matrix between two spaces that knows of itself only what it was asked, and what was learned since.
  *
  * What depends on how sites are represented sits behind struct limit_backend: the weight of the inner product, and how a fresh unit
- * Gaussian field is made. The exact backend opens a new axis; a backend of sampled sites draws numbers and projects them off.
+ * Gaussian field is made. The exact backend opens a new axis; that of sampled sites draws numbers, from which operators take out what they have met.
  *
  * Fields and bases belong to their space, which moves them when it grows; hold the struct, never its data, across limit_space_reserve.
  */
@@ -161,7 +161,7 @@ struct limit_view {
     const limit_rows *E, *Y, *F, *X; /* orthonormal e_j, y_j = A e_j; orthonormal f_i, x_i = A^T f_i */
     const double *S;                 /* learned: W = A + sum S_ij f_i e_j^T / N; row i, column j */
     size_t stride;                   /* of S and of M */
-    const double *M;                 /* M_ij = <f_i, A e_j>, of the untrained matrix */
+    const double *M;                 /* M_ij = <f_i, A e_j>, of the untrained matrix (N6) */
     const size_t *in_order, *out_order; /* when e_j and f_i were met: all different, rising on each side */
     double keep;                     /* W = keep A + learned: 1 without weight decay */
     const double *c_in, *c_out;      /* coefficients of the last phi on the e_j and of the last g on the f_i; of blocks the first */

@@ -1,18 +1,18 @@
-/* Sampled sites: a field is its values at S sites, <a,b> = a.b/S, and nonlinear functions are taken site by site. Section 21 of doc/theory.md.
+/* Sampled sites: a field is its values at S sites, <a,b> = a.b/S, and nonlinear functions are taken site by site. (C9), (N4), (N5) of doc/theory.md.
  *
- * Fresh fields are independent Gaussian numbers: with these, all that an operator answers is that of a width-S matrix, exactly in law. They may be better than
- * random: the first 16 the coordinates of one scrambled Sobol' set (N5), and all of them orthonormal among each other (N4). A fresh field costs 7 ns a site, 50 ns
- * from Sobol', and 4 S multiply-adds more for each that was drawn before with moment matching, which keeps them: 8 S bytes each. */
+ * Fresh fields are independent Gaussian numbers: with these, all that an operator answers is that of a width-S matrix, exactly in law. They may
+ * be better than random: the first 16 the coordinates of one scrambled Sobol' set (N5), and all of them orthonormal among each other (N4). A fresh
+ * field costs 7 ns a site, 50 ns from Sobol', and with moment matching 4 S multiply-adds more for each that was drawn before and is kept, 8 S bytes. */
 #include <cblas.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "base/sobol.h"
 #include "limit/block.h"
 #include "limit/limit.h"
 #include "limit/sites.h"
-#include "limit/sobol.h"
 
 struct limit_sites {
     struct limit_sampling sampling; /* its stream as it was at the beginning */

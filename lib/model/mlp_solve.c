@@ -54,6 +54,7 @@ static int run(struct plan *plan, const dmft_problem *p, const dmft_run_options 
     if (limit > 0.0 && bytes > limit)
         return error_set(err, DMFT_ERROR_MEMORY_LIMIT, "%ld %ss of %.0f %s, %ld at a time, take %.4g MB, above the limit of %.4g MB", plan->plan.members,
                          plan->plan.kind->name, plan->size, plan->size_name, ensemble_threads(plan->plan.members, options), bytes / 1e6, limit / 1e6);
+    if (!(bytes < 0x1p60)) return error_memory(err, bytes); /* no size_t counts it */
     plan->plan.problem = p;
     plan->plan.rows = p->rows;
     plan->plan.slot = plan->table.slot;

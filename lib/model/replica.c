@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/activation.h"
 #include "base/error.h"
 #include "ensemble/mlp_table.h"
 #include "model/mlp.h"
@@ -243,6 +244,14 @@ static void record_overlaps(const struct replica *r, const double *direction, co
     for (size_t i = 0; i < r->table.chosen; i++) chosen[i] = overlap(direction, c, stride, length, r->problem->mlp.chosen[i], K);
 }
 
+/* Those of the first outlier, from its coefficients on the directions of the last products. */
+static void record_vectors(const struct replica *r, const struct limit_view *view, const double *left, const double *right, double *to)
+{
+    const struct mlp_table *t = &r->table;
+    record_overlaps(r, left, view->c_out, view->c_stride, view->F->count, t->outputs, to + t->left, to + t->left_of);
+    record_overlaps(r, right, view->c_in, view->c_stride, view->E->count, 1, to + t->right, to + t->right_of);
+}
+
 static int record_limit(struct replica *r, size_t l, double *to, dmft_error *err)
 {
     const struct mlp_table *t = &r->table;
@@ -254,17 +263,18 @@ static int record_limit(struct replica *r, size_t l, double *to, dmft_error *err
         to[t->value + j] = outlier_revealed_z(w, j);
         to[t->root + j] = outlier_revealed_root(w, j);
     }
-    record_overlaps(r, outlier_revealed_left(w, 0), view.c_out, view.c_stride, view.F->count, t->outputs, to + t->left, to + t->left_of);
-    record_overlaps(r, outlier_revealed_right(w, 0), view.c_in, view.c_stride, view.E->count, 1, to + t->right, to + t->right_of);
+    record_vectors(r, &view, outlier_revealed_left(w, 0), outlier_revealed_right(w, 0), to);
     return DMFT_OK;
 }
 
 static int record_matrix(struct replica *r, size_t l, long at, double *to, dmft_error *err)
 {
     struct outlier_state found;
+    struct limit_view view = limit_operator_view(r->network->A[l]);
     int status = outlier_basis_step(r->basis[l], at, &found, err);
     if (status != DMFT_OK) return status;
     for (size_t j = 0; j < r->table.count; j++) to[r->table.value + j] = found.z[j];
+    record_vectors(r, &view, outlier_basis_left(r->basis[l], 0), outlier_basis_right(r->basis[l], 0), to);
     return DMFT_OK;
 }
 
@@ -344,6 +354,7 @@ static int row(void *state, long at, double *slot, dmft_error *err)
     to[t->test_loss] = mlp_test_loss(r->network);
     for (size_t l = 1; l < t->depth && (size_t)at % t->every == 0 && status == DMFT_OK; l++) {
         double *spectrum = slot + mlp_table_spectrum(t, at, l);
+        for (size_t i = 0; i < t->layer; i++) spectrum[i] = NAN;
         status = r->limit ? record_limit(r, l, spectrum, err) : record_matrix(r, l, at, spectrum, err);
     }
     for (size_t l = 1; l < t->depth; l++) {
@@ -411,3 +422,63 @@ const struct ensemble_kind ensemble_revealed_network = {.name = "network",
                                                         .row = row,
                                                         .advance = advance,
                                                         .transfer = transfer};
+
+/* ---- what it takes ---- */
+
+/* Directions that `vectors` vectors a step are expected to open on one side of an operator in T steps. Without a kink in the activation they are smooth
+ * functions of a few fields, and their number saturates: with tanh, L = 2, tolerance 1e-6 and 100 or more steps 15, 46, 108 were met on the side of
+ * the inputs for 1, 2, 4 samples and 18, 60, 147 on the other, up to a quarter more with erf and L = 3; a sixth more come with a decade of tolerance.
+ * With a kink nearly every vector opens one. */
+static double directions(const struct dmft_problem *p, double vectors, double factor, double sites)
+{
+    const struct mlp_problem *m = &p->mlp;
+    double all = vectors * (double)p->rows, tolerance = m->solver == SOLVER_EXACT ? mlp_exact_sites().tolerance : m->sampling.tolerance;
+    double decades = fmax(1.0 + 0.17 * (-log10(fmax(tolerance, 1e-16)) - 6.0), 0.2), most = decades * factor * pow(vectors, 1.4);
+    double k = m->activation.smooth ? all / sqrt(1.0 + all / most * (all / most)) : all;
+    return sites > 0.0 ? fmin(k, sites) : k;
+}
+
+struct expected {
+    double inputs, signals, E, F, S; /* vectors a step, directions a side, sites or axes of a space */
+};
+
+static struct expected expect(const struct dmft_problem *p, size_t sites)
+{
+    const struct mlp_problem *m = &p->mlp;
+    struct expected e = {.inputs = (double)(m->samples + m->tests), .signals = (double)(m->samples * m->outputs)};
+    e.E = directions(p, e.inputs, 20.0, (double)sites);
+    e.F = directions(p, e.signals, 28.0, (double)sites);
+    e.S = sites > 0 ? (double)sites : e.E + e.F + e.inputs + (double)m->outputs;
+    return e;
+}
+
+/* The operators: directions and answers on both sides, residuals, with moment matching all fresh fields, and matrices of the order of the directions.
+ * The fields of mlp.c, and histories. */
+double replica_doubles(const struct dmft_problem *p, size_t sites)
+{
+    const struct mlp_problem *m = &p->mlp;
+    struct expected e = expect(p, sites);
+    double L = (double)p->depth, T = (double)p->rows, P = (double)m->samples, own = m->momentum > 0.0 ? 2.0 : 1.0;
+    double fresh = sites > 0 && m->sampling.moment_matching ? 1.0 : 0.0;
+    double slopes = activation_is_linear(&m->activation) ? 0.0 : P;
+    double rows = L * (e.inputs + slopes + e.signals) + own * (e.inputs + (double)m->outputs + (m->bias ? L : 0.0));
+    rows += (L - 1.0) * ((2.0 + fresh) * (e.E + e.F) + e.inputs + e.signals) + fresh * (e.inputs + (double)m->outputs);
+    double small = (L - 1.0) * (e.E + e.F) * (3.0 * (e.E + e.F) + 2.0 * (e.inputs + e.signals)) + 3.0 * e.signals * e.signals;
+    if (p->store_kernels) {
+        rows += T * (P + e.signals);
+        small += (L - 1.0) * T * (P * e.E + e.signals * e.F);
+    }
+    return rows * e.S + small;
+}
+
+/* A product of n vectors with k directions takes 4 n k S multiply-adds, a new direction 5 k S, and k grows to its end in about a third of the run. */
+double replica_operations(const struct dmft_problem *p, size_t sites)
+{
+    const struct mlp_problem *m = &p->mlp;
+    struct expected e = expect(p, sites);
+    double L = (double)p->depth, T = (double)p->rows, P = (double)m->samples;
+    double products = (L - 1.0) * (3.3 * (e.inputs * e.E + e.signals * e.F) + 2.5 * (e.E * e.E + e.F * e.F) / T);
+    double fields = L * (P * P + e.signals * e.signals + 20.0 * e.inputs) + e.inputs * e.signals + (p->store_kernels ? T * P * (P + e.signals) : 0.0);
+    double outliers = 150.0 * (L - 1.0) * e.E * e.F / (double)p->outlier_every;
+    return 2.0 * ((products + fields) * e.S + outliers) + 4.0 / 3.0 * pow(e.signals, 3.0);
+}

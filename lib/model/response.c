@@ -9,9 +9,9 @@
  *
  * Outputs: every g_{mu k} is an event of its own, since C^g is needed between them and not only of their sum with the errors.
  *
- * With weight decay all fields are those of b(t) A, and so are the responses; (O1) is put to W_t/b(t) (R6).
+ * With weight decay all fields are those of keep(t) A, and so are the responses; (O1) is put to W_t/keep(t) (R6).
  *
- * Cost of a replica: responses (4/3) S (P T)^3 a layer and side at K = 1 (kernel/paths.c), everything else S (P T)^2; memory about 10 S P T + 8 (P T)^2
+ * Cost of a replica: responses (2/3) S (P T)^3 a layer and side at K = 1 (kernel/paths.c), everything else S (P T)^2; memory at most 6 S P T + 8 (P T)^2
  * numbers a layer.
  */
 #include "model/response.h"
@@ -37,6 +37,9 @@ enum { LAYER = 40, SIDE = 36, TESTS = 37, READOUT = 38 };
 
 enum { SCRATCH = 64 }; /* of the eigenvalues of the tangent kernel: LAPACK's block size and more */
 
+/* Of the initial weights: less than this is as good as none, and its inverse no number to calculate with. */
+static const double negligible = 1e-30;
+
 /* Search for the outliers, as for kernels of a caller (outlier/outliers.c): by noise, each step anew, since level 1 costs a hundred times more. What is
  * below the edge is looked for down to a quarter of it, for whom interpolates an escape, and not at any price. */
 static const double search_tolerance = 1e-9, below_edge = 0.25;
@@ -59,9 +62,9 @@ struct response {
     size_t depth, samples, tests, outputs, steps, sites, n, m;
     struct layer *layer;              /* 1 .. L at index l - 1 */
     double *readout;                  /* K x S: w_k(0) */
-    double *decay, *kappa, *power;    /* b(t); kappa(t,s) and mu^(t-s) e_s of the present t */
-    double *D, *spike;                /* m: (gamma0 eta/|B|) Delta, 0 off the batch; times kappa(t,s) */
-    double *covariance;               /* inputs x n: of h^1 */
+    double *keep, *beta, *power;      /* (1-decay)^t; beta(t,s) and momentum^(t-s) of the present t (X5) */
+    double *D, *spike;                /* m: (gamma0 eta/|B|) Delta, 0 off the batch; times beta(t,s) */
+    double *covariance;               /* inputs x n: of A_0 x, the Gram matrix at all steps */
     double *f, *Delta;                /* inputs x K; samples x K */
     size_t *batch;
     double *tangent, *eigenvalues, *scratch; /* (N3) */
@@ -94,7 +97,7 @@ static void response_free(void *state)
     struct response *r = state;
     if (r == NULL) return;
     for (size_t l = 0; r->layer != NULL && l < r->depth; l++) free_layer(&r->layer[l]);
-    double *const all[] = {r->readout, r->decay, r->kappa, r->power, r->D, r->spike, r->covariance, r->f, r->Delta, r->tangent, r->eigenvalues, r->scratch,
+    double *const all[] = {r->readout, r->keep, r->beta, r->power, r->D, r->spike, r->covariance, r->f, r->Delta, r->tangent, r->eigenvalues, r->scratch,
                            r->spectrum[0], r->spectrum[1], r->spectrum[2], r->spectrum[3], r->d};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
     outlier_krylov_free(r->krylov);
@@ -129,7 +132,7 @@ static int allocate(struct response *r, dmft_error *err)
     r->layer = calloc(r->depth, sizeof *r->layer);
     r->batch = calloc(r->samples + 1, sizeof *r->batch);
     struct { double **at; size_t numbers; } all[] = {
-        {&r->readout, r->outputs * r->sites}, {&r->decay, r->steps + 1}, {&r->kappa, r->steps}, {&r->power, r->steps}, {&r->D, r->m}, {&r->spike, r->m},
+        {&r->readout, r->outputs * r->sites}, {&r->keep, r->steps + 1}, {&r->beta, r->steps}, {&r->power, r->steps}, {&r->D, r->m}, {&r->spike, r->m},
         {&r->covariance, inputs * r->n}, {&r->f, inputs * r->outputs}, {&r->Delta, signals}, {&r->tangent, signals * signals},
         {&r->eigenvalues, signals}, {&r->scratch, SCRATCH * signals}, {&r->spectrum[0], order * order}, {&r->spectrum[1], order * order},
         {&r->spectrum[2], order * order}, {&r->spectrum[3], order * order}, {&r->d, order}};
@@ -157,9 +160,15 @@ static int response_create(void **state, const dmft_problem *p, dmft_error *err)
     r->n = r->steps * r->samples;
     r->m = r->n * r->outputs;
     int status = allocate(r, err);
-    if (status == DMFT_OK) *state = r;
-    else response_free(r);
-    return status;
+    if (status != DMFT_OK) {
+        response_free(r);
+        return status;
+    }
+    size_t inputs = r->samples + r->tests;
+    for (size_t a = 0; a < inputs; a++)
+        for (size_t e = 0; e < r->n; e++) r->covariance[a * r->n + e] = p->mlp.gram[a * inputs + e % r->samples];
+    *state = r;
+    return DMFT_OK;
 }
 
 double response_doubles(const dmft_problem *p)
@@ -212,7 +221,7 @@ static int response_start(void *state, long index, dmft_error *err)
         kernel_draws_next(&r->layer[r->depth - 1].draws, ((uint64_t)1 << READOUT) + k, w);
         cblas_dscal((int)r->sites, sqrt(r->problem->weight_variance[r->depth]), w, 1);
     }
-    r->decay[0] = 1.0;
+    r->keep[0] = 1.0;
     return DMFT_OK;
 }
 
@@ -226,7 +235,7 @@ static void write_in(const struct response *r, size_t l, size_t t, const double 
     double bias = r->problem->mlp.bias ? 1.0 : 0.0;
     size_t K = r->outputs, signals = r->samples * K;
     for (size_t s = 0; s < t; s++) {
-        double reaction = variance_of(r, l - 1) * r->decay[t] * r->decay[s];
+        double reaction = variance_of(r, l - 1) * r->keep[t] * r->keep[s];
         for (size_t e = s * signals; e < (s + 1) * signals; e++)
             row[e] = (response != NULL ? reaction * response[e] : 0.0) + r->spike[e] * (correlation[e / K] + bias);
     }
@@ -237,7 +246,7 @@ static void write_back(const struct response *r, size_t l, size_t t, const doubl
 {
     size_t K = r->outputs;
     for (size_t s = 0; s <= t; s++) {
-        double reaction = variance_of(r, l) * r->decay[t] * r->decay[s];
+        double reaction = variance_of(r, l) * r->keep[t] * r->keep[s];
         for (size_t e = s * r->samples; e < (s + 1) * r->samples; e++) {
             row[e] = reaction * response[e];
             for (size_t k = 0; s < t && k < K; k++) row[e] += r->spike[e * K + k] * correlation[e * K + k];
@@ -254,22 +263,16 @@ static void write_readout(const struct response *r, size_t t, size_t k, double *
 
 /* ---- forward ---- */
 
-/* The covariance of A_{l-1} phi^{l-1} for all inputs, over its variance: of layer 1 the Gram matrix at all times. Returns its rows' stride. */
+/* Rows of the covariance of A_{l-1} phi^{l-1} at a step with the samples' past, over the variance of A_{l-1}. */
 struct covariance {
     const double *train, *test;
-    size_t stride;
 };
 
 static struct covariance covariance_of(const struct response *r, size_t l, size_t t)
 {
-    size_t P = r->samples, inputs = P + r->tests;
-    if (l > 1) {
-        const struct layer *below = &r->layer[l - 2];
-        return (struct covariance){below->C_phi + t * P * r->n, below->C_phi_test, r->n};
-    }
-    for (size_t a = 0; a < inputs; a++)
-        for (size_t e = t * P; e < (t + 1) * P; e++) r->covariance[a * r->n + e] = r->problem->mlp.gram[a * inputs + e % P];
-    return (struct covariance){r->covariance, r->covariance + P * r->n, r->n};
+    if (l == 1) return (struct covariance){r->covariance, r->covariance + r->samples * r->n};
+    const struct layer *below = &r->layer[l - 2];
+    return (struct covariance){below->C_phi + t * r->samples * r->n, below->C_phi_test};
 }
 
 /* <phi(h^{l-1})^2> of a test input at this step. */
@@ -285,10 +288,10 @@ static double test_variance(const struct response *r, size_t l, size_t a)
 static void draw_forward(struct response *r, size_t l, size_t t, struct covariance C)
 {
     struct layer *y = &r->layer[l - 1];
-    double scale = sqrt(variance_of(r, l - 1)) * r->decay[t];
-    kernel_conditional_draw(y->u, r->samples, C.train, C.stride, scale, &y->draws, 1, y->paths->h);
+    double scale = sqrt(variance_of(r, l - 1)) * r->keep[t];
+    kernel_conditional_draw(y->u, r->samples, C.train, r->n, scale, &y->draws, 1, y->paths->h);
     for (size_t a = 0; a < r->tests; a++)
-        kernel_conditional_visit(y->u, C.test + a * C.stride, test_variance(r, l, a), scale, y->z_test + a * r->sites,
+        kernel_conditional_visit(y->u, C.test + a * r->n, test_variance(r, l, a), scale, y->z_test + a * r->sites,
                                  y->paths->h + (r->samples + a) * r->sites);
 }
 
@@ -299,9 +302,9 @@ static void forward(struct response *r, size_t l, size_t t)
     struct covariance C = covariance_of(r, l, t);
     draw_forward(r, l, t, C);
     for (size_t a = 0; a < P; a++)
-        write_in(r, l, t, below ? below->R_phi + (first + a) * r->m : NULL, C.train + a * C.stride, y->paths->in + (first + a) * r->m);
+        write_in(r, l, t, below ? below->R_phi + (first + a) * r->m : NULL, C.train + a * r->n, y->paths->in + (first + a) * r->m);
     for (size_t a = 0; a < r->tests; a++)
-        write_in(r, l, t, below ? below->R_phi_test + a * r->m : NULL, C.test + a * C.stride, y->paths->in_test + a * r->m);
+        write_in(r, l, t, below ? below->R_phi_test + a * r->m : NULL, C.test + a * r->n, y->paths->in_test + a * r->m);
     kernel_paths_forward(y->paths, t);
     kernel_paths_correlate_phi(y->paths, t, y->C_phi + first * r->n, r->n, y->C_phi_test, r->n);
     if (l < r->depth) kernel_paths_respond_phi(y->paths, t, y->R_phi + first * r->m, r->m, y->R_phi_test, r->m);
@@ -317,11 +320,11 @@ static void draw_backward(struct response *r, size_t l, size_t t)
     for (size_t a = 0; a < signals && l == r->depth; a++) {
         double *z = y->paths->z + a * S;
         memcpy(z, r->readout + a % r->outputs * S, S * sizeof *z);
-        cblas_dscal((int)S, r->decay[t], z, 1);
+        cblas_dscal((int)S, r->keep[t], z, 1);
         write_readout(r, t, a % r->outputs, y->paths->back + (first + a) * r->n);
     }
     if (l == r->depth) return;
-    double scale = sqrt(variance_of(r, l)) * r->decay[t];
+    double scale = sqrt(variance_of(r, l)) * r->keep[t];
     kernel_conditional_draw(y->r, signals, above->C_g + first * r->m, r->m, scale, &y->draws, (uint64_t)1 << SIDE, y->paths->z);
     for (size_t a = 0; a < signals; a++)
         write_back(r, l, t, above->R_g + (first + a) * r->n, above->C_g + (first + a) * r->m, y->paths->back + (first + a) * r->n);
@@ -420,25 +423,29 @@ static int tangent_top(const struct response *r, size_t t, double *top, dmft_err
 
 /* ---- level 2 ---- */
 
-/* The pencil (O1) of A_l/b(t) on the events (s,mu,k), s <= t; those of step t are queries (R6). phi_{mu k} is one vector for all k: its row stands
+/* What W_t is divided by in (R6); 1 where nothing is left of the initial weights. */
+static double scale_of(const struct response *r, size_t t) { return r->keep[t] > negligible ? r->keep[t] : 1.0; }
+
+/* The pencil (O1) of A_l/keep(t) on the events (s,mu,k), s <= t; those of step t are queries (R6). phi_{mu k} is one vector for all k: its row stands
  * for each, and the response to its field is given to k = 0. */
 static struct outlier_kernels pencil_of(const struct response *r, size_t l, size_t t)
 {
     const struct layer *in = &r->layer[l - 1], *out = in + 1;
     size_t K = r->outputs, signals = r->samples * K, order = (t + 1) * signals;
+    double scale = scale_of(r, t), sigma = r->keep[t] > negligible ? sqrt(variance_of(r, l)) : 0.0;
     for (size_t a = 0; a < order; a++) {
         double *C_phi = r->spectrum[0] + a * order, *R_phi = r->spectrum[1] + a * order, *C_g = r->spectrum[2] + a * order, *R_g = r->spectrum[3] + a * order;
         for (size_t b = 0; b <= a; b++) {
-            double back = r->decay[b / signals];
+            double back = r->keep[b / signals];
             C_phi[b] = in->C_phi[a / K * r->n + b / K];
             R_phi[b] = b / signals < a / signals ? back * in->R_phi[a / K * r->m + b] : 0.0;
             C_g[b] = out->C_g[a * r->m + b];
             R_g[b] = b % K == 0 ? back * out->R_g[a * r->n + b / K] : 0.0;
         }
-        r->d[a] = a < t * signals ? r->spike[a] / r->decay[t] : 0.0;
+        r->d[a] = a < t * signals ? r->spike[a] / scale : 0.0;
     }
     return (struct outlier_kernels){.k = order, .stride = order, .C_phi = r->spectrum[0], .R_phi = r->spectrum[1], .C_g = r->spectrum[2],
-                                    .R_g = r->spectrum[3], .d = r->d, .sigma = sqrt(variance_of(r, l)), .psi = 1.0};
+                                    .R_g = r->spectrum[3], .d = r->d, .sigma = sigma, .psi = 1.0};
 }
 
 /* Overlaps of the first outlier with the vectors of step t. */
@@ -465,7 +472,7 @@ static void record_overlaps(const struct response *r, const struct outlier_kerne
 static int record_spectrum(struct response *r, size_t l, size_t t, double *at, dmft_error *err)
 {
     struct outlier_kernels p = pencil_of(r, l, t);
-    double variance = variance_of(r, l), edge = outlier_edge_root(variance, 1.0);
+    double variance = p.sigma * p.sigma, edge = outlier_edge_root(variance, 1.0);
     struct outlier_search search = {.count = least(r->table.count, p.k), .tolerance = search_tolerance, .floor = below_edge * edge, .rounds = ROUNDS,
                                     .patience = PATIENCE};
     for (size_t i = 0; i < r->table.layer; i++) at[i] = NAN;
@@ -475,7 +482,7 @@ static int record_spectrum(struct response *r, size_t l, size_t t, double *at, d
     for (size_t j = 0; status == DMFT_OK && j < outlier_krylov_found(r->krylov); j++) {
         double root = outlier_krylov_root(r->krylov, j);
         at[r->table.root + j] = variance > 0.0 ? root / variance : INFINITY;
-        if (root > edge) at[r->table.value + j] = r->decay[t] * outlier_scalars_at(variance, 1.0, root).z;
+        if (root > edge) at[r->table.value + j] = scale_of(r, t) * outlier_scalars_at(variance, 1.0, root).z;
         if (root > edge && j == 0) record_overlaps(r, &p, t, at);
     }
     return status;
@@ -530,7 +537,7 @@ static int response_row(void *state, long number, double *slot, dmft_error *err)
     struct response *r = state;
     size_t t = (size_t)number, signals = r->samples * r->outputs;
     double *row = slot + t * r->table.columns;
-    for (size_t e = 0; e < t * signals; e++) r->spike[e] = r->kappa[e / signals] * r->D[e];
+    for (size_t e = 0; e < t * signals; e++) r->spike[e] = r->beta[e / signals] * r->D[e];
     for (size_t l = 1; l <= r->depth; l++) forward(r, l, t);
     outputs(r, t);
     errors(r, t, row);
@@ -547,7 +554,7 @@ static int response_row(void *state, long number, double *slot, dmft_error *err)
     return status;
 }
 
-/* b and kappa of the next step (E1), (E2). */
+/* What is left of the initial weights, and of each update, at the next step (X5). */
 static int response_advance(void *state, long number, dmft_error *err)
 {
     struct response *r = state;
@@ -555,13 +562,13 @@ static int response_advance(void *state, long number, dmft_error *err)
     size_t t = (size_t)number;
     double keep = 1.0 - mlp->weight_decay, rate = mlp->schedule != NULL ? mlp->schedule[t] : 1.0;
     (void)err;
-    r->kappa[t] = 0.0;
+    r->beta[t] = 0.0;
     r->power[t] = 1.0;
     for (size_t s = 0; s <= t; s++) {
-        r->kappa[s] = keep * r->kappa[s] + rate * r->power[s];
+        r->beta[s] = keep * r->beta[s] + rate * r->power[s];
         r->power[s] *= mlp->momentum;
     }
-    r->decay[t + 1] = keep * r->decay[t];
+    r->keep[t + 1] = keep * r->keep[t];
     r->step = number + 1;
     return 1;
 }
@@ -571,7 +578,7 @@ static void transfer_layer(struct response *r, size_t l, size_t t, archive *a)
     struct layer *y = &r->layer[l - 1];
     size_t n = t * r->samples, m = n * r->outputs;
     kernel_paths_transfer(y->paths, t, a);
-    archive_size(a, &y->draws.used, SOBOL_DIMENSIONS);
+    archive_size(a, &y->draws.used, SOBOL_DIMENSION);
     kernel_conditional_transfer(y->u, a);
     archive_doubles(a, y->C_phi, n * r->n);
     archive_doubles(a, y->C_g, m * r->m);
@@ -590,8 +597,8 @@ static void response_transfer(void *state, archive *a)
     archive_size(a, &t, r->steps);
     if (archive_status(a) != DMFT_OK) return;
     r->step = (long)t;
-    archive_doubles(a, r->decay, t + 1);
-    archive_doubles(a, r->kappa, t);
+    archive_doubles(a, r->keep, t + 1);
+    archive_doubles(a, r->beta, t);
     archive_doubles(a, r->power, t);
     archive_doubles(a, r->D, t * r->samples * r->outputs);
     for (size_t l = 1; l <= r->depth; l++) transfer_layer(r, l, t, a);

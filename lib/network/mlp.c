@@ -1,5 +1,5 @@
 /*
- * One dense nonlinear network of width N: initial state, the vectors of a step, the update; (W1)-(W5) of doc/theory.md.
+ * One dense nonlinear network of width N: initial state, the vectors of a step, the update; (W1), (W2) and (X1)-(X5) of doc/theory.md.
  *
  *     h^1_mu = A_0 V_mu + b^1,  h^{l+1}_mu = A_l phi(h^l_mu) + b^{l+1}          forward, P + Q inputs
  *     f_mu = readout phi(h^L_mu)/(gamma0 N)
@@ -164,7 +164,8 @@ static int create_singular(struct dense_mlp *n, dmft_error *err)
 static double largest_size(const dmft_problem *problem)
 {
     const struct mlp_problem *m = &problem->mlp;
-    double N = (double)problem->simulation.width, P = (double)m->samples, K = (double)m->outputs, kernels = problem->store_kernels ? P * (double)problem->rows : 0;
+    double N = (double)problem->simulation.width, P = (double)m->samples, K = (double)m->outputs;
+    double kernels = problem->store_kernels ? P * (double)problem->rows : 0;
     return fmax(fmax(N * K, 64 * (P + (double)m->tests)), fmax(32 * P * K, kernels));
 }
 

@@ -1,5 +1,5 @@
 /*
- * Losses of one sample and what drives the weights, Delta = -dloss/df; (W4) of doc/theory.md. No exponential overflows, and no difference of nearly
+ * Losses of one sample and what drives the weights, Delta = -dloss/df; (X3) of doc/theory.md. No exponential overflows, and no difference of nearly
  * equal numbers is taken where the sample is learned.
  */
 #include <math.h>

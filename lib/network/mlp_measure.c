@@ -1,9 +1,10 @@
 /*
  * What is recorded of one dense nonlinear network: outputs, mean squares, losses, the top of the neural tangent kernel, spectra, two-time kernels;
- * (W6)-(W8) of doc/theory.md, and (W9) for the overlaps.
+ * (W3)-(W5) of doc/theory.md.
  *
- * The tangent kernel is that of this network, all its parameters included: the Gram matrix of its Jacobian, of order P K. Leading singular values
- * of A_1 .. A_{L-1} are those of singular.c; they start from those of the recorded step before and from some of the newest phi.
+ * The tangent kernel is that of this network, all its parameters included: (N3) with averages over N sites, which is the Gram matrix (W4) of its
+ * Jacobian, of order P K. Leading singular values of A_1 .. A_{L-1} are those of singular.c; they start from those of the recorded step before and
+ * from some of the newest phi.
  *
  * Cost of a row: (L + 1) P^2 N + L (P K)^2 N multiply-adds for the tangent kernel and 2 (P K)^3/3 for its eigenvalue; singular.c for each matrix;
  * with stored kernels, t P^2 N (K + 1) L for row t.

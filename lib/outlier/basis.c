@@ -373,6 +373,7 @@ static void keep(outlier_basis *b, size_t j, double root)
 /* The difference value(lambda^2) - z(lambda^2) of outlier j falls; its root lies in (low, high). */
 struct search {
     size_t j;
+    size_t pairs;    /* solved for beside j at least */
     double low, high;
     int low_seen;    /* the difference was found positive at `low`; else the low end is the edge and not seen yet */
     double tolerance; /* of the first solve */
@@ -396,11 +397,11 @@ static double next_point(struct search *k, double root, double f, double df)
 /* Follows outlier k.j from lambda^2 = root, with `starts` start vectors in b->trial: of all outliers, as the one behind may have come to the front. */
 static int find_root(outlier_basis *b, struct search k, double root, size_t starts, struct hit *hit, dmft_error *err)
 {
-    size_t j = k.j, n = outlier_pencil_order(&b->pencil);
+    size_t j = k.j, n = outlier_pencil_order(&b->pencil), pairs = j + 1 > k.pairs ? j + 1 : k.pairs;
     *hit = (struct hit){.root = NAN, .z = NAN};
     for (int iteration = 0; iteration < 200; iteration++) {
         struct matrix m = pencil_at(b, root);
-        int status = solve(b, m, n, j + 1, starts, k.tolerance, err);
+        int status = solve(b, m, n, pairs, starts, k.tolerance, err);
         if (status != DMFT_OK) return status;
         double f = b->value[j] - m.at.z, slope = outlier_pencil_slope(&b->pencil, &m.at, b->trial + j * stride_of(b), b->work);
         if (f <= 0.0 && root <= k.low && !k.low_seen) return DMFT_OK; /* nothing above the edge: it sank into the bulk */
@@ -413,7 +414,7 @@ static int find_root(outlier_basis *b, struct search k, double root, size_t star
         double next = next_point(&k, root, f, slope - m.at.dz);
         if (fabs(next - root) <= 1e-4 * root) k.tolerance = fine; /* the next point will do */
         root = next;
-        if (starts < j + 1) starts = j + 1; /* the vectors of this point */
+        if (starts < pairs) starts = pairs; /* the vectors of this point */
     }
     return error_set(err, DMFT_ERROR_NUMERIC, "outlier %zu did not converge near z = %.12g (edge %.12g)", j + 1, pencil_at(b, root).at.z,
                      b->pencil.edge);
@@ -612,7 +613,7 @@ static int find_all(outlier_basis *b, size_t there, long step, double time, dmft
     b->found = there;
     int status = DMFT_OK;
     for (size_t i = 0; i < there && status == DMFT_OK; i++) {
-        struct search k = {.j = i, .low = low, .high = INFINITY, .low_seen = 1, .tolerance = coarse};
+        struct search k = {.j = i, .pairs = there, .low = low, .high = INFINITY, .low_seen = 1, .tolerance = coarse};
         status = note_escape(b, i, step, time, err);
         for (size_t j = 0; j < there; j++) next_vector(&b->outlier[j], 1, outlier_pencil_order(&b->pencil), b->trial + j * stride_of(b));
         if (status == DMFT_OK) status = find_root(b, k, low, there, &hit, err);
@@ -768,8 +769,8 @@ static int watch(outlier_basis *b, const struct limit_view *view, long step, dou
 
 /* ---- a step ---- */
 
-/* Follows the outliers of the last step; b->found counts those that are still there. */
-static int follow(outlier_basis *b, const struct limit_view *view, dmft_error *err)
+/* Follows the outliers of the last step; b->found counts those that are still there. `lost` is set where one cannot be told from the next. */
+static int follow(outlier_basis *b, const struct limit_view *view, int *lost, dmft_error *err)
 {
     size_t j = 0;
     for (; j < b->found; j++) {
@@ -779,6 +780,8 @@ static int follow(outlier_basis *b, const struct limit_view *view, dmft_error *e
         double heading = next_root(o, o->order);
         size_t starts = start_vectors(b, view, b->found, 0);
         int status = find_root(b, k, heading > k.low ? heading : o->root[0], starts, &hit, err);
+        *lost = status == DMFT_ERROR_NUMERIC;
+        if (*lost) break;
         if (status != DMFT_OK) return status;
         if (!(hit.z > b->bound)) break; /* sank into the bulk, and with it all behind it */
         take(b, j, &hit);
@@ -788,20 +791,34 @@ static int follow(outlier_basis *b, const struct limit_view *view, dmft_error *e
     return DMFT_OK;
 }
 
+/* Whether one of the outliers followed has run into another. It happens where parts of the matrix do not know of each other and a new direction
+ * belongs to one: its outlier's last vector then ranks behind one that is exact already. */
+static int doubled(const outlier_basis *b)
+{
+    int n = (int)outlier_pencil_order(&b->pencil);
+    for (size_t i = 0; i < b->found; i++)
+        for (size_t j = i + 1; j < b->found; j++) {
+            const struct followed *x = &b->outlier[i], *y = &b->outlier[j];
+            if (fabs(x->root[0] / y->root[0] - 1.0) < 1e-6 && fabs(cblas_ddot(n, x->vector[0], 1, y->vector[0], 1)) > 0.99) return 1;
+        }
+    return 0;
+}
+
 static int update(outlier_basis *b, const struct limit_view *view, long step, double time, dmft_error *err)
 {
     size_t before = b->found, there = 0;
-    int changed = 0;
+    int changed = 0, lost = 0;
     b->learned = learned_norm(b, view, NULL);
     b->bound = fmax(b->pencil.edge, rounding * b->learned);
     struct outlier_scalars s = pencil_at(b, edge_root(b)).at;
     if (awaits_escape(b)) outlier_pencil_form(&b->pencil, &s, b->edge_now);
     if (!(b->pencil.edge > 0.0)) return find_without_bulk(b, view, step, time, err);
-    int status = follow(b, view, err);
+    int status = follow(b, view, &lost, err);
     if (status != DMFT_OK) return status;
-    if (b->found == before && (still_proven(b, view) || prove_followed(b, view))) return DMFT_OK;
+    lost |= doubled(b);
+    if (b->found == before && !lost && (still_proven(b, view) || prove_followed(b, view))) return DMFT_OK;
     status = look_at_edge(b, view, &there, &changed, err);
-    return status == DMFT_OK && changed ? find_all(b, there, step, time, err) : status;
+    return status == DMFT_OK && (changed || lost) ? find_all(b, there, step, time, err) : status;
 }
 
 /* What the last update found, as it is told: z of W, and the vectors of (B5). */

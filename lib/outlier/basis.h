@@ -8,7 +8,8 @@
 
 typedef struct outlier_basis outlier_basis;
 
-/* Follows the `count` largest outliers of A, on exact sites (the limit) or on sampled ones (the matrix of that width, its rest unrevealed); `target` is a fixed unit field of the input space, or NULL. A outlives this. */
+/* Follows the `count` largest outliers of A, on exact sites (the limit) or on sampled ones (the matrix of that width, its rest unrevealed).
+ * `target` is a fixed unit field of the input space, or NULL. A outlives this. */
 int outlier_basis_create(outlier_basis **out, const limit_operator *A, const limit_rows *target, size_t count, dmft_error *err);
 
 /* Solves for the outliers of the matrix as it is at this step, after its products and before its update. Steps come in rising order.

@@ -309,14 +309,19 @@ static void begin(outlier_krylov *w, size_t count, const double *vectors, size_t
     (void)extend(w, block);
 }
 
-/* Room for `more` vectors, and the vectors; noise when they bring nothing. */
-static int grow(outlier_krylov *w, size_t more)
+/* Room for `more` vectors, and the vectors; noise when they bring nothing. Then as often as `depth` says their images, as far as there is room. */
+static int grow(outlier_krylov *w, size_t more, int depth)
 {
     int info = w->m + w->block > w->most ? restart(w) : 0;
     if (info != 0) return info;
-    if (extend(w, more) == 0) {
+    size_t added = extend(w, more);
+    if (added == 0) {
         make_noise(w, w->fresh);
-        (void)extend(w, 1);
+        added = extend(w, 1);
+    }
+    for (; depth > 0 && added > 0 && w->m + added <= w->most; depth--) {
+        memcpy(w->fresh, w->W + (w->m - added) * w->order, added * w->order * sizeof *w->fresh);
+        added = extend(w, added);
     }
     return 0;
 }
@@ -326,10 +331,11 @@ int outlier_krylov_solve(outlier_krylov *w, struct outlier_products p, struct ou
 {
     w->p = p;
     w->n = p.order;
-    w->m = w->items = w->found = 0;
+    w->found = 0;
+    if (!search.again) w->m = w->items = 0;
     if (w->n == 0 || search.count == 0) return DMFT_OK;
     long limit = w->products + (search.limit > 0 ? search.limit : 2000 + 20 * (long)w->n), enough = search.patience > 0 ? w->products + search.patience : limit;
-    begin(w, search.count, vectors, starts, stride);
+    if (!search.again) begin(w, search.count, vectors, starts, stride);
     for (int round = 1;; round++) {
         int info = project(w);
         size_t lacking = info == 0 ? missing(w, &search, round) : 0;
@@ -339,7 +345,7 @@ int outlier_krylov_solve(outlier_krylov *w, struct outlier_products p, struct ou
             make_noise(w, w->fresh);
             lacking = 1;
         }
-        if (info == 0) info = grow(w, lacking);
+        if (info == 0) info = grow(w, lacking, search.depth);
         if (info != 0 || w->products > limit)
             return error_set(err, DMFT_ERROR_NUMERIC, "eigenvalues of order %zu: no convergence to %g in %ld products (LAPACK %d)", w->n,
                              search.tolerance, w->products, info);

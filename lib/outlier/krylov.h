@@ -25,6 +25,8 @@ struct outlier_search {
     int rounds;       /* products of the block before anything may count as certain */
     long patience;    /* products after which what is there is taken as it is; 0: a failure .. */
     long limit;       /* .. after so many; 0: only when there is no hope */
+    int depth;        /* further products of new vectors before eigenvalues are looked at: 0 where products are what costs */
+    int again;        /* go on in the space of the last solve, of the same matrix; start vectors are then not looked at */
 };
 
 /* Workspace for vectors up to this length and so many real eigenvalues. */

@@ -5,8 +5,8 @@
 #include "limit/limit.h"
 #include "outlier/scalars.h"
 
-/* Gram matrices of W/keep = A + sum S_ij f_i e_j^T/(keep N), on exact or sampled sites; singular values are keep times those found here (E4). They follow the directions that A meets. Vectors of the pencil are (alpha on the f_i,
- * beta on the e_j), of length outputs + inputs. */
+/* Gram matrices of W/keep = A + sum S_ij f_i e_j^T/(keep N), on exact or sampled sites; singular values of W are keep times those found here. They
+ * follow the directions that A meets. Vectors of the pencil are (alpha on the f_i, beta on the e_j), of length outputs + inputs. */
 struct outlier_pencil {
     const limit_operator *A;
     double variance, psi, edge;

@@ -26,9 +26,10 @@ enum {
     FIRST_ROOM = 16,
     PAST = 2,          /* finds whose vectors start the next: their span holds the line through them */
     EXTRA = 3,         /* vectors of what may come next */
-    WARM_ROUNDS = 2,   /* from vectors that are kept */
+    WARM_ROUNDS = 3,   /* from vectors that are kept */
     COLD_ROUNDS = 12,  /* without any: noise has then grown by (largest/edge)^12 against the rest */
-    PATIENCE = 24,     /* products spent on what lies below the edge */
+    DEPTH = 2,         /* products are cheap against the small eigenproblems */
+    PATIENCE = 12,     /* products spent on what lies below the edge */
     LIMIT = 200        /* products before LAPACK is asked for all eigenvalues: crowded pairs below the edge can hold a restarted space up */
 };
 
@@ -93,12 +94,17 @@ static int widen(outlier_revealed *w, size_t room, dmft_error *err)
     }
     for (int i = 0; i < PAST; i++) copy_halves(wide.past[i], room, w->past[i], w->room, 2 * w->known[i]);
     copy_halves(wide.extra, room, w->extra, w->room, 2 * w->extras);
-    copy_halves(wide.left, room, w->left, w->room, w->room > 0 ? count : 0);
-    copy_halves(wide.right, room, w->right, w->room, w->room > 0 ? count : 0);
+    copy_halves(wide.left, room, w->left, w->room, w->inputs + w->outputs > 0 ? count : 0);
+    copy_halves(wide.right, room, w->right, w->room, w->inputs + w->outputs > 0 ? count : 0);
     if (w->krylov != NULL) wide.products += outlier_krylov_products(w->krylov);
     free_arrays(w);
     *w = wide;
     return DMFT_OK;
+}
+
+static void no_results(outlier_revealed *w)
+{
+    for (size_t j = 0; j < w->count; j++) w->z[j] = w->root[j] = NAN;
 }
 
 int outlier_revealed_create(outlier_revealed **out, size_t count, dmft_error *err)
@@ -113,15 +119,17 @@ int outlier_revealed_create(outlier_revealed **out, size_t count, dmft_error *er
         outlier_revealed_free(w);
         return status;
     }
-    outlier_revealed_forget(w);
+    no_results(w);
     *out = w;
     return DMFT_OK;
 }
 
-void outlier_revealed_forget(outlier_revealed *w)
+/* The room is that of a new one again: BLAS rounds by the place of a row in memory. */
+int outlier_revealed_forget(outlier_revealed *w, dmft_error *err)
 {
-    for (size_t j = 0; j < w->count; j++) w->z[j] = w->root[j] = NAN;
+    no_results(w);
     w->known[0] = w->known[1] = w->extras = w->inputs = w->outputs = 0;
+    return w->room > FIRST_ROOM ? widen(w, FIRST_ROOM, err) : DMFT_OK;
 }
 
 void outlier_revealed_free(outlier_revealed *w)
@@ -335,10 +343,30 @@ static int solve_densely(outlier_revealed *w, struct outlier_search search, dmft
         if (info != 0) status = error_set(err, DMFT_ERROR_NUMERIC, "eigenvalues of order %zu: dgeev failed (%d)", n, info);
     }
     search.patience = 1;
+    search.again = 0;
     if (status == DMFT_OK) status = solve(w, search, lead(w, n, re, im, vectors), err);
     double *const all[] = {matrix, unit, vectors, work, re, im};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
     return status;
+}
+
+static size_t above(const outlier_revealed *w, double edge)
+{
+    size_t n = 0;
+    while (n < outlier_krylov_found(w->krylov) && outlier_krylov_root(w->krylov, n) > edge) n++;
+    return n;
+}
+
+/* One more outlier came up behind the others: it was hardly there in what the search started from. */
+static int search_again(outlier_revealed *w, double psi, struct outlier_search all, dmft_error *err)
+{
+    all.again = 1;
+    int status = solve(w, all, 0, err);
+    if (status == DMFT_ERROR_NUMERIC) status = solve_densely(w, all, err);
+    if (status != DMFT_OK) return status;
+    (void)remember(w);
+    for (size_t j = 0; j < outlier_krylov_found(w->krylov); j++) take(w, psi, j);
+    return DMFT_OK;
 }
 
 /* What lies above the edge, and from there, without insisting, what is next below it. */
@@ -346,7 +374,7 @@ static int search(outlier_revealed *w, double psi, dmft_error *err)
 {
     double edge = outlier_edge_root(w->sigma * w->sigma, psi);
     size_t starts = start_vectors(w);
-    struct outlier_search all = {.count = w->count, .tolerance = tolerance, .floor = edge, .limit = LIMIT,
+    struct outlier_search all = {.count = w->count, .tolerance = tolerance, .floor = edge, .limit = LIMIT, .depth = DEPTH,
                                  .rounds = starts > 0 ? WARM_ROUNDS : COLD_ROUNDS};
     int status = solve(w, all, starts, err);
     if (status == DMFT_ERROR_NUMERIC) status = solve_densely(w, all, err);
@@ -354,13 +382,14 @@ static int search(outlier_revealed *w, double psi, dmft_error *err)
     double next = remember(w);
     for (size_t j = 0; j < outlier_krylov_found(w->krylov); j++) take(w, psi, j);
     if (outlier_krylov_found(w->krylov) == w->count || next <= lowest * edge) return DMFT_OK;
-    struct outlier_search below = {.count = w->count, .tolerance = tolerance, .floor = lowest * edge, .rounds = 1, .patience = PATIENCE};
-    starts = start_vectors(w);
-    status = solve(w, below, starts, err);
+    struct outlier_search below = {.count = w->count, .tolerance = tolerance, .floor = lowest * edge, .rounds = 1, .patience = PATIENCE,
+                                   .depth = DEPTH, .again = 1};
+    status = solve(w, below, 0, err);
+    if (status == DMFT_OK && above(w, edge) > w->known[0]) return search_again(w, psi, all, err);
     if (status != DMFT_OK) return status;
     (void)remember_extra(w, w->known[0]);
-    for (size_t j = 0; j < outlier_krylov_found(w->krylov); j++)
-        if (isnan(w->z[j]) && outlier_krylov_left(w->krylov, j) < good_enough) w->root[j] = fmin(outlier_krylov_root(w->krylov, j), edge) / (w->sigma * w->sigma);
+    for (size_t j = 0; j < outlier_krylov_found(w->krylov) && (!isnan(w->z[j]) || outlier_krylov_left(w->krylov, j) < good_enough); j++)
+        if (isnan(w->z[j])) w->root[j] = fmin(outlier_krylov_root(w->krylov, j), edge) / (w->sigma * w->sigma);
     return DMFT_OK;
 }
 
@@ -374,7 +403,7 @@ int outlier_revealed_find(outlier_revealed *w, const struct limit_view *view, dm
     w->S = view->S;
     w->stride = view->stride;
     w->sigma = view->keep * sqrt(view->variance);
-    for (size_t j = 0; j < w->count; j++) w->z[j] = w->root[j] = NAN;
+    no_results(w);
     if (nothing_learned(w)) {
         for (size_t j = 0; j < w->count && w->sigma > 0.0; j++) w->root[j] = 0.0;
         return DMFT_OK;

@@ -13,12 +13,12 @@ void outlier_revealed_free(outlier_revealed *w);
 
 /* Finds them in W = keep A + (1/N) F^T S E as `view` shows it: its variance, psi, S, M, in_order, out_order and keep, and how many directions there
  * are; no site is looked at. The search starts from the vectors of the find before. The result depends on the views this workspace has seen and on
- * nothing else. Time O(k^2) a product, some ten products; memory O(k^2). After an error there are none.
+ * nothing else. Time O(k^2) a product, some ten to sixty products; memory O(k^2). After an error there are none.
  * Errors: DMFT_ERROR_MEMORY, DMFT_ERROR_NUMERIC. */
 int outlier_revealed_find(outlier_revealed *w, const struct limit_view *view, dmft_error *err);
 
-/* Goes on with another matrix, as if just created. */
-void outlier_revealed_forget(outlier_revealed *w);
+/* Goes on with another matrix, as if just created. Errors: DMFT_ERROR_MEMORY. */
+int outlier_revealed_forget(outlier_revealed *w, dmft_error *err);
 
 /* ---- the results of the last find ---- */
 
@@ -26,8 +26,8 @@ void outlier_revealed_forget(outlier_revealed *w);
 double outlier_revealed_z(const outlier_revealed *w, size_t j);
 
 /* lambda^2/sigma^2 of the j-th largest real eigenvalue, sigma^2 that of keep A: an outlier when above 1/sqrt(psi). Below that it is told as far down as
- * a quarter of it, for the interpolation of an escape; nan: not known. 0 where nothing was learned. Infinite for an outlier of a matrix without bulk
- * (sigma = 0). */
+ * a quarter of it, for the interpolation of an escape (a complex pair that is almost real may be taken for one there); nan: not known. 0 where nothing
+ * was learned. Infinite for an outlier of a matrix without bulk (sigma = 0). */
 double outlier_revealed_root(const outlier_revealed *w, size_t j);
 
 /* Overlaps with its unit singular vectors A, B; NULL where there is no outlier. One sign is common to both and arbitrary.

@@ -1,6 +1,5 @@
 /* dmft_simulate: which simulator a problem goes to. */
 #include "base/problem.h"
-#include "ensemble/ensemble.h"
 #include "model/mlp_solve.h"
 #include "network/mlp.h"
 #include "network/network.h"
