@@ -539,7 +539,7 @@ enum { SITE_LEVELS = 5 };
 static dmft_trajectory *solve_with(const struct configuration *c, const char *solver, long sites, const struct options *o)
 {
     dmft_config *config = config_of(c);
-    set_sampling(config, sites, o->full ? 100 : 40);
+    set_sampling(config, sites, 40);
     agreement_set(config, "solver", "%s", solver);
     agreement_set(config, "sampling.draws", "gaussian");
     agreement_set(config, "sampling.seed", "%ld", sites); /* so that the levels are independent */

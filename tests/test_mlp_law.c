@@ -55,8 +55,12 @@ struct sample {
     char name[MOST][NAME];
 };
 
-static struct sample sample_of(size_t count)
+/* DMFT_TEST_SHRINK divides the number of networks. */
+static struct sample sample_of(const struct law *law)
 {
+    const char *shrink = getenv("DMFT_TEST_SHRINK");
+    long factor = shrink != NULL && atol(shrink) > 1 ? atol(shrink) : 1;
+    size_t count = (size_t)(law->networks / factor);
     struct sample s = {.count = count, .value = calloc(count * MOST, sizeof(double))};
     ck_assert_ptr_nonnull(s.value);
     return s;
@@ -110,7 +114,7 @@ static double mean_square(const double *x, size_t n) { return cblas_ddot((int)n,
 static struct sample dense_sample(const struct law *law)
 {
     dmft_problem *p = problem_from(law);
-    struct sample s = sample_of((size_t)law->networks);
+    struct sample s = sample_of(law);
     struct dense_mlp *n = NULL;
     dmft_error err = {.text = ""};
     done(dense_mlp_create(&n, p, &err), &err);
@@ -193,7 +197,7 @@ static double mean_square_of(const limit_rows *rows, size_t count)
 static struct sample revealed_sample(const struct law *law, int rest)
 {
     dmft_problem *p = problem_from(law);
-    struct sample s = sample_of((size_t)law->networks);
+    struct sample s = sample_of(law);
     size_t N = (size_t)law->width;
     struct mlp_sites sites = {.count = N, .seed = 1, .purpose = LAYERS, .tolerance = 1e-6};
     struct mlp *n = NULL;
