@@ -489,8 +489,8 @@ static dmft_trajectory *simulate_with(const struct configuration *c, const char 
     return t;
 }
 
-/* Site averages have one law in both engines, and no allowance. Outliers of the revealed engine are those of (B4) with the scalars of a whole matrix,
- * though k of its N directions are known: they are off by order k/N, and have the allowance. Relu, k = 97, N = 500: .02 to .045 too large. */
+/* Site averages have one law in both engines, and no allowance. Outliers of the revealed engine are those of (B4) with
+ * the part that nothing was asked of averaged over (N8), and have the allowance: relu, k = 97, N = 500, stays .01 too small. */
 static void compare_engines(const struct options *o)
 {
     char names[NAMES];
