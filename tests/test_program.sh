@@ -242,6 +242,10 @@ expect "mlp: linear is exact" 0 "wrote ml.h5: 12 steps" solve m.yaml -o ml.h5 --
 "$dmft" show ml.h5 --csv --errors >out; holds "mlp: with errors of 0" test "$(tail -1 out | cut -d, -f3)" = 0
 expect "mlp: a table in --json" 0 '"data.gram": \[\[1, 0.4, -0.2\]' show m.h5 --json
 expect "mlp: escape" 0 "^A_1 +1 " escape m.h5
+"$dmft" solve m.yaml -o mk.h5 --quiet --set output.kernels=true
+expect "mlp: a result with kernels is read" 0 "^verdict: holds" compare mk.h5 ms.h5
+expect "mlp: kernel to npy" 0 "" show mk.h5 --kernel C_phi1 --npy mk.npy
+holds "mlp: which has an order of steps times samples" test "$(wc -c <mk.npy)" -eq $((128 + 8 * 36 * 36))
 expect "mlp: --dry-run" 0 "^memory: " solve m.yaml --dry-run
 expect "mlp: simulate --dry-run" 0 "^memory: " simulate m.yaml --dry-run
 if command -v gnuplot >/dev/null; then expect "mlp: plot" 0 "wrote m.png" plot m.h5 ms.h5 -o m.png; fi
