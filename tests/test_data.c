@@ -106,10 +106,15 @@ static void write_npy(const char *name, int version, const char *head, const voi
     free(text);
 }
 
-static int read_set(struct data_set *set, const char *name, const char *test, size_t columns, dmft_error *err)
+static int read_as(struct data_set *set, const char *name, const char *test, size_t columns, int normalize, dmft_error *err)
 {
     char path[128], test_path[128];
-    return data_read(set, in_folder(path, name), test != NULL ? in_folder(test_path, test) : NULL, columns, err);
+    return data_read(set, in_folder(path, name), test != NULL ? in_folder(test_path, test) : NULL, columns, normalize, err);
+}
+
+static int read_set(struct data_set *set, const char *name, const char *test, size_t columns, dmft_error *err)
+{
+    return read_as(set, name, test, columns, 0, err);
 }
 
 /* Ends with an error line that holds these words, and nothing made. */
@@ -488,6 +493,45 @@ START_TEST(wrong_csv_files_are_refused)
 }
 END_TEST
 
+/* ---- normalized inputs ---- */
+
+/* Training inputs (1, 3), (3, 7): mean (2, 5), left (-1, -2), (1, 2), mean square 5/2. The test input (4, 5) leaves (2, 0). */
+START_TEST(inputs_are_normalized)
+{
+    static const double gram[9] = {1, -1, -0.4, -1, 1, 0.4, -0.4, 0.4, 0.8};
+    struct data_set set = {0};
+    dmft_error err = {0};
+    write_text("x.csv", "1,3,1\n3,7,-1\n");
+    write_text("t.csv", "4,5,1\n");
+    ck_assert_msg(read_as(&set, "x.csv", "t.csv", 1, 1, &err) == 0, "%s", err.text);
+    ck_assert(set.samples == 2 && set.tests == 1 && set.target[1] == -1 && set.test_target[0] == 1);
+    for (int i = 0; i < 9; i++) ck_assert_double_eq_tol(set.gram[i], gram[i], 4e-16);
+    data_set_free(&set);
+    write_text("big.csv", "1e200,3e200,1\n3e200,7e200,-1\n"); /* whatever the unit */
+    write_text("small.csv", "1e-200,3e-200,1\n3e-200,7e-200,-1\n");
+    for (int k = 0; k < 2; k++) {
+        ck_assert_msg(read_as(&set, k == 0 ? "big.csv" : "small.csv", NULL, 1, 1, &err) == 0, "%s", err.text);
+        for (int i = 0; i < 4; i++) ck_assert_double_eq_tol(set.gram[i], i == 1 || i == 2 ? -1 : 1, 4e-15);
+        data_set_free(&set);
+    }
+}
+END_TEST
+
+/* Three times 0.1 have a mean that is not 0.1 in floating point; a single input is its own mean. */
+START_TEST(inputs_without_differences_have_no_scale)
+{
+    static const char *const same[] = {"0.1,0.7,1\n0.1,0.7,-1\n0.1,0.7,1\n", "2,3,1\n", "0,0,1\n0,0,-1\n"};
+    for (int i = 0; i < 3; i++) {
+        struct data_set set = {0};
+        dmft_error err = {0};
+        write_text("x.csv", same[i]);
+        ck_assert_int_eq(read_as(&set, "x.csv", NULL, 1, 1, &err), DMFT_ERROR_FORMAT);
+        ck_assert_msg(strstr(err.text, "x.csv: data.normalize: all training inputs are the same") != NULL, "%s", err.text);
+        ck_assert(set.gram == NULL && set.target == NULL);
+    }
+}
+END_TEST
+
 /* ---- from a configuration ---- */
 
 static int make_problem(dmft_problem **out, const char *data, const char *more, dmft_error *err)
@@ -530,6 +574,30 @@ START_TEST(small_data_go_into_the_text)
 }
 END_TEST
 
+/* The text holds the Gram matrix that came out, and is read without normalizing twice; of large data it keeps the setting. */
+START_TEST(normalized_data_stay_as_they_are)
+{
+    dmft_problem *p = NULL, *again = NULL;
+    dmft_config *config = NULL;
+    dmft_error err = {0};
+    write_text("x.csv", "1,3,1\n3,7,-1\n");
+    ck_assert_msg(make_problem(&p, "file: x.csv, normalize: true", "", &err) == 0, "%s", err.text);
+    ck_assert_double_eq_tol(p->mlp.gram[1], -1, 4e-16);
+    ck_assert_int_eq(dmft_config_parse(&config, p->text, strlen(p->text), NULL, &err), 0);
+    ck_assert_msg(dmft_problem_create(&again, config, &err) == 0, "%s", err.text);
+    ck_assert_str_eq(again->text, p->text);
+    ck_assert_int_eq(memcmp(again->mlp.gram, p->mlp.gram, 4 * sizeof(double)), 0);
+    dmft_problem_free(p);
+    dmft_problem_free(again);
+    dmft_config_free(config);
+    again = NULL;
+    ck_assert_int_eq(make_problem(&again, "gram: [[1]], target: [1], normalize: true", "", &err), DMFT_ERROR_CONFIG);
+    ck_assert_msg(strstr(err.text, "data.normalize: belongs to data.file: a Gram matrix is taken as it is") != NULL, "%s", err.text);
+    ck_assert_msg(make_problem(&again, "gram: [[1]], target: [1], normalize: false", "", &err) == 0, "%s", err.text);
+    dmft_problem_free(again);
+}
+END_TEST
+
 static void write_many(const char *name, int rows, double last)
 {
     char path[128];
@@ -537,6 +605,20 @@ static void write_many(const char *name, int rows, double last)
     for (int i = 0; i < rows; i++) fprintf(file, "%d,%g,%g\n", i % 7, 0.5 * (i % 5), i + 1 < rows ? 1.0 : last);
     (void)fclose(file);
 }
+
+START_TEST(large_normalized_data_name_the_setting)
+{
+    dmft_problem *p = NULL, *raw = NULL;
+    dmft_error err = {0};
+    write_many("many.csv", 65, 1);
+    ck_assert_msg(make_problem(&p, "file: many.csv, normalize: true", "", &err) == 0, "%s", err.text);
+    ck_assert_msg(make_problem(&raw, "file: many.csv", "", &err) == 0, "%s", err.text);
+    ck_assert_ptr_nonnull(strstr(p->text, "  normalize: true\n"));
+    ck_assert_str_ne(strstr(p->text, "# checksum"), strstr(raw->text, "# checksum"));
+    dmft_problem_free(p);
+    dmft_problem_free(raw);
+}
+END_TEST
 
 /* Large data are named, and told apart by a checksum. */
 START_TEST(large_data_have_a_checksum)
@@ -612,6 +694,10 @@ Suite *suite_data(void)
     tcase_add_test(tests, truncated_npy_files_are_refused);
     tcase_add_test(tests, csv_files_are_read);
     tcase_add_test(tests, wrong_csv_files_are_refused);
+    tcase_add_test(tests, inputs_are_normalized);
+    tcase_add_test(tests, inputs_without_differences_have_no_scale);
+    tcase_add_test(tests, normalized_data_stay_as_they_are);
+    tcase_add_test(tests, large_normalized_data_name_the_setting);
     tcase_add_test(tests, small_data_go_into_the_text);
     tcase_add_test(tests, large_data_have_a_checksum);
     tcase_add_test(tests, targets_of_files_are_checked);

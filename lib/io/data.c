@@ -216,7 +216,7 @@ static int make_set(struct data_set *set, struct data_table *train, struct data_
     return 0;
 }
 
-int data_read(struct data_set *out, const char *path, const char *test_path, size_t columns, dmft_error *err)
+int data_read(struct data_set *out, const char *path, const char *test_path, size_t columns, int normalize, dmft_error *err)
 {
     struct data_table train = {0}, inside = {0}, test = {0};
     struct data_set set = {0};
@@ -225,6 +225,7 @@ int data_read(struct data_set *out, const char *path, const char *test_path, siz
     if (status == 0 && test_path != NULL) status = read_table(&test, NULL, test_path, columns, err);
     struct data_table *second = test_path != NULL ? &test : &inside;
     if (status == 0) status = check_pair(&train, second, path, test_path != NULL ? test_path : path, err);
+    if (status == 0 && normalize) status = data_normalize(&train, second, path, err);
     if (status == 0) status = make_set(&set, &train, second, path, err);
     data_table_free(&train);
     data_table_free(&inside);

@@ -14,9 +14,9 @@ struct data_set {
     double *test_target; /* tests x outputs, or NULL */
 };
 
-/* Reads `path`, and test inputs from `test_path` unless it is NULL. `columns`: the last columns of a CSV file that are targets. An error names the
- * file and what is wrong in it; `out` is then empty. */
-int data_read(struct data_set *out, const char *path, const char *test_path, size_t columns, dmft_error *err);
+/* Reads `path`, and test inputs from `test_path` unless it is NULL. `columns`: the last columns of a CSV file that are targets. `normalize`: as the
+ * setting of that name. An error names the file and what is wrong in it; `out` is then empty. */
+int data_read(struct data_set *out, const char *path, const char *test_path, size_t columns, int normalize, dmft_error *err);
 
 /* Whether a file is a CSV by its name. */
 int data_is_csv(const char *path);
@@ -41,6 +41,10 @@ int data_read_hdf5(struct data_table *train, struct data_table *test, const char
 int data_read_npy(struct data_table *table, const char *path, dmft_error *err);
 int data_read_csv(struct data_table *table, const char *path, size_t columns, dmft_error *err);
 void data_table_free(struct data_table *table);
+
+/* Subtracts the mean training input from all inputs, and divides all by one number, so that the mean of K^x_mumu over the training inputs is 1.
+ * `path` is for the error of training inputs that are all the same. The tables have the same number of columns. */
+int data_normalize(struct data_table *train, struct data_table *test, const char *path, dmft_error *err);
 
 /* Whether there is a regular file that can be read, and its size. */
 int data_check_there(const char *path, double *bytes, dmft_error *err);

@@ -163,6 +163,8 @@ static int take_gram(const dmft_config *config, struct data_set *set, dmft_error
         return problem_refuse(config, SETTING_DATA_OUTPUTS, "belongs to a data.file that ends in .csv", err);
     if (problem_value(config, SETTING_DATA_TEST_FILE)->given)
         return problem_refuse(config, SETTING_DATA_TEST_FILE, "belongs to data.file; beside data.gram: data.test_gram", err);
+    if (problem_number(config, SETTING_DATA_NORMALIZE) != 0.0)
+        return problem_refuse(config, SETTING_DATA_NORMALIZE, "belongs to data.file: a Gram matrix is taken as it is", err);
     if (!problem_value(config, SETTING_DATA_GRAM)->given) return problem_missing(config, SETTING_DATA_GRAM, "; or data.file", err);
     if (!problem_value(config, SETTING_DATA_TARGET)->given) return problem_missing(config, SETTING_DATA_TARGET, "", err);
     int status = check_shapes(config, set, err);
@@ -196,13 +198,14 @@ static int take_file(const dmft_config *config, struct data_set *set, dmft_error
     for (size_t i = 0; i < sizeof other / sizeof *other; i++)
         if (problem_value(config, other[i])->given) return problem_refuse(config, other[i], "stands in the file when there is a data.file", err);
     int tests = problem_value(config, SETTING_DATA_TEST_FILE)->given;
+    int normalize = problem_number(config, SETTING_DATA_NORMALIZE) != 0.0;
     const struct config_value *outputs = problem_value(config, SETTING_DATA_OUTPUTS);
     char *file = file_name(config, SETTING_DATA_FILE), *test = tests ? file_name(config, SETTING_DATA_TEST_FILE) : NULL;
     int status = file == NULL || (tests && test == NULL)
                      ? error_memory(err, 256)
                  : outputs->given && !data_is_csv(file)
                      ? problem_refuse(config, SETTING_DATA_OUTPUTS, "belongs to a data.file that ends in .csv", err)
-                     : data_read(set, file, test, outputs->given ? (size_t)outputs->number[0] : 1, err);
+                     : data_read(set, file, test, outputs->given ? (size_t)outputs->number[0] : 1, normalize, err);
     free(file);
     free(test);
     return status;
@@ -227,6 +230,7 @@ static int show_data(struct problem_draft *draft, dmft_error *err)
     drop_value(&draft->config, SETTING_DATA_FILE);
     drop_value(&draft->config, SETTING_DATA_TEST_FILE);
     drop_value(&draft->config, SETTING_DATA_OUTPUTS);
+    put_single(draft, 3, SETTING_DATA_NORMALIZE, 0.0); /* the Gram matrix is that of normalized inputs already */
     put_rows(&draft->config, SETTING_DATA_GRAM, draft->rows, P, P, 0);
     put_rows(&draft->config, SETTING_DATA_TARGET, set->target, P, K, K == 1);
     if (Q > 0) put_rows(&draft->config, SETTING_DATA_TEST_GRAM, draft->rows + P * P, Q, n, 0);
