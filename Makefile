@@ -133,7 +133,8 @@ check: deps  ## build, run all tests, print the totals
 	@$(MAKE) --no-print-directory check-run
 
 TESTS := $(BUILD)/tests/run
-AGREEMENT := $(BUILD)/tests/agreement
+AGREEMENT := $(BUILD)/tests/agreement $(BUILD)/tests/agreement_mlp
+AGREEMENT_OBJ := $(AGREEMENT:%=%.o) $(BUILD)/tests/agreement_parts.o
 TEST_ENV := DMFT_SRCDIR=$(CURDIR) DMFT_BUILD=$(abspath $(BUILD)) OPENBLAS_NUM_THREADS=1
 
 .PHONY: tests
@@ -143,19 +144,20 @@ tests: all $(TESTS) $(AGREEMENT)  ## build the tests
 check-run: tests
 	@$(TEST_ENV) MAKE="$(MAKE)" BUILD="$(BUILD)" sh tools/check.sh
 
-$(TESTS): $(filter-out $(BUILD)/tests/agreement.o,$(TEST_OBJ)) $(LIB_OBJ)
+$(TESTS): $(filter-out $(AGREEMENT_OBJ),$(TEST_OBJ)) $(LIB_OBJ)
 	@mkdir -p $(@D)
 	$(call say,LINK $@)
 	$(Q)$(LINK) -o $@ $^ $(PKG_LIBS) $(CHECK_LIBS) -lm
 
-$(AGREEMENT): $(BUILD)/tests/agreement.o $(LIBA)
+$(AGREEMENT): %: %.o $(BUILD)/tests/agreement_parts.o $(LIBA)
 	@mkdir -p $(@D)
 	$(call say,LINK $@)
 	$(Q)$(LINK) -o $@ $^ $(PKG_LIBS) -lm
 
 .PHONY: agreement
-agreement: tests  ## theory against 64 networks at D = 200 and 800, seven configurations
-	$(TEST_ENV) $(AGREEMENT) --sizes 200,800 --seeds 64
+agreement: tests  ## theory against networks, in full: deep linear at D = 200 and 800, nonlinear at N up to 16384
+	$(TEST_ENV) $(BUILD)/tests/agreement --sizes 200,800 --seeds 64
+	$(TEST_ENV) $(BUILD)/tests/agreement_mlp --full
 
 .PHONY: asan
 asan:  ## all tests under AddressSanitizer and UBSan
@@ -168,12 +170,14 @@ asan:  ## all tests under AddressSanitizer and UBSan
 valgrind: tests  ## all unit tests under valgrind
 	$(TEST_ENV) CK_FORK=no CK_DEFAULT_TIMEOUT=0 DMFT_TEST_SHRINK=8 valgrind --quiet --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite,indirect $(TESTS)
 
-.PHONY: bench
-bench: all $(BUILD)/bench/bench  ## time level 1 and level 2 against dgemm; JSON lines, also in bench/results
-	@mkdir -p bench/results
-	$(BUILD)/bench/bench | tee bench/results/$$(date -u +%Y%m%dT%H%M%SZ).jsonl
+BENCHES := $(BUILD)/bench/bench $(BUILD)/bench/bench_mlp
 
-$(BUILD)/bench/bench: $(BENCH_OBJ) $(LIBA)
+.PHONY: bench
+bench: all $(BENCHES)  ## time level 1 and level 2 against dgemm; JSON lines, also in bench/results
+	@mkdir -p bench/results
+	for bench in $(BENCHES); do $$bench; done | tee bench/results/$$(date -u +%Y%m%dT%H%M%SZ).jsonl
+
+$(BENCHES): $(BUILD)/bench/%: $(BUILD)/bench/%.o $(BUILD)/bench/common.o $(LIBA)
 	@mkdir -p $(@D)
 	$(call say,LINK $@)
 	$(Q)$(LINK) -o $@ $^ $(PKG_LIBS) -lm

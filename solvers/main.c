@@ -2,6 +2,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <gsl/gsl_errno.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <math.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -86,6 +89,15 @@ static void hold_standard_streams(void)
         if (fcntl(fd, F_GETFD) < 0) (void)open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
 }
 
+/* Large blocks each in pages of their own, which grow by being mapped elsewhere and go back when they are freed. glibc would stop doing so, up to
+ * 32 MB, after the first that is freed, and the second member of an ensemble then took twice the memory of the first. */
+static void keep_large_blocks_apart(void)
+{
+#ifdef M_MMAP_THRESHOLD
+    (void)mallopt(M_MMAP_THRESHOLD, 1 << 20);
+#endif
+}
+
 static int run_command(const options *o)
 {
     static int (*const function[COMMAND_COUNT])(const options *) = {
@@ -100,6 +112,7 @@ int main(int argc, char **argv)
 {
     options o;
     hold_standard_streams();
+    keep_large_blocks_apart();
     (void)signal(SIGXFSZ, SIG_IGN); /* a file that grows too large is an error of write(), which is reported */
     (void)gsl_set_error_handler_off();
     int status = options_read(&o, argc, argv);

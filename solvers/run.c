@@ -172,10 +172,11 @@ void run_print_time(FILE *out, const dmft_estimate *e)
 }
 
 /* States what the run takes; -1 when it may begin, else the exit status. */
-static int state_needs(const struct run *r)
+static int state_needs(struct run *r)
 {
     char needed[BYTES_TEXT], allowed[BYTES_TEXT];
     dmft_estimate e = r->kind->estimate(r->problem, r->threads);
+    while (r->threads > 1 && e.bytes > r->memory_limit) e = r->kind->estimate(r->problem, --r->threads); /* fewer members at a time */
     if (options_given(r->o, OPTION_dry_run)) {
         print_memory(stdout, r, &e);
         run_print_time(stdout, &e);
@@ -185,7 +186,7 @@ static int state_needs(const struct run *r)
     format_bytes(allowed, r->memory_limit);
     if (e.bytes > r->memory_limit)
         return program_error(STATUS_USAGE, "%s: the run takes %s of memory, %s are allowed: fewer steps, %soutput.kernels false, or --memory-limit",
-                             r->kind->name, needed, allowed, r->problem->kind == MODEL_MLP ? "sites or --threads, " : "");
+                             r->kind->name, needed, allowed, r->problem->kind == MODEL_MLP ? "sites or width, " : "");
     if (!options_given(r->o, OPTION_quiet)) print_memory(stderr, r, &e);
     return -1;
 }

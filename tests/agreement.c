@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dmft.h"
+#include "agreement_parts.h"
 
 struct configuration {
     const char *name, *text;
@@ -73,55 +73,21 @@ struct options {
     int threads;
 };
 
-static int passed, failed;
-
-static void note(int holds)
-{
-    passed += holds != 0;
-    failed += holds == 0;
-}
-
-/* What cannot be: the program ends here. */
-static void demand(int status, const dmft_error *err)
-{
-    if (status == DMFT_OK) return;
-    fprintf(stderr, "agreement: %s: %s\n", dmft_status_text(status), err->text);
-    exit(EXIT_FAILURE);
-}
-
 /* ---- one configuration at one size ---- */
-
-static void set(dmft_config *config, const char *key, long value)
-{
-    char text[32];
-    dmft_error err = {.text = ""};
-    (void)snprintf(text, sizeof text, "%ld", value);
-    demand(dmft_config_set(config, key, text, &err), &err);
-}
-
-static dmft_problem *problem_of(const struct configuration *c, long input_dim, long seeds)
-{
-    dmft_config *config = NULL;
-    dmft_problem *problem = NULL;
-    dmft_error err = {.text = ""};
-    demand(dmft_config_parse(&config, c->text, strlen(c->text), c->name, &err), &err);
-    set(config, "simulation.input_dim", input_dim);
-    set(config, "simulation.seeds", seeds);
-    demand(dmft_problem_create(&problem, config, &err), &err);
-    dmft_config_free(config);
-    return problem;
-}
 
 static dmft_comparison *compare(const struct configuration *c, long input_dim, const struct options *o)
 {
-    dmft_problem *problem = problem_of(c, input_dim, o->seeds);
+    dmft_config *config = agreement_config(c->text, c->name);
+    agreement_set(config, "simulation.input_dim", "%ld", input_dim);
+    agreement_set(config, "simulation.seeds", "%ld", o->seeds);
+    dmft_problem *problem = agreement_problem(config);
     dmft_run_options run = {.threads = o->threads};
     dmft_trajectory *theory = NULL, *sample = NULL;
     dmft_comparison *comparison = NULL;
     dmft_error err = {.text = ""};
-    demand(dmft_solve(problem, NULL, &theory, &err), &err);
-    demand(dmft_simulate(problem, &run, &sample, &err), &err);
-    demand(dmft_compare(theory, sample, NULL, &comparison, &err), &err);
+    agreement_demand(dmft_solve(problem, NULL, &theory, &err), &err);
+    agreement_demand(dmft_simulate(problem, &run, &sample, &err), &err);
+    agreement_demand(dmft_compare(theory, sample, NULL, &comparison, &err), &err);
     printf("D %ld, N %.0f, %.0f networks, %.1f s\n", input_dim, dmft_trajectory_number(sample, "width"),
            dmft_trajectory_number(sample, "seeds"), dmft_trajectory_number(sample, "seconds"));
     dmft_trajectory_free(theory);
@@ -152,27 +118,6 @@ static void print_table(const struct configuration *c, const dmft_comparison *co
         if (is_listed(c, row[i].series) && row[i].step % every == 0)
             printf("  %-12s %5ld %14.8g %14.8g %10.2e %7.2f%s\n", row[i].series, row[i].step, row[i].theory, row[i].mean, row[i].se,
                    row[i].z, row[i].holds ? "" : "  beyond the bound");
-}
-
-static void print_verdict(const dmft_comparison *comparison)
-{
-    size_t count = 0, worst = 0, tight = 0, beyond = 0;
-    const dmft_comparison_row *row = dmft_comparison_rows(comparison, &count);
-    double part = 0.0;
-    for (size_t i = 0; i < count; i++) {
-        double of_bound = fabs(row[i].theory - row[i].mean) / row[i].bound;
-        beyond += row[i].holds == 0;
-        if (fabs(row[i].z) > fabs(row[worst].z)) worst = i;
-        if (of_bound > part) {
-            part = of_bound;
-            tight = i;
-        }
-    }
-    printf("  (S3) %s: %zu of %zu numbers agree (%zu skipped), q %.3f; largest |z| %.2f (%s, step %ld); nearest to its bound %.2f (%s, step %ld)\n",
-           dmft_comparison_holds(comparison) ? "holds" : "FAILS", count - beyond, count, dmft_comparison_skipped(comparison),
-           dmft_comparison_quantile(comparison), fabs(row[worst].z), row[worst].series, row[worst].step, part, row[tight].series,
-           row[tight].step);
-    note(dmft_comparison_holds(comparison));
 }
 
 /* ---- two sizes: (S4) ---- */
@@ -214,7 +159,7 @@ static void print_shrinking(const dmft_comparison *const pair[2], const long siz
            holding, matched, sizes[0], sizes[1], counts[1] - matched, worst);
     if (at != NULL) printf(" (%s, step %ld)", at->series, at->step);
     printf("\n\n");
-    note(holds);
+    agreement_note(holds);
 }
 
 static void run(const struct configuration *c, const struct options *o)
@@ -224,7 +169,7 @@ static void run(const struct configuration *c, const struct options *o)
     for (int i = 0; i < 2; i++) {
         pair[i] = compare(c, o->sizes[i], o);
         print_table(c, pair[i]);
-        print_verdict(pair[i]);
+        agreement_verdict(pair[i]);
         (void)fflush(stdout);
     }
     print_shrinking((const dmft_comparison *const[]){pair[0], pair[1]}, o->sizes);
@@ -233,23 +178,14 @@ static void run(const struct configuration *c, const struct options *o)
 
 /* ---- the command line ---- */
 
-static int whole(const char *text, long least, long *value, char end, const char **rest)
-{
-    char *stop = NULL;
-    *value = strtol(text, &stop, 10);
-    if (stop == text || *stop != end || *value < least) return 0;
-    if (rest != NULL) *rest = stop + 1;
-    return 1;
-}
-
 static int read_option(const char *name, const char *value, struct options *o)
 {
     const char *second = NULL;
     long threads = 0;
-    if (strcmp(name, "--seeds") == 0) return whole(value, 2, &o->seeds, '\0', NULL);
+    if (strcmp(name, "--seeds") == 0) return agreement_whole(value, 2, &o->seeds, '\0', NULL);
     if (strcmp(name, "--sizes") == 0)
-        return whole(value, 2, &o->sizes[0], ',', &second) && whole(second, o->sizes[0] + 1, &o->sizes[1], '\0', NULL);
-    if (strcmp(name, "--threads") != 0 || !whole(value, 1, &threads, '\0', NULL)) return 0;
+        return agreement_whole(value, 2, &o->sizes[0], ',', &second) && agreement_whole(second, o->sizes[0] + 1, &o->sizes[1], '\0', NULL);
+    if (strcmp(name, "--threads") != 0 || !agreement_whole(value, 1, &threads, '\0', NULL)) return 0;
     o->threads = (int)threads;
     return 1;
 }
@@ -264,6 +200,5 @@ int main(int argc, char **argv)
         }
     openblas_set_num_threads(1);
     for (size_t i = 0; i < CONFIGURATIONS; i++) run(&configurations[i], &o);
-    printf("%d passed, %d failed\n", passed, failed);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return agreement_totals();
 }

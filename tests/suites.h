@@ -24,6 +24,7 @@
     X(flow)        \
     X(network)     \
     X(dense_mlp)   \
+    X(mlp_law)     \
     X(mlp)         \
     X(io)          \
     X(compare)     \

@@ -352,6 +352,21 @@ START_TEST(npy_takes_whole_numbers)
 }
 END_TEST
 
+/* A zero byte, which ends a C string, in each letter of the type. */
+static void expect_zeros_in_the_type_refused(void)
+{
+    for (size_t letter = 0; letter < 3; letter++) {
+        char path[128];
+        write_npy("w.npy", 1, f8, inputs, sizeof inputs);
+        FILE *file = fopen(in_folder(path, "w.npy"), "r+b");
+        ck_assert_ptr_nonnull(file);
+        ck_assert_int_eq(fseek(file, (long)(10 + (strstr(f8, "<f8") - f8) + (long)letter), SEEK_SET), 0);
+        ck_assert_int_eq(fputc(0, file), 0);
+        ck_assert_int_eq(fclose(file), 0);
+        expect_error("w.npy", NULL, 1, "its header is not");
+    }
+}
+
 START_TEST(wrong_npy_files_are_refused)
 {
     static const struct {
@@ -383,6 +398,7 @@ START_TEST(wrong_npy_files_are_refused)
         write_npy("w.npy", wrong[i].version, wrong[i].head, inputs, sizeof inputs);
         expect_error("w.npy", NULL, 1, wrong[i].words);
     }
+    expect_zeros_in_the_type_refused();
     double bad[P * D];
     memcpy(bad, inputs, sizeof bad);
     bad[4] = NAN;

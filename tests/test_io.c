@@ -126,6 +126,19 @@ START_TEST(round_trip_diverged)
 }
 END_TEST
 
+/* A kernel over the events of model mlp, three a row. */
+START_TEST(round_trip_of_events)
+{
+    enum { ROWS = 4, ORDER = 12 };
+    dmft_trajectory *t = sample_trajectory(ROWS);
+    double *kernel = calloc(ORDER * ORDER, sizeof *kernel);
+    ck_assert_ptr_nonnull(kernel);
+    for (size_t i = 0; i < ORDER * ORDER; i++) kernel[i] = 1.0 / (double)(i + 1);
+    ck_assert_int_eq(trajectory_add_kernel(t, "C_phi1", ORDER, ORDER, kernel, NULL), DMFT_OK);
+    assert_round_trip(t);
+}
+END_TEST
+
 START_TEST(round_trip_of_nothing)
 {
     dmft_trajectory *t;
@@ -625,6 +638,7 @@ Suite *suite_io(void)
     tcase_set_timeout(files, 60);
     tcase_add_loop_test(files, round_trip, 0, 7);
     tcase_add_test(files, round_trip_diverged);
+    tcase_add_test(files, round_trip_of_events);
     tcase_add_test(files, round_trip_of_nothing);
     tcase_add_test(files, round_trip_of_long_text);
     tcase_add_test(files, truncated_at_every_byte);

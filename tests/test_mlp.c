@@ -953,6 +953,40 @@ START_TEST(resumed_members_have_the_same_bits)
 }
 END_TEST
 
+static int stop_after(void *user, const dmft_progress *progress) { return progress->done >= *(const long *)user; }
+
+/* A run of two members that is stopped within the first, goes on, is stopped within the second, and goes on to the end: exact, sampled, wide. */
+START_TEST(resumed_runs_have_the_same_bits)
+{
+    struct fixture x;
+    make(&x, _i == 0 ? ACTIVATION_LINEAR : ACTIVATION_TANH, 2, 2.0, 1.0, 0.2, 10);
+    if (_i > 0) sample(&x, 40, 2, 1, _i == 1);
+    x.problem.simulation.width = 40;
+    x.problem.store_kernels = 1;
+    struct mlp_table t = mlp_table_of(&x.problem, 0);
+    const struct ensemble_plan plan = {.kind = _i == 2 ? &ensemble_revealed_network : &ensemble_replica, .problem = &x.problem, .members = 2,
+                                       .rows = 10, .slot = t.slot, .operations = 1e9}; /* so many that every step is reported */
+    struct ensemble_results whole, parts;
+    dmft_error err = {.text = ""};
+    ck_assert_msg(ensemble_run(&whole, &plan, NULL, &err) == DMFT_OK, "%s", err.text);
+    char folder[] = "/tmp/dmft_mlp_XXXXXX", path[64];
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    (void)snprintf(path, sizeof path, "%s/state", folder);
+    const long stops[] = {4, 15, 1000};
+    for (size_t i = 0; i < 3; i++) {
+        long stop = stops[i];
+        dmft_run_options options = {.progress = stop_after, .user = &stop, .checkpoint = path, .resume = i > 0 ? path : NULL};
+        int status = ensemble_run(&parts, &plan, &options, &err), wanted = i < 2 ? DMFT_STOPPED : DMFT_OK;
+        ck_assert_msg(status == wanted, "%d: %s", status, err.text);
+    }
+    ck_assert_mem_eq(whole.values, parts.values, 2 * t.slot * sizeof *whole.values);
+    ensemble_results_free(&whole);
+    ensemble_results_free(&parts);
+    (void)unlink(path);
+    (void)rmdir(folder);
+}
+END_TEST
+
 /* A step far beyond what is stable diverges before the last row, and what was recorded until then is finite. */
 START_TEST(divergence)
 {
@@ -1031,6 +1065,7 @@ Suite *suite_mlp(void)
     add_case(s, "same law", same_law_as_dense_networks, 3);
     add_case(s, "threads", threads_change_nothing, 1);
     add_case(s, "resume", resumed_members_have_the_same_bits, 3);
+    add_case(s, "resumed runs", resumed_runs_have_the_same_bits, 3);
     add_case(s, "divergence", divergence, 2);
     add_case(s, "estimates", estimates, 3);
     add_case(s, "refused", refused, 1);

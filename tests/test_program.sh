@@ -243,8 +243,22 @@ expect "mlp: linear is exact" 0 "wrote ml.h5: 12 steps" solve m.yaml -o ml.h5 --
 "$dmft" show ml.h5 --csv --errors >out; holds "mlp: with errors of 0" test "$(tail -1 out | cut -d, -f3)" = 0
 expect "mlp: a table in --json" 0 '"data.gram": \[\[1, 0.4, -0.2\]' show m.h5 --json
 expect "mlp: escape" 0 "^A_1 +1 " escape m.h5
+"$dmft" solve m.yaml -o mk.h5 --quiet --set output.kernels=true
+expect "mlp: a result with kernels is read" 0 "^verdict: holds" compare mk.h5 ms.h5
+expect "mlp: kernel to npy" 0 "" show mk.h5 --kernel C_phi1 --npy mk.npy
+holds "mlp: which has an order of steps times samples" test "$(wc -c <mk.npy)" -eq $((128 + 8 * 36 * 36))
 expect "mlp: --dry-run" 0 "^memory: " solve m.yaml --dry-run
 expect "mlp: simulate --dry-run" 0 "^memory: " simulate m.yaml --dry-run
+"$dmft" solve m.yaml -o x.h5 --quiet --set network.gamma0=1e300 >out 2>err
+holds "mlp: weights beyond all numbers end in one line" test $? -eq 1 -a "$(wc -l <err)" -eq 1 -a ! -s out
+if [ -x /usr/bin/time ]; then
+    for replicas in 1 2; do
+        /usr/bin/time -f %M -o peak$replicas "$dmft" solve m.yaml -o peak.h5 --force --quiet --threads 1 --set sampling.sites=40000 --set sampling.replicas=$replicas
+    done
+    holds "mlp: the second replica takes the memory of the first" test "$(cat peak2)" -lt $(($(cat peak1) * 6 / 5))
+else
+    skip "mlp: the second replica takes the memory of the first" "no /usr/bin/time"
+fi
 if command -v gnuplot >/dev/null; then expect "mlp: plot" 0 "wrote m.png" plot m.h5 ms.h5 -o m.png; fi
 expect "mlp: exact is for linear" 2 "solver: exact is for activation linear" solve m.yaml -o x.h5 --set solver=exact
 expect "mlp: response and relu" 2 "misses the delta function" solve m.yaml -o x.h5 --set solver=response --set network.activation=relu

@@ -87,6 +87,20 @@ void ensemble_save(struct ensemble *e)
 
 /* ---- Reading ---- */
 
+static int is_member(const struct ensemble *e, const struct ensemble_progress *at)
+{
+    return at->index >= 0 && at->index < e->next && at->row >= 0 && at->row <= e->plan->rows;
+}
+
+/* Passes over the state of a member, which only one that was started can take. */
+static void skip_member(struct ensemble *e, void *scratch, long index, archive *a)
+{
+    dmft_error error;
+    int status = e->kind->start(scratch, index, &error);
+    if (status == DMFT_OK) e->kind->transfer(scratch, a);
+    else archive_fail(a, status, &error);
+}
+
 /* Where each member under way lies; `scratch` is passed over with it, so that all of the file has been seen to fit. */
 static void find_members(struct ensemble *e, void *scratch, archive *a)
 {
@@ -102,10 +116,11 @@ static void find_members(struct ensemble *e, void *scratch, archive *a)
     for (long i = 0; i < under_way && archive_status(a) == DMFT_OK; i++) {
         struct ensemble_pending *p = &e->pending[i];
         transfer_progress(&p->at, a);
+        if (archive_status(a) == DMFT_OK && !is_member(e, &p->at)) archive_fail(a, DMFT_ERROR_FORMAT, NULL);
+        if (archive_status(a) != DMFT_OK) return;
         p->place = archive_place(a);
-        e->kind->transfer(scratch, a);
+        skip_member(e, scratch, p->at.index, a);
         p->bytes = archive_place(a) - p->place;
-        if (p->at.index < 0 || p->at.index >= e->next || p->at.row < 0 || p->at.row > e->plan->rows) archive_fail(a, DMFT_ERROR_FORMAT, NULL);
     }
     e->pending_count = under_way;
 }

@@ -59,6 +59,7 @@ static int take_type(struct text *t, struct header *h)
     if (!take(t, "'") || t->end - t->at < 3) return 0;
     order = *t->at;
     memcpy(kind, t->at + 1, 2);
+    if (order == '\0' || strlen(kind) != 2) return 0;
     const char *known = strstr(kinds, kind);
     if (strchr("<>|=", order) == NULL || known == NULL || (known - kinds) % 2 != 0) return 0;
     t->at += 3;

@@ -392,12 +392,15 @@ static int read_errors(const reader *r, hid_t set, const char *name)
     return H5Dread(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, s->error) < 0 ? damaged(r, name) : DMFT_OK;
 }
 
+/* Rows of steps, or, model mlp, of as many events each. */
+static int is_order(const reader *r, hsize_t size) { return size <= r->t->rows || (r->t->rows > 0 && size % r->t->rows == 0); }
+
 static int read_kernel(const reader *r, hid_t set, const char *name)
 {
     hsize_t size[2] = {0, 0};
     int status = check_dataset(r, set, name, 2, size);
     if (status != DMFT_OK) return status;
-    if (size[0] != size[1] || size[0] > r->t->rows) return unexpected(r, name, "a square no larger than the file has rows");
+    if (size[0] != size[1] || !is_order(r, size[0])) return unexpected(r, name, "a square no larger than the file has rows, or some times that");
     double *data = memory_doubles((size_t)(size[0] * size[1]));
     if (data == NULL) return error_memory(r->err, 8.0 * (double)size[0] * (double)size[1]);
     status = H5Dread(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0 ? damaged(r, name) : DMFT_OK;

@@ -339,6 +339,10 @@ static int solve_densely(outlier_revealed *w, struct outlier_search search, dmft
     int status = whole ? DMFT_OK : error_memory(err, 32.0 * (double)n * (double)n);
     if (whole) {
         form(w, n, matrix, unit, vectors, work);
+        double size = cblas_dasum((int)(n * n), matrix, 1);
+        if (!isfinite(size)) status = error_set(err, DMFT_ERROR_NUMERIC, "eigenvalues of order %zu: the matrix is not finite", n);
+    }
+    if (status == DMFT_OK) {
         info = LAPACKE_dgeev_work(LAPACK_COL_MAJOR, 'N', 'V', order, matrix, order, re, im, NULL, 1, vectors, order, work, (int)(n * (n + 4)));
         if (info != 0) status = error_set(err, DMFT_ERROR_NUMERIC, "eigenvalues of order %zu: dgeev failed (%d)", n, info);
     }
