@@ -39,7 +39,7 @@ static void remove_folder(void)
     ck_assert_msg(rmdir(folder) == 0, "something is left in %s: %s", folder, strerror(errno));
 }
 
-/* Awkward numbers in `rows` rows, and a kernel with a stride larger than its order. */
+/* Awkward numbers in `rows` rows, and kernels: one with a stride larger than its order, one of two events a row. */
 static dmft_trajectory *sample_trajectory(size_t rows)
 {
     dmft_trajectory *t;
@@ -57,6 +57,10 @@ static dmft_trajectory *sample_trajectory(size_t rows)
         for (size_t s = 0; s < rows; s++) kernel[i * (rows + 5) + s] = 1.0 / (double)(i + 7 * s + 1);
     }
     ck_assert_int_eq(trajectory_add_kernel(t, "C_v", rows, rows + 5, kernel, NULL), DMFT_OK);
+    double *events = calloc(4 * rows * rows + 1, sizeof *events); /* two events a row */
+    ck_assert_ptr_nonnull(events);
+    for (size_t i = 0; i < 4 * rows * rows; i++) events[i] = 1.0 / (double)(i + 1);
+    ck_assert_int_eq(trajectory_add_kernel(t, "C_phi1", 2 * rows, 2 * rows, events, NULL), DMFT_OK);
     for (int i = 0; i < 12; i++) ck_assert_int_eq(trajectory_set_number(t, i == 5 ? NAN : 0.1 * i, NULL, "z%d", 12 - i), DMFT_OK);
     ck_assert_int_eq(dmft_trajectory_set_text(t, "kind", "theory", NULL), DMFT_OK);
     ck_assert_int_eq(dmft_trajectory_set_text(t, "model", "deep_linear", NULL), DMFT_OK);

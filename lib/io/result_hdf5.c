@@ -397,7 +397,8 @@ static int read_kernel(const reader *r, hid_t set, const char *name)
     hsize_t size[2] = {0, 0};
     int status = check_dataset(r, set, name, 2, size);
     if (status != DMFT_OK) return status;
-    if (size[0] != size[1] || size[0] > r->t->rows) return unexpected(r, name, "a square no larger than the file has rows");
+    if (size[0] != size[1] || (size[0] > r->t->rows && (r->t->rows == 0 || size[0] % r->t->rows != 0)))
+        return unexpected(r, name, "a square no larger than the file has rows, or with as many events in each of them");
     double *data = memory_doubles((size_t)(size[0] * size[1]));
     if (data == NULL) return error_memory(r->err, 8.0 * (double)size[0] * (double)size[1]);
     status = H5Dread(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0 ? damaged(r, name) : DMFT_OK;
