@@ -289,7 +289,7 @@ static int solve(outlier_basis *b, struct matrix m, size_t n, size_t count, size
 
 static struct matrix pencil_at(const outlier_basis *b, double root)
 {
-    return (struct matrix){.pencil = &b->pencil, .at = outlier_scalars_at(b->pencil.variance, b->pencil.psi, root)};
+    return (struct matrix){.pencil = &b->pencil, .at = outlier_pencil_scalars(&b->pencil, root)};
 }
 
 static struct matrix formed_pencil(const outlier_basis *b, const double *B) { return (struct matrix){.formed = B, .stride = stride_of(b)}; }
@@ -432,7 +432,7 @@ static void take(outlier_basis *b, size_t j, const struct hit *hit)
 
 /* ---- the edge ---- */
 
-static double edge_root(const outlier_basis *b) { return outlier_edge_root(b->pencil.variance, b->pencil.psi); }
+static double edge_root(const outlier_basis *b) { return outlier_pencil_edge_root(&b->pencil); }
 
 /* The largest eigenvalue at the edge over the edge, less 1 (B9). */
 static double excess(const outlier_basis *b, double value) { return value / b->pencil.edge - 1.0; }
@@ -651,7 +651,7 @@ static double fixed_overlap(outlier_basis *b, const struct limit_view *view)
 {
     const struct outlier_pencil *p = &b->pencil;
     const double *alpha = b->outlier[0].vector[0], *beta = alpha + p->outputs, *w = b->target->x;
-    double *on_e = b->work, *on_x = b->work + p->inputs, bz = outlier_scalars_at(p->variance, p->psi, b->outlier[0].root[0]).b;
+    double *on_e = b->work, *on_x = b->work + p->inputs, bz = outlier_pencil_scalars(p, b->outlier[0].root[0]).b;
     int outputs = (int)p->outputs, inputs = (int)p->inputs;
     outlier_inner(view->E, p->inputs, w, 1, on_e);
     outlier_inner(view->X, p->outputs, w, 1, on_x);

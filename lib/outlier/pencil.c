@@ -137,6 +137,44 @@ void outlier_pencil_push(struct outlier_pencil *p, double weight, const double *
     cblas_dger(CblasRowMajor, (int)p->outputs, (int)p->inputs, sqrt(p->psi) * weight / p->keep, c_out, 1, c_in, 1, p->W, (int)p->room);
 }
 
+/* ---- the rest ---- */
+
+static const double least_part = 1e-6; /* counts as nothing left, and divides */
+
+/* The part of a space that k directions leave; of exact coordinates, which stand for infinitely many, all. */
+static double part_left(const limit_space *space, size_t k)
+{
+    if (space->backend->axes) return 1.0;
+    return k < space->axes ? fmax(1.0 - (double)k / (double)space->axes, least_part) : least_part;
+}
+
+/* Variance and aspect of the rest of A. */
+static void rest_of(const struct outlier_pencil *p, double *variance, double *psi)
+{
+    struct limit_view view = limit_operator_view(p->A);
+    double in = part_left(view.E->space, p->inputs), out = part_left(view.F->space, p->outputs);
+    *variance = p->variance * in;
+    *psi = p->variance > 0.0 ? p->psi * out / in : p->psi;
+}
+
+struct outlier_scalars outlier_pencil_scalars(const struct outlier_pencil *p, double root)
+{
+    double variance, psi;
+    rest_of(p, &variance, &psi);
+    return outlier_scalars_at(variance, psi, root);
+}
+
+double outlier_pencil_edge_root(const struct outlier_pencil *p)
+{
+    double variance, psi;
+    rest_of(p, &variance, &psi);
+    double half = 0.5 * (p->edge * p->edge - variance * (1.0 + psi)), rest = half * half - psi * variance * variance;
+    if (variance == p->variance && psi == p->psi) return outlier_edge_root(variance, psi);
+    return (half + sqrt(fmax(rest, 0.0))) / psi;
+}
+
+/* ---- products ---- */
+
 void outlier_pencil_form(const struct outlier_pencil *p, const struct outlier_scalars *s, double *B)
 {
     size_t stride = 2 * p->room;

@@ -33,6 +33,12 @@ void outlier_pencil_learn(struct outlier_pencil *p, const struct limit_view *vie
 /* Adds weight x c_out c_in^T to S, until the next outlier_pencil_learn. */
 void outlier_pencil_push(struct outlier_pencil *p, double weight, const double *c_out, const double *c_in);
 
+/* z, a, b for B at this lambda^2, which is that of the rest that is not revealed: of A itself on exact sites, (B10) on sampled ones. */
+struct outlier_scalars outlier_pencil_scalars(const struct outlier_pencil *p, double root);
+
+/* lambda^2 at the edge of the bulk of A. */
+double outlier_pencil_edge_root(const struct outlier_pencil *p);
+
 /* Writes the upper triangle of B(z), row stride 2 room. */
 void outlier_pencil_form(const struct outlier_pencil *p, const struct outlier_scalars *s, double *B);
 
