@@ -20,8 +20,6 @@ void outlier_pencil_init(struct outlier_pencil *p, const limit_operator *A)
     struct limit_view view = limit_operator_view(A);
     *p = (struct outlier_pencil){.A = A, .variance = view.variance >= least_variance ? view.variance : 0.0, .psi = view.psi, .keep = 1.0};
     p->edge = sqrt(view.variance) * (1.0 + sqrt(view.psi));
-    p->rest_variance = p->variance;
-    p->rest_psi = p->psi;
 }
 
 void outlier_pencil_clear(struct outlier_pencil *p)
@@ -105,23 +103,6 @@ static void enter(const struct gram *g)
         for (size_t j = 0; j < i; j++) g->G[j * g->room + i] = g->G[i * g->room + j];
 }
 
-/* Sites of a sampled space that nothing was asked in; one is left where there is none, since nothing comes of it. */
-static double unasked(const limit_rows *unit)
-{
-    size_t sites = unit->space->axes;
-    return sites > unit->count ? (double)(sites - unit->count) : 1.0;
-}
-
-/* Of N inputs and M outputs, N - k_E and M - k_F are left, and entries have the variance sigma^2/N still. */
-static void find_rest(struct outlier_pencil *p, const struct limit_view *view)
-{
-    const limit_space *in = view->E->space;
-    if (in->backend->axes) return;
-    double inputs = unasked(view->E), outputs = unasked(view->F);
-    p->rest_variance = p->variance * inputs / (double)in->axes;
-    p->rest_psi = outputs / inputs;
-}
-
 void outlier_pencil_catch_up(struct outlier_pencil *p, const struct limit_view *view)
 {
     size_t inputs = view->E->count, outputs = view->F->count;
@@ -133,24 +114,48 @@ void outlier_pencil_catch_up(struct outlier_pencil *p, const struct limit_view *
                        .by_rows = CblasTrans, .weight = 1.0};
     enter(&xi);
     enter(&chi);
-    find_rest(p, view);
     p->inputs = inputs;
     p->outputs = outputs;
 }
 
 /* ---- B(z) ---- */
 
+/* Sites of a space that nothing was asked in; where there is none left one will do, since nothing comes of it. */
+static double unasked(const limit_rows *unit)
+{
+    size_t sites = unit->space->axes;
+    return sites > unit->count ? (double)(sites - unit->count) : 1.0;
+}
+
+/* Variance and aspect of what nothing was asked of: M - k_F of M outputs, N - k_E of N inputs, and entries of variance sigma^2/N still (N8). Exact
+ * coordinates stand for infinitely many sites. */
+static void rest_of(const struct outlier_pencil *p, double *variance, double *psi)
+{
+    struct limit_view view = limit_operator_view(p->A);
+    const limit_space *in = view.E->space;
+    *variance = p->variance;
+    *psi = p->psi;
+    if (in->backend->axes || p->variance == 0.0) return;
+    double inputs = unasked(view.E), outputs = unasked(view.F);
+    *variance *= inputs / (double)in->axes;
+    *psi = outputs / inputs;
+}
+
 struct outlier_scalars outlier_pencil_scalars(const struct outlier_pencil *p, double root)
 {
-    return outlier_scalars_at(p->rest_variance, p->rest_psi, root);
+    double variance, psi;
+    rest_of(p, &variance, &psi);
+    return outlier_scalars_at(variance, psi, root);
 }
 
 /* The larger root of (O2) at z = edge, which is outside the bulk of the rest when that is smaller. */
 double outlier_pencil_edge_root(const struct outlier_pencil *p)
 {
-    double v = p->rest_variance, psi = p->rest_psi, edge = outlier_edge_root(v, psi);
-    if (v == p->variance && psi == p->psi) return edge;
-    double half = 0.5 * (p->edge * p->edge - v * (1.0 + psi)), square = half * half - psi * v * v;
+    double variance, psi;
+    rest_of(p, &variance, &psi);
+    double edge = outlier_edge_root(variance, psi);
+    if (variance == p->variance && psi == p->psi) return edge;
+    double half = 0.5 * (p->edge * p->edge - variance * (1.0 + psi)), square = half * half - psi * variance * variance;
     return square > 0.0 ? fmax(edge, (half + sqrt(square)) / psi) : edge;
 }
 

@@ -10,7 +10,6 @@
 struct outlier_pencil {
     const limit_operator *A;
     double variance, psi, edge;
-    double rest_variance, rest_psi; /* of the part that nothing was asked of: the same, but for sampled sites (N8) */
     double keep;                  /* at this step */
     size_t outputs, inputs, room; /* k_F, k_E; room for so many of each */
     double *Xi, *Chi, *M;         /* <x_i x_j> and <y_i y_j> less their projections; M_ij = <f_i, y_j>; row stride `room` */
@@ -34,7 +33,7 @@ void outlier_pencil_learn(struct outlier_pencil *p, const struct limit_view *vie
 /* Adds weight x c_out c_in^T to S, until the next outlier_pencil_learn. */
 void outlier_pencil_push(struct outlier_pencil *p, double weight, const double *c_out, const double *c_in);
 
-/* z, a and b at this lambda^2, and the lambda^2 at the edge, in the scalars of the rest. */
+/* z, a and b at this lambda^2, and the lambda^2 at the edge, in the scalars of the part that nothing was asked of (N8). */
 struct outlier_scalars outlier_pencil_scalars(const struct outlier_pencil *p, double root);
 double outlier_pencil_edge_root(const struct outlier_pencil *p);
 
