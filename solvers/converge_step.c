@@ -19,6 +19,8 @@
  * 200 tolerances in overlaps (mostly below 30). */
 static const double noise_of_basis = 100;
 static const double noise_of_rounding = 1e-13;
+/* Two sampled levels differ by 4 standard errors of their difference and more in one place of 16 000. */
+static const double noise_of_samples = 5.7;
 
 enum { JUDGED = 4, CUBIC = 4 }; /* levels that an escape must have; points of its polynomial */
 
@@ -30,6 +32,7 @@ struct shared {
     double *time; /* of the places */
     double *one;  /* levels x places: a series as it is judged */
     double nominal, noise;
+    double *scatter; /* of a series: its largest standard error, and its largest value */
 };
 
 static double *level_of(const struct shared *m, size_t series, size_t level) { return m->x + (series * m->levels + level) * m->places; }
@@ -53,8 +56,9 @@ static int make_room(struct converge *s, struct shared *m)
     m->x = filled_with_nan(m->series * m->levels * m->places);
     m->time = filled_with_nan(m->places);
     m->one = memory_doubles(m->levels * m->places);
+    m->scatter = memory_doubles(2 * m->series);
     s->row = calloc(2 * m->series + 1, sizeof *s->row);
-    if (m->x != NULL && m->time != NULL && m->one != NULL && s->row != NULL) return STATUS_DONE;
+    if (m->x != NULL && m->time != NULL && m->one != NULL && m->scatter != NULL && s->row != NULL) return STATUS_DONE;
     return program_error(STATUS_FAILED, "converge: no memory for %zu series at %zu levels", m->series, m->levels);
 }
 
@@ -73,6 +77,20 @@ static double time_of(const struct converge *s, const dmft_trajectory *t, size_t
     return time != NULL ? time[row] : (double)row * s->problem->learning_rate / exp2((double)level);
 }
 
+static void keep_scatter(struct shared *m, size_t j, const struct trajectory_series *x, size_t row)
+{
+    if (x->error == NULL || !isfinite(x->value[row])) return;
+    m->scatter[2 * j] = fmax(m->scatter[2 * j], x->error[row]);
+    m->scatter[2 * j + 1] = fmax(m->scatter[2 * j + 1], fabs(x->value[row]));
+}
+
+/* What differences of this series may be by sampling, relative to its largest value. */
+static double scatter_of(const struct shared *m, size_t j)
+{
+    double error = m->scatter[2 * j], largest = m->scatter[2 * j + 1];
+    return error > 0.0 ? fmin(noise_of_samples * error / largest, 0.99) : 0.0;
+}
+
 /* Keeps what a level has at the shared times. */
 static int keep(struct converge *s, struct shared *m, const dmft_trajectory *t, size_t level)
 {
@@ -85,8 +103,10 @@ static int keep(struct converge *s, struct shared *m, const dmft_trajectory *t, 
         if (!(fabs(time - m->time[k]) <= 1e-9 * end))
             return program_error(STATUS_FAILED, "converge: level %zu has no row at the time %.12g of the levels before", level + 1, m->time[k]);
         for (size_t j = 0; j < m->series; j++) {
-            const double *x = dmft_trajectory_series(t, s->first->series[j].name);
-            if (x != NULL) level_of(m, j, level)[k] = x[row];
+            const struct trajectory_series *x = trajectory_find(t, s->first->series[j].name);
+            if (x == NULL) continue;
+            level_of(m, j, level)[k] = x->value[row];
+            keep_scatter(m, j, x, row);
         }
     }
     return STATUS_DONE;
@@ -149,11 +169,11 @@ static int exists(const struct shared *m, size_t j)
     return 0;
 }
 
-static int judge(struct converge *s, const struct shared *m, const char *name, const double *x, size_t levels, size_t places)
+static int judge(struct converge *s, const struct shared *m, const char *name, const double *x, double noise, size_t levels, size_t places)
 {
     dmft_error err;
     struct converge_row *row = converge_add(s, name, "");
-    int status = dmft_converge_values(x, levels, places, m->nominal, m->noise, &row->c, &err);
+    int status = dmft_converge_values(x, levels, places, m->nominal, fmax(m->noise, noise), &row->c, &err);
     if (status != DMFT_OK) return program_failed(status, &err);
     if (places == m->places && row->c.places > 0) row->time = m->time[row->c.last];
     return STATUS_DONE;
@@ -226,7 +246,7 @@ static int judge_escape(struct converge *s, const struct shared *m, const char *
     size_t first = find_escapes(s, m, z, bulk, escape, &bend);
     if (m->levels - first < 3) return STATUS_DONE;
     (void)snprintf(name, sizeof name, "%.*s_escape_time%s", (int)strcspn(series, "_"), series, strstr(series, "outlier") + strlen("outlier"));
-    int status = judge(s, m, name, escape + first, m->levels - first, 1);
+    int status = judge(s, m, name, escape + first, scatter_of(m, z), m->levels - first, 1);
     if (status == STATUS_DONE) s->row[s->rows - 1].c.error += bend;
     return status;
 }
@@ -242,7 +262,7 @@ static int judge_all(struct converge *s, const struct shared *m)
         size_t j = (size_t)(chosen[i] - s->first->series);
         if (!exists(m, j)) continue;
         select_places(s, m, j);
-        status = judge(s, m, chosen[i]->name, m->one, m->levels, m->places);
+        status = judge(s, m, chosen[i]->name, m->one, scatter_of(m, j), m->levels, m->places);
     }
     for (size_t i = 0; status == STATUS_DONE && i < count; i++) status = judge_escape(s, m, chosen[i]->name);
     free(chosen);
@@ -258,5 +278,6 @@ int converge_step(struct converge *s)
     free(m.x);
     free(m.time);
     free(m.one);
+    free(m.scatter);
     return status;
 }
