@@ -42,7 +42,7 @@ size_t mlp_table_kernel(const struct mlp_table *table, enum mlp_kernel kernel, s
 size_t mlp_table_spectrum(const struct mlp_table *table, long t, size_t l);
 size_t mlp_table_directions(const struct mlp_table *table, size_t l);
 
-/* Whether the kernels and outputs of row t are beyond all bounds, 1e12 max(first value, 1) (L16). */
+/* Whether the outputs, kernels and training loss of row t are beyond all bounds, 1e12 max(first value, 1) (L16). */
 int mlp_table_diverged(const struct mlp_table *table, const double *slot, long t);
 
 /* The trajectory: means, and standard errors where there is more than one member. Rows from the earliest divergence on are left out. A simulated
