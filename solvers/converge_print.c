@@ -41,7 +41,8 @@ static void print_verdict(const struct converge *s)
 {
     size_t low = converge_count(s, DMFT_CONVERGENCE_LOW), judged = low + converge_count(s, DMFT_CONVERGENCE_OK);
     if (converge_holds(s))
-        (void)printf("verdict: holds: %zu orders, %zu series converged to rounding or sampling errors\n", judged, converge_count(s, DMFT_CONVERGENCE_CONVERGED));
+        (void)printf("verdict: holds: %zu orders, %zu series converged to rounding or sampling errors\n", judged,
+                     converge_count(s, DMFT_CONVERGENCE_CONVERGED));
     else if (low > 0)
         (void)printf("verdict: does not hold: %zu of %zu orders are low\n", low, judged);
     else
