@@ -32,7 +32,7 @@ struct limit_backend {
     double (*weight)(const limit_space *space); /* <a,b> = weight x (a . b) */
     /* Writes `count` unit Gaussian fields, independent of all that the space has met, to rows of zeros. */
     void (*fresh)(limit_space *space, size_t count, double *rows);
-    /* Takes off a unit field what `rounding`, the relative error that it may have, explains and what the space knows cannot be there. NULL: nothing is known. */
+    /* Takes off a unit field what `rounding`, the relative error that it may have, explains and the space knows cannot be there. NULL: it knows nothing. */
     void (*settle)(limit_space *space, double *row, double rounding);
     int axes; /* each fresh field is an axis of its own, so that nothing met before need be projected off; rows end in zeros, for axes to come */
 };
