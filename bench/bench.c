@@ -114,18 +114,20 @@ int main(int argc, char **argv)
         else basis_case(steps);
         return 0;
     }
-    char words[64];
+    char words[64], line[BENCH_LINE];
     double steps[CASES], seconds[CASES], rows = 0.0;
     for (size_t i = 0; i < CASES; i++) {
         (void)snprintf(words, sizeof words, "basis %ld", cases[i]);
         steps[i] = (double)cases[i];
-        seconds[i] = bench_start(argv[0], words, "seconds");
+        bench_start(argv[0], words, line);
+        seconds[i] = bench_field(line, "seconds");
     }
     double p = bench_exponent(steps, seconds, CASES);
     printf("{\"fit\": \"seconds ~ steps^p\", \"depth\": %d, \"p\": %.3f}\n", DEPTH, p);
     for (size_t i = 0; i < sizeof row_cases / sizeof *row_cases; i++) {
         (void)snprintf(words, sizeof words, "rows %ld", row_cases[i]);
-        rows += bench_start(argv[0], words, "seconds");
+        bench_start(argv[0], words, line);
+        rows += bench_field(line, "seconds");
     }
     return isfinite(rows) && isfinite(p) ? 0 : 1;
 }

@@ -22,7 +22,10 @@ dmft_problem *bench_problem(const char *text);
 /* Slope of log y against log x by least squares. */
 double bench_exponent(const double *x, const double *y, size_t n);
 
-/* Runs `program words` and copies its line; returns the number of this field in it, or nan. */
-double bench_start(const char *program, const char *words, const char *field);
+/* Runs `program words` and copies the line that it prints; `line` receives it (BENCH_LINE bytes, empty when the case failed). */
+void bench_start(const char *program, const char *words, char *line);
+
+/* The number of a field of such a line, or nan. */
+double bench_field(const char *line, const char *field);
 
 #endif

@@ -134,19 +134,28 @@ static void width_case(long width)
     dmft_problem_free(p);
 }
 
+static double seconds_of_case(const char *program, const char *words)
+{
+    char line[BENCH_LINE];
+    bench_start(program, words, line);
+    return bench_field(line, "seconds");
+}
+
 static double width_cases(const char *program, long largest)
 {
-    double width[WIDTHS], seconds[WIDTHS];
+    double width[WIDTHS], seconds[WIDTHS], bytes[WIDTHS];
     size_t n = 0;
     for (long N = 10000; N <= largest && n < WIDTHS; N = N % 3 == 0 ? N / 3 * 10 : 3 * N) {
-        char words[64];
+        char words[64], line[BENCH_LINE];
         (void)snprintf(words, sizeof words, "width %ld", N);
+        bench_start(program, words, line);
         width[n] = (double)N;
-        seconds[n++] = bench_start(program, words, "seconds");
+        seconds[n] = bench_field(line, "seconds");
+        bytes[n++] = bench_field(line, "peak_bytes");
     }
-    double p = bench_exponent(width, seconds, n);
-    printf("{\"fit\": \"seconds ~ width^p\", \"p\": %.3f}\n", p);
-    return p;
+    double p = bench_exponent(width, seconds, n), q = bench_exponent(width, bytes, n);
+    printf("{\"fit\": \"seconds ~ width^p, peak_bytes ~ width^q\", \"p\": %.3f, \"q\": %.3f}\n", p, q);
+    return p + q;
 }
 
 int main(int argc, char **argv)
@@ -158,8 +167,8 @@ int main(int argc, char **argv)
         else width_case(strtol(argv[2], NULL, 10));
         return 0;
     }
-    double all = bench_start(argv[0], "small tanh", "seconds") + bench_start(argv[0], "small relu", "seconds");
-    all += bench_start(argv[0], "sites 100000", "seconds");
+    double all = seconds_of_case(argv[0], "small tanh") + seconds_of_case(argv[0], "small relu");
+    all += seconds_of_case(argv[0], "sites 100000");
     all += width_cases(argv[0], argc == 2 ? strtol(argv[1], NULL, 10) : 100000);
     return isfinite(all) ? 0 : 1;
 }

@@ -95,19 +95,21 @@ double bench_exponent(const double *x, const double *y, size_t n)
     return (m * xy - sx * sy) / (m * xx - sx * sx);
 }
 
-double bench_start(const char *program, const char *words, const char *field)
+void bench_start(const char *program, const char *words, char *line)
 {
-    char command[BENCH_LINE], line[BENCH_LINE], name[64];
+    char command[BENCH_LINE];
     (void)snprintf(command, sizeof command, "'%s' %s", program, words);
-    (void)snprintf(name, sizeof name, "\"%s\": ", field);
     (void)fflush(stdout);
     FILE *f = popen(command, "r");
-    double number = NAN;
-    if (f != NULL && fgets(line, sizeof line, f) != NULL) {
-        const char *at = strstr(line, name);
-        if (at != NULL) number = strtod(at + strlen(name), NULL);
-        (void)fputs(line, stdout);
-    }
-    if (f == NULL || pclose(f) != 0) return NAN;
-    return number;
+    if (f == NULL || fgets(line, BENCH_LINE, f) == NULL) line[0] = '\0';
+    (void)fputs(line, stdout);
+    if (f == NULL || pclose(f) != 0) line[0] = '\0';
+}
+
+double bench_field(const char *line, const char *field)
+{
+    char name[64];
+    (void)snprintf(name, sizeof name, "\"%s\": ", field);
+    const char *at = strstr(line, name);
+    return at != NULL ? strtod(at + strlen(name), NULL) : NAN;
 }
