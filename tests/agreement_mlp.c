@@ -498,8 +498,8 @@ static dmft_trajectory *simulate_with(const struct configuration *c, const char 
     return t;
 }
 
-/* Site averages have one law in both engines, and no allowance. Outliers of the revealed engine are those of (B4) with
- * the part that nothing was asked of averaged over (N8), and have the allowance: relu, k = 97, N = 500, stays .01 too small. */
+/* Site averages have one law in both engines, and no allowance. So have spectra, (N9); their table has the
+ * allowance of outliers. */
 static void compare_engines(const struct options *o)
 {
     char names[NAMES];

@@ -18,6 +18,7 @@
 #include "base/random.h"
 #include "model/mlp.h"
 #include "network/mlp.h"
+#include "outlier/whole.h"
 #include "suites.h"
 
 Suite *suite_mlp_law(void);
@@ -304,6 +305,30 @@ START_TEST(the_rest_matters)
 }
 END_TEST
 
+/* What the library finds for the matrix with this rest against LAPACK on the matrix made here, overlaps with the last questions too; W is lost. */
+static void check_whole(const struct mlp *n, double *W, size_t N, struct random_stream stream)
+{
+    outlier_whole *whole = NULL;
+    struct limit_view v = limit_operator_view(n->A[1]);
+    double *value = calloc(N, sizeof *value), *U = calloc(N * N, sizeof *U), *V = calloc(N * N, sizeof *V), root = sqrt((double)N);
+    dmft_error err = {.text = ""};
+    ck_assert(value != NULL && U != NULL && V != NULL);
+    done(outlier_whole_create(&whole, N, N, 3, &err), &err);
+    done(outlier_whole_find(whole, &v, stream, &err), &err);
+    ck_assert_int_eq(LAPACKE_dgesdd(LAPACK_ROW_MAJOR, 'A', (int)N, (int)N, W, (int)N, value, U, (int)N, V, (int)N), 0);
+    for (size_t j = 0; j < 3; j++) ck_assert_double_eq_tol(outlier_whole_z(whole, j), value[j], 1e-8);
+    ck_assert(isnan(outlier_whole_z(whole, 3)));
+    double right = cblas_ddot((int)N, n->phi[1].x, 1, V, 1) / root, left = cblas_ddot((int)N, n->g[2].x, 1, U, (int)N) / root;
+    double by_right = cblas_ddot((int)v.E->count, v.c_in, 1, outlier_whole_right(whole), 1);
+    double by_left = cblas_ddot((int)v.F->count, v.c_out, 1, outlier_whole_left(whole), 1);
+    ck_assert_double_eq_tol(by_right * by_right, right * right, 1e-6);
+    ck_assert_double_eq_tol(by_left * by_left, left * left, 1e-6);
+    outlier_whole_free(whole);
+    free(value);
+    free(U);
+    free(V);
+}
+
 /* The revealed part answers as the matrix does: W phi and W^T g of the last question. */
 START_TEST(the_matrix_is_the_operator)
 {
@@ -334,6 +359,7 @@ START_TEST(the_matrix_is_the_operator)
         }
     }
     ck_assert_msg(apart < 1e-10, "%s: apart by %g", law->name, apart);
+    check_whole(n, W, N, random_start(1, 0, REST));
     free(W);
     free(h);
     mlp_free(n);

@@ -34,8 +34,8 @@ static struct plan networks_of(const dmft_problem *p)
                         .table = mlp_table_of(p, 0),
                         .size_name = "units",
                         .size = (double)N,
-                        .doubles = replica_doubles(p, (size_t)N),
-                        .operations = replica_operations(p, (size_t)N) * (double)p->rows};
+                        .doubles = revealed_network_doubles(p),
+                        .operations = revealed_network_operations(p) * (double)p->rows};
     return plan;
 }
 

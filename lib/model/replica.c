@@ -20,9 +20,14 @@
 #include "model/mlp.h"
 #include "outlier/basis.h"
 #include "outlier/revealed.h"
+#include "outlier/whole.h"
 
 /* Streams of replicas and of wide networks: apart from each other and from those of dense networks, which count from 0. Layers are counted from these. */
-enum { REPLICA_STREAMS = 0x10000, NETWORK_STREAMS = 0x20000 };
+enum { REPLICA_STREAMS = 0x10000, NETWORK_STREAMS = 0x20000, REST_STREAMS = 0x30000 };
+
+/* Up to this width the spectra of wide networks are those of the matrix as a whole, N^2 numbers with its rest drawn, as exact in law as all else (N9). Of
+ * larger ones they are those of the pencil (B4) with the rest averaged over, which is off by order k/N near the edge of the bulk. */
+enum { WHOLE_WIDTH = 2000 };
 
 /* One row an event (t, mu) or (t, mu, k): coordinates of a field of its own space, or on the directions of an operator. */
 struct history {
@@ -37,6 +42,8 @@ struct replica {
     int limit;                   /* outliers are those of the limit (N2), not of this matrix (B4) */
     outlier_revealed **revealed; /* 1 .. L-1 of the limit */
     outlier_basis **basis;       /* 1 .. L-1 of this matrix */
+    outlier_whole *whole;        /* or of the matrix as a whole; NULL: not so */
+    long index;                  /* which member this is */
     struct history *phi, *g;     /* 1 .. L, when kernels are stored */
     double *C_phi, *C_below, *C_g, *ntk; /* P x P of this layer and of the one below, (P K)^2 */
     double *work;                /* of the eigenvalue */
@@ -101,6 +108,7 @@ static void release(void *state)
     if (r == NULL) return;
     clear_histories(r);
     clear_outliers(r);
+    outlier_whole_free(r->whole);
     mlp_free(r->network);
     void *parts[] = {r->revealed, r->basis, r->phi, r->g, r->C_phi, r->C_below, r->C_g, r->ntk, r->work, r->integers};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) free(parts[i]);
@@ -124,6 +132,13 @@ static int make_arrays(struct replica *r, dmft_error *err)
     return make_eigenvalue(r, err);
 }
 
+/* That one side of an operator can meet. */
+static size_t most_directions(const dmft_problem *p, size_t sites)
+{
+    size_t inputs = p->mlp.samples + p->mlp.tests, signals = p->mlp.samples * p->mlp.outputs, most = inputs > signals ? inputs : signals;
+    return sites / most <= (size_t)p->rows ? sites : most * (size_t)p->rows;
+}
+
 static int create_with(void **state, const dmft_problem *p, const struct mlp_sites *sites, int limit, dmft_error *err)
 {
     struct replica *r = calloc(1, sizeof *r);
@@ -133,7 +148,9 @@ static int create_with(void **state, const dmft_problem *p, const struct mlp_sit
     r->table = mlp_table_of(p, 0);
     r->limit = limit;
     int status = mlp_create(&r->network, p, sites, err);
-    return status == DMFT_OK ? make_arrays(r, err) : status;
+    if (status == DMFT_OK) status = make_arrays(r, err);
+    if (status != DMFT_OK || limit || sites->count > WHOLE_WIDTH) return status;
+    return outlier_whole_create(&r->whole, sites->count, most_directions(p, sites->count), r->table.count + 1, err);
 }
 
 static int create_replica(void **state, const dmft_problem *p, dmft_error *err)
@@ -164,9 +181,11 @@ static int start(void *state, long index, dmft_error *err)
     clear_histories(r);
     clear_outliers(r);
     int status = mlp_start(r->network, index, err);
+    r->index = index;
     for (size_t l = 1; l < r->table.depth && status == DMFT_OK; l++)
-        status = r->limit ? outlier_revealed_create(&r->revealed[l], r->table.count, err)
-                          : outlier_basis_create(&r->basis[l], r->network->A[l], NULL, r->table.count, err);
+        status = r->limit           ? outlier_revealed_create(&r->revealed[l], r->table.count, err)
+                 : r->whole != NULL ? DMFT_OK
+                                    : outlier_basis_create(&r->basis[l], r->network->A[l], NULL, r->table.count, err);
     return status;
 }
 
@@ -278,6 +297,17 @@ static int record_matrix(struct replica *r, size_t l, long at, double *to, dmft_
     return DMFT_OK;
 }
 
+static int record_whole(struct replica *r, size_t l, long at, double *to, dmft_error *err)
+{
+    struct limit_view view = limit_operator_view(r->network->A[l]);
+    uint64_t purpose = REST_STREAMS + (uint64_t)at * r->table.depth + l;
+    int status = outlier_whole_find(r->whole, &view, random_start(r->problem->simulation.seed, (uint64_t)r->index, purpose), err);
+    if (status != DMFT_OK) return status;
+    for (size_t j = 0; j <= r->table.count; j++) to[r->table.value + j] = outlier_whole_z(r->whole, j);
+    record_vectors(r, &view, outlier_whole_left(r->whole), outlier_whole_right(r->whole), to);
+    return DMFT_OK;
+}
+
 /* ---- kernels at two times ---- */
 
 static int lengthen(struct history *h, size_t steps, size_t length, dmft_error *err)
@@ -355,7 +385,9 @@ static int row(void *state, long at, double *slot, dmft_error *err)
     for (size_t l = 1; l < t->depth && (size_t)at % t->every == 0 && status == DMFT_OK; l++) {
         double *spectrum = slot + mlp_table_spectrum(t, at, l);
         for (size_t i = 0; i < t->layer; i++) spectrum[i] = NAN;
-        status = r->limit ? record_limit(r, l, spectrum, err) : record_matrix(r, l, at, spectrum, err);
+        status = r->limit           ? record_limit(r, l, spectrum, err)
+                 : r->whole != NULL ? record_whole(r, l, at, spectrum, err)
+                                    : record_matrix(r, l, at, spectrum, err);
     }
     for (size_t l = 1; l < t->depth; l++) {
         double *directions = slot + mlp_table_directions(t, l);
@@ -395,7 +427,7 @@ static void transfer(void *state, archive *a)
     mlp_transfer(r->network, a);
     for (size_t l = 1; l < r->table.depth; l++) {
         if (r->limit) outlier_revealed_transfer(r->revealed[l], a);
-        else outlier_basis_transfer(r->basis[l], a);
+        else if (r->whole == NULL) outlier_basis_transfer(r->basis[l], a);
     }
     for (size_t l = 1; l <= r->table.depth && r->table.kernels > 0; l++) {
         transfer_history(r, &r->phi[l], a);
@@ -482,4 +514,20 @@ double replica_operations(const struct dmft_problem *p, size_t sites)
     double fields = L * (P * P + e.signals * e.signals + 20.0 * e.inputs) + e.inputs * e.signals + (p->store_kernels ? T * P * (P + e.signals) : 0.0);
     double outliers = 150.0 * (L - 1.0) * e.E * e.F / (double)p->outlier_every;
     return 2.0 * ((products + fields) * e.S + outliers) + 4.0 / 3.0 * pow(e.signals, 3.0);
+}
+
+static int has_whole(const struct dmft_problem *p) { return p->depth > 1 && p->simulation.width <= WHOLE_WIDTH; }
+
+double revealed_network_doubles(const struct dmft_problem *p)
+{
+    size_t N = (size_t)p->simulation.width;
+    double whole = has_whole(p) ? outlier_whole_doubles((double)N, (double)most_directions(p, N), p->outlier_count + 1.0) : 0.0;
+    return replica_doubles(p, N) + whole;
+}
+
+double revealed_network_operations(const struct dmft_problem *p)
+{
+    double N = (double)p->simulation.width, matrices = (double)(p->depth - 1) / (double)p->outlier_every;
+    double whole = has_whole(p) ? matrices * outlier_whole_operations(N, expect(p, (size_t)N).F) : 0.0;
+    return replica_operations(p, (size_t)N) + whole;
 }
