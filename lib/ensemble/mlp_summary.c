@@ -2,7 +2,7 @@
  * doc/format.md.
  *
  * A simulated singular value counts as an outlier where its mean exceeds the edge of the bulk with room for the fluctuations of a finite matrix,
- * b(t) 2 sigma_l (1 + N^{-2/3}), (S2) with the factor b(t) of weight decay (E1); one of theory where every replica has it. The escape step is the
+ * kappa_t 2 sigma_l (1 + N^{-2/3}), (S2) with kappa_t of weight decay (E1); one of theory where every replica has it. The escape step is the
  * first recorded step at which the mean root lambda^2/sigma^2 of (O2) passes 1 (simulation: the mean over its threshold passes 1); the escape time
  * is where it does, linear between that step and the recorded one before.
  *
@@ -140,7 +140,7 @@ static double mean_of(const struct summary *s, size_t record, size_t l, size_t c
     return mean;
 }
 
-/* The edge of the bulk of A_l, b(t) 2 sigma_l. */
+/* The edge of the bulk of A_l, kappa_t 2 sigma_l. */
 static double edge_of(const struct summary *s, size_t record, size_t l)
 {
     return pow(1.0 - s->problem->mlp.weight_decay, (double)row_of(s, record)) * 2.0 * sqrt(s->problem->weight_variance[l]);
