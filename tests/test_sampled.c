@@ -491,34 +491,6 @@ START_TEST(fresh_fields_come_from_one_set)
 }
 END_TEST
 
-static void fill(limit_space *space, limit_rows *rows, uint64_t seed)
-{
-    limit_space_restart(space, random_start(seed, 5, 1));
-    limit_fresh(rows);
-}
-
-START_TEST(a_restarted_space_begins_anew)
-{
-    enum { SITES = 50, FIELDS = 20 };
-    struct kind k = {.in = SITES, .sobol = _i & 1, .moment_matching = _i >> 1};
-    limit_space space;
-    limit_rows rows;
-    double kept[FIELDS * SITES];
-    open_space(&space, &k, SITES, 9, 1);
-    rows_of(&rows, &space, FIELDS);
-    ck_assert_int_eq(limit_space_reserve(&space, FIELDS, NULL), DMFT_OK);
-    limit_fresh(&rows);
-    memcpy(kept, rows.x, sizeof kept);
-    fill(&space, &rows, 10);
-    size_t equal = 0;
-    for (size_t i = 0; i < FIELDS * SITES; i++) equal += rows.x[i] == kept[i];
-    ck_assert_uint_eq(equal, 0);
-    fill(&space, &rows, 9);
-    ck_assert_int_eq(memcmp(kept, rows.x, sizeof kept), 0);
-    limit_space_clear(&space);
-}
-END_TEST
-
 /* With as many fields as sites everything is spanned; what comes then is drawn as it comes, and finite. */
 START_TEST(matched_fields_are_orthonormal)
 {
@@ -796,7 +768,6 @@ Suite *suite_sampled(void)
     tcase_add_test(draws, scrambled_sets_are_nets);
     tcase_add_test(draws, two_coordinates_are_a_net);
     tcase_add_test(draws, fresh_fields_come_from_one_set);
-    tcase_add_loop_test(draws, a_restarted_space_begins_anew, 0, 4);
     tcase_add_loop_test(draws, matched_fields_are_orthonormal, 0, 2);
     tcase_add_loop_test(draws, matched_sites_are_exact_where_all_is_linear, 0, 2);
     tcase_add_test(law, answers_have_the_law_of_a_dense_matrix);

@@ -92,9 +92,6 @@ extern const struct limit_backend limit_sampled;
 /* A space of S sampled sites: all S coordinates are in use from the start, and nonlinear functions are taken site by site. */
 int limit_space_init_sampled(limit_space *space, const struct limit_sampling *sampling, dmft_error *err);
 
-/* limit_space_renew, and what is fresh from now on comes from the beginning of this stream: as if the space had been made with it. */
-void limit_space_restart(limit_space *space, struct random_stream stream);
-
 /* ---- operators ---- */
 
 /* An M x N matrix with iid entries of variance sigma^2/N plus what is learned, psi = M/N, from `in` (N sites) to `out` (M sites).

@@ -91,13 +91,6 @@ int limit_space_init_sampled(limit_space *space, const struct limit_sampling *sa
     return status;
 }
 
-void limit_space_restart(limit_space *space, struct random_stream stream)
-{
-    limit_space_renew(space);
-    space->sites->sampling.stream = stream;
-    begin(space->sites);
-}
-
 void sites_renew(limit_space *space) { space->sites->drawn.count = 0; }
 
 void sites_free(limit_space *space)

@@ -124,14 +124,6 @@ int outlier_revealed_create(outlier_revealed **out, size_t count, dmft_error *er
     return DMFT_OK;
 }
 
-/* The room is that of a new one again: BLAS rounds by the place of a row in memory. */
-int outlier_revealed_forget(outlier_revealed *w, dmft_error *err)
-{
-    no_results(w);
-    w->known[0] = w->known[1] = w->extras = w->inputs = w->outputs = 0;
-    return w->room > FIRST_ROOM ? widen(w, FIRST_ROOM, err) : DMFT_OK;
-}
-
 void outlier_revealed_free(outlier_revealed *w)
 {
     if (w == NULL) return;

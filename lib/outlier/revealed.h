@@ -7,7 +7,7 @@
 
 typedef struct outlier_revealed outlier_revealed;
 
-/* A workspace that follows the `count` >= 1 largest outliers of one matrix, */
+/* A workspace that follows the `count` >= 1 largest outliers of one matrix. Errors: DMFT_ERROR_MEMORY. */
 int outlier_revealed_create(outlier_revealed **out, size_t count, dmft_error *err);
 void outlier_revealed_free(outlier_revealed *w);
 
@@ -16,9 +16,6 @@ void outlier_revealed_free(outlier_revealed *w);
  * nothing else. Time O(k^2) a product, some ten to sixty products; memory O(k^2). After an error there are none.
  * Errors: DMFT_ERROR_MEMORY, DMFT_ERROR_NUMERIC. */
 int outlier_revealed_find(outlier_revealed *w, const struct limit_view *view, dmft_error *err);
-
-/* Goes on with another matrix, as if just created. Errors: DMFT_ERROR_MEMORY. */
-int outlier_revealed_forget(outlier_revealed *w, dmft_error *err);
 
 /* ---- the results of the last find ---- */
 
