@@ -22,7 +22,8 @@
 #include "outlier/revealed.h"
 #include "outlier/whole.h"
 
-/* Streams of replicas and of wide networks: apart from each other and from those of dense networks, which count from 0. Layers are counted from these. */
+/* Streams of replicas and of wide networks: apart from each other and from those of dense networks, which begin at 0 and 4096. Layers are counted from
+ * these. */
 enum { REPLICA_STREAMS = 0x10000, NETWORK_STREAMS = 0x20000, REST_STREAMS = 0x30000 };
 
 /* Up to this width the spectra of wide networks are those of the matrix as a whole, N^2 numbers with its rest drawn, as exact in law as all else (N9). Of
@@ -149,7 +150,7 @@ static int create_with(void **state, const dmft_problem *p, const struct mlp_sit
     r->limit = limit;
     int status = mlp_create(&r->network, p, sites, err);
     if (status == DMFT_OK) status = make_arrays(r, err);
-    if (status != DMFT_OK || limit || sites->count > WHOLE_WIDTH) return status;
+    if (status != DMFT_OK || limit || r->table.matrices == 0 || sites->count > WHOLE_WIDTH) return status;
     return outlier_whole_create(&r->whole, sites->count, most_directions(p, sites->count), r->table.count + 1, err);
 }
 
