@@ -59,7 +59,6 @@ const size_t settings_section_count = sizeof settings_sections / sizeof *setting
 #define UNIT_BOOLEAN(unit) ""
 #define UNIT_CHOICE(unit) ""
 #define UNIT_TEXT(unit) ""
-#define UNIT_VALUES(unit) ""
 #define NOTE_REQUIRED "required; the value is an example"
 #define NOTE_DEFAULT "the value is the default"
 #define NOTE_NONE "no value unless it is given"
