@@ -102,7 +102,7 @@ DMFT_API void dmft_config_free(dmft_config *config);
 /** Checks that all that is required is there and fits together, reads data files (whose relative names start at the configuration's file, or at
  *  the working directory when they were set), and makes the problem.
  *  Errors: DMFT_ERROR_CONFIG (a missing key, a list of the wrong length, data that do not fit), DMFT_ERROR_UNAVAILABLE, DMFT_ERROR_READ and
- *  DMFT_ERROR_FORMAT (a data file), DMFT_ERROR_MEMORY. */
+ *  DMFT_ERROR_FORMAT (a data file), DMFT_ERROR_NUMERIC (eigenvalues of a Gram matrix), DMFT_ERROR_MEMORY. */
 DMFT_FALLIBLE int dmft_problem_create(dmft_problem **out, const dmft_config *config, dmft_error *err);
 
 /** The problem as YAML text with every setting that has a value, defaults included, in the order of doc/config.md. */
@@ -128,7 +128,8 @@ typedef struct dmft_activation {
 
 /** Puts a function of the caller's in the place of network.activation (model mlp), before the problem is used. The text of the problem names it;
  *  that text cannot be read back. The function, not the name, is what a checkpoint cannot check.
- *  Errors: DMFT_ERROR_ARGUMENT (another model; no name or function; solver exact, or response with one that is not smooth), DMFT_ERROR_MEMORY. */
+ *  Errors: DMFT_ERROR_ARGUMENT (another model; no function; no name of 1 to 47 printable characters; solver exact, or
+ *  response with one that is not smooth), DMFT_ERROR_MEMORY. */
 DMFT_FALLIBLE int dmft_problem_set_activation(dmft_problem *problem, const dmft_activation *activation, dmft_error *err);
 
 /** Frees a problem; NULL is allowed. */
@@ -166,7 +167,8 @@ DMFT_API const char *dmft_trajectory_series_name(const dmft_trajectory *trajecto
 /** 1 when the series with this index is one of the default columns of `dmft show`, else 0. */
 DMFT_API int dmft_trajectory_series_shown(const dmft_trajectory *trajectory, size_t index);
 
-/** A two-time kernel K(t,s) = data[t * stride + s], t, s < order; NULL when it was not stored. `order` and `stride` may be NULL. */
+/** A two-time kernel K(t,s) = data[t * stride + s], t, s < order, of steps (model mlp: of events, step x P + sample); NULL when it was not stored.
+ *  `order` and `stride` may be NULL. */
 DMFT_API const double *dmft_trajectory_kernel(const dmft_trajectory *trajectory, const char *name, size_t *order, size_t *stride);
 
 /** Number of stored kernels, and the name of the one with this index (NULL past the end). */
@@ -204,9 +206,9 @@ DMFT_API void dmft_trajectory_free(dmft_trajectory *trajectory);
 
 /** How far a run has come. */
 typedef struct dmft_progress {
-    const char *what; /**< "steps", then "kernels" once (dmft_solve); "network steps" (dmft_simulate) */
+    const char *what; /**< "steps", then "kernels" once, or "replica steps" (dmft_solve); "network steps" (dmft_simulate) */
     long done, total;
-    double residual; /**< the largest kernel of the last step over its first value; nan for simulations */
+    double residual; /**< the largest kernel of the last step over its first value; nan for simulations, model mlp and method lazy */
 } dmft_progress;
 
 /** Called now and then during a run, by one thread at a time; a value other than 0 ends the run with DMFT_STOPPED. */
@@ -247,7 +249,8 @@ DMFT_API dmft_estimate dmft_solve_estimate(const dmft_problem *problem, int thre
 DMFT_API dmft_estimate dmft_simulate_estimate(const dmft_problem *problem, int threads);
 
 /** Makes a solver at step 0, or, with `options->resume`, where that checkpoint left off; `options->checkpoint` is dmft_solve's affair.
- *  `options` may be NULL. Errors: those of reading a checkpoint; DMFT_ERROR_MEMORY, DMFT_ERROR_MEMORY_LIMIT, DMFT_ERROR_UNAVAILABLE. */
+ *  `options` may be NULL. Errors: those of reading a checkpoint; DMFT_ERROR_MEMORY, DMFT_ERROR_MEMORY_LIMIT, DMFT_ERROR_UNAVAILABLE
+ *  (model mlp and method lazy, which dmft_solve alone solves). */
 DMFT_FALLIBLE int dmft_solver_create(dmft_solver **out, const dmft_problem *problem, const dmft_run_options *options, dmft_error *err);
 
 /** One step: kernels, then the outliers where they are due (`outliers.every`), then the update of the weights. Past the last step, or
