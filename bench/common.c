@@ -1,3 +1,4 @@
+/* What the benchmarks share (bench.h). */
 #include "bench.h"
 
 #include <cblas.h>

@@ -3,7 +3,6 @@
 
 #include "io/problem.h"
 
-/* What belongs to a method and to gradient flow stands beside it, and nothing else does. */
 static int check_method(const dmft_config *config, dmft_error *err)
 {
     const struct config_place whole = {config->file, 0, 0};

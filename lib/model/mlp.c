@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/batch.h"
 #include "base/activation.h"
+#include "base/batch.h"
 #include "base/error.h"
 #include "model/loss.h"
 #include "model/mlp.h"

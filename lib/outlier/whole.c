@@ -1,7 +1,8 @@
 /* (N9) of doc/theory.md. A matrix of N x N numbers is put together from what is known of it and a rest that is drawn, and its leading singular values
  * are found by products with W^T W.
  *
- * Cost: 8 N^2 k multiply-adds to put it together, k directions a side, and some 7 N^{1/3} products of 2 N^2. Memory: N^2 + 2 N k doubles. */
+ * Cost: 8 N^2 k multiply-adds to put it together, k directions a side, and some 7 N^{1/3} products of 2 N^2. Memory: N^2 + N k + k^2 doubles and the
+ * vectors of the search. */
 #include "outlier/whole.h"
 
 #include <cblas.h>

@@ -7,7 +7,8 @@
 
 typedef struct outlier_whole outlier_whole;
 
-/* Room for square matrices of this many sites a side, with up to `directions` met on either, and `count` singular values. */
+/* Room for square matrices of this many sites a side, with up to `directions` met on either, and `count` singular values. Error:
+ * DMFT_ERROR_MEMORY. */
 int outlier_whole_create(outlier_whole **out, size_t sites, size_t directions, size_t count, dmft_error *err);
 void outlier_whole_free(outlier_whole *w);
 
