@@ -173,7 +173,7 @@ valgrind: tests  ## all unit tests under valgrind
 BENCHES := $(BUILD)/bench/bench $(BUILD)/bench/bench_mlp
 
 .PHONY: bench
-bench: all $(BENCHES)  ## time level 1 and level 2 against dgemm; JSON lines, also in bench/results
+bench: all $(BENCHES)  ## time level 1 and 2, and model mlp, against dgemm; JSON lines, also in bench/results
 	@mkdir -p bench/results
 	for bench in $(BENCHES); do $$bench; done | tee bench/results/$$(date -u +%Y%m%dT%H%M%SZ).jsonl
 
