@@ -13,7 +13,7 @@
     X(converge, command_converge, "CONFIG", 1, 1, "CONFIG",                                                                              \
       "halves the step (or doubles width or seeds) and prints orders, errors, extrapolated values and a verdict")                        \
     X(show, command_show, "FILE.h5", 1, 1, "FILE.h5", "prints a result as a table, CSV or JSON; a kernel as .npy")                        \
-    X(plot, command_plot, "FILE... -o FIG.png|svg|pdf", 1, 0, "FILE", "draws losses and outliers of results over each other")             \
+    X(plot, command_plot, "FILE... -o FIG.png|svg|pdf", 1, 0, "FILE", "draws losses, traces and outliers of results over each other")     \
     X(escape, command_escape, "FILE.h5", 1, 1, "FILE.h5", "prints the steps and times at which outliers leave the bulk")                  \
     X(outliers, command_outliers, "KERNELS.h5", 1, 1, "KERNELS.h5", "prints outliers and overlaps of a matrix from its kernels, as CSV")        \
     X(init, command_init, "MODEL", 1, 1, "MODEL (deep_linear)", "prints a commented configuration with every default")                    \
