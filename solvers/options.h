@@ -16,7 +16,7 @@
     X(plot, command_plot, "FILE... -o FIG.png|svg|pdf", 1, 0, "FILE", "draws losses, traces and outliers of results over each other")     \
     X(escape, command_escape, "FILE.h5", 1, 1, "FILE.h5", "prints the steps and times at which outliers leave the bulk")                  \
     X(outliers, command_outliers, "KERNELS.h5", 1, 1, "KERNELS.h5", "prints outliers and overlaps of a matrix from its kernels, as CSV")        \
-    X(init, command_init, "MODEL", 1, 1, "MODEL (deep_linear)", "prints a commented configuration with every default")                    \
+    X(init, command_init, "MODEL", 1, 1, "MODEL (deep_linear, mlp)", "prints a commented configuration with every default")               \
     X(info, command_info, "", 0, 0, "", "prints versions, the BLAS core and its rate")
 
 /* Names that are kept for what is to come. */
