@@ -437,7 +437,7 @@ static void transfer(void *state, archive *a)
 }
 
 const struct ensemble_kind ensemble_replica = {.name = "replica",
-                                               .steps = "steps",
+                                               .steps = "replica steps",
                                                .file = "solve",
                                                .create = create_replica,
                                                .free = release,
