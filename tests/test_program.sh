@@ -259,6 +259,7 @@ if [ -x /usr/bin/time ] && ! grep -q __asan_init "$dmft"; then
 else
     skip "mlp: the second replica takes the memory of the first" "no /usr/bin/time, or a sanitizer that keeps memory"
 fi
+expect "mlp: a loss beyond all bounds" 3 "diverged at step 0" solve m.yaml -o lost.h5 --set network.gamma0=1e-300
 expect "mlp: few sites are told" 0 "^note: [0-9]+ directions of 40 sites" solve m.yaml -o few.h5 --set sampling.sites=40
 expect "mlp: converge, levels that differ by sampling alone" 0 "^verdict: holds" converge m.yaml --levels 3 --set sampling.sites=64 --set sampling.replicas=2
 if command -v gnuplot >/dev/null; then expect "mlp: plot" 0 "wrote m.png" plot m.h5 ms.h5 -o m.png; fi

@@ -380,9 +380,9 @@ static int row(void *state, long at, double *slot, dmft_error *err)
     memcpy(to + t->output, r->network->f, r->network->inputs * t->outputs * sizeof *to);
     record_moments(r, to);
     if (largest_eigenvalue(r, to + t->ntk) != 0) return error_set(err, DMFT_ERROR_NUMERIC, "the largest eigenvalue of the NTK was not found");
-    if (mlp_table_diverged(t, slot, at)) return DMFT_DIVERGED;
     to[t->train_loss] = mlp_train_loss(r->network);
     to[t->test_loss] = mlp_test_loss(r->network);
+    if (mlp_table_diverged(t, slot, at)) return DMFT_DIVERGED;
     for (size_t l = 1; l < t->depth && (size_t)at % t->every == 0 && status == DMFT_OK; l++) {
         double *spectrum = slot + mlp_table_spectrum(t, at, l);
         for (size_t i = 0; i < t->layer; i++) spectrum[i] = NAN;
