@@ -837,14 +837,14 @@ START_TEST(wide_networks_and_the_limit)
     size_t at = mlp_table_spectrum(&t, 12, 1), place[] = {t.value, t.left, t.right, t.left_of, t.left_of + 1, t.right_of, t.right_of + 1};
     for (size_t i = 0; i < sizeof place / sizeof *place; i++) {
         double a, b, se_a, se_b;
-        ensemble_moments(&limit, at + place[i], &a, &se_a);
-        ensemble_moments(&wide, at + place[i], &b, &se_b);
+        ensemble_moments(&limit, at + place[i], 1, &a, &se_a);
+        ensemble_moments(&wide, at + place[i], 1, &b, &se_b);
         ck_assert_msg(fabs(a - b) <= 4.0 * hypot(se_a, se_b) + 10.0 / 2000.0 * fabs(a), "number %zu: %g(%g) and %g(%g)", i, a, se_a, b, se_b);
         ck_assert(a > 0.0);
     }
     /* the table of the same problem gives 2.42385(12) there, from 24 replicas of 16384 sites */
     double z, se;
-    ensemble_moments(&limit, at + t.value, &z, &se);
+    ensemble_moments(&limit, at + t.value, 1, &z, &se);
     ck_assert_msg(fabs(z - 2.4238472) <= 4.0 * hypot(se, 0.00012), "%g(%g)", z, se);
     ensemble_results_free(&limit);
     ensemble_results_free(&wide);
@@ -887,8 +887,8 @@ START_TEST(same_law_as_dense_networks)
     for (size_t row = 0; row < STEPS; row += 4)
         for (size_t c = 0; c < t.columns; c++) {
             double a, b, se_a, se_b;
-            ensemble_moments(&dense, row * t.columns + c, &a, &se_a);
-            ensemble_moments(&drawn, row * t.columns + c, &b, &se_b);
+            ensemble_moments(&dense, row * t.columns + c, 1, &a, &se_a);
+            ensemble_moments(&drawn, row * t.columns + c, 1, &b, &se_b);
             ck_assert_msg(fabs(a - b) <= 4.0 * hypot(se_a, se_b) + 1e-12, "row %zu, number %zu: dense %g(%g), revealed %g(%g)", row, c, a, se_a, b, se_b);
             double spread = se_a > 1e-12 ? fabs(2.0 * log(se_a / se_b)) : 0.0;
             ck_assert_msg(spread <= 4.0 * 4.0 / sqrt(NETWORKS - 1.0), "row %zu, number %zu: scatter %g and %g", row, c, se_a, se_b);

@@ -311,13 +311,23 @@ long ensemble_diverged(const struct ensemble_results *results)
     return count;
 }
 
-void ensemble_moments(const struct ensemble_results *results, size_t offset, double *mean, double *se)
+static double mean_of(const double *x, size_t count)
+{
+    double sum = 0;
+    for (size_t i = 0; i < count; i++) sum += x[i];
+    return sum / (double)count;
+}
+
+void ensemble_moments(const struct ensemble_results *results, size_t offset, size_t count, double *mean, double *se)
 {
     size_t members = (size_t)results->members, slot = results->slot;
     const double *x = results->values + offset;
     double sum = 0, squares = 0;
-    for (size_t i = 0; i < members; i++) sum += x[i * slot];
+    for (size_t i = 0; i < members; i++) sum += mean_of(x + i * slot, count);
     *mean = sum / (double)members;
-    for (size_t i = 0; i < members; i++) squares += (x[i * slot] - *mean) * (x[i * slot] - *mean);
+    for (size_t i = 0; i < members; i++) {
+        double off = mean_of(x + i * slot, count) - *mean;
+        squares += off * off;
+    }
     *se = members > 1 ? sqrt(squares / (double)(members - 1) / (double)members) : NAN;
 }

@@ -59,7 +59,8 @@ long ensemble_diverged(const struct ensemble_results *results);
 /* Threads that run at a time. */
 long ensemble_threads(long members, const dmft_run_options *options);
 
-/* Mean and standard error (sample standard deviation/sqrt(members); nan for one member) of number `offset` of the slots. */
-void ensemble_moments(const struct ensemble_results *results, size_t offset, double *mean, double *se);
+/* Mean over members of the mean of the `count` numbers from `offset` of their slots on, and its standard error (sample standard deviation/sqrt(members);
+ * nan for one member). */
+void ensemble_moments(const struct ensemble_results *results, size_t offset, size_t count, double *mean, double *se);
 
 #endif

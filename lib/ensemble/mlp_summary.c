@@ -28,28 +28,6 @@ struct summary {
     dmft_error *err;
 };
 
-/* ---- Moments ---- */
-
-/* Mean over members of the mean of `count` numbers from `offset` on, and its standard error. */
-static void moments(const struct ensemble_results *r, size_t offset, size_t count, double *mean, double *se)
-{
-    size_t members = (size_t)r->members;
-    double sum = 0.0, squares = 0.0;
-    for (int pass = 0; pass < 2; pass++)
-        for (size_t i = 0; i < members; i++) {
-            const double *x = r->values + i * r->slot + offset;
-            double own = 0.0;
-            for (size_t j = 0; j < count; j++) own += x[j];
-            own /= (double)count;
-            if (pass == 0)
-                sum += own / (double)members;
-            else
-                squares += (own - sum) * (own - sum);
-        }
-    *mean = sum;
-    *se = members > 1 ? sqrt(squares / (double)(members - 1) / (double)members) : NAN;
-}
-
 /* ---- Series of every row ---- */
 
 /* Adds a series and returns it; NULL after a failure. */
@@ -65,7 +43,7 @@ static void add_columns(struct summary *s, int flags, size_t column, size_t coun
     struct trajectory_series *series = add(s, flags | s->errors, name);
     for (size_t t = 0; series != NULL && t < s->rows; t++) {
         double mean, se;
-        moments(s->results, t * s->table->columns + column, count, &mean, &se);
+        ensemble_moments(s->results, t * s->table->columns + column, count, &mean, &se);
         series->value[t] = mean;
         if (series->error != NULL) series->error[t] = se;
     }
@@ -136,7 +114,7 @@ static size_t row_of(const struct summary *s, size_t record) { return record * s
 static double mean_of(const struct summary *s, size_t record, size_t l, size_t column, double *se)
 {
     double mean;
-    moments(s->results, mlp_table_spectrum(s->table, (long)row_of(s, record), l) + column, 1, &mean, se);
+    ensemble_moments(s->results, mlp_table_spectrum(s->table, (long)row_of(s, record), l) + column, 1, &mean, se);
     return mean;
 }
 
@@ -314,7 +292,7 @@ static void add_directions(struct summary *s)
     char name[NAME_BYTES];
     for (size_t i = 0; i < 2 * s->table->matrices; i++) {
         double se, mean;
-        moments(s->results, s->table->directions + i, 1, &mean, &se);
+        ensemble_moments(s->results, s->table->directions + i, 1, &mean, &se);
         if (!(mean > 0.0)) continue;
         (void)snprintf(name, sizeof name, "directions_A%zu_%s", i / 2 + 1, i % 2 == 0 ? "in" : "out");
         add_number(s, mean, name);

@@ -50,7 +50,7 @@ static void spectrum_moments(struct summary *s)
         s->status = error_memory(s->err, 16.0 * (double)numbers);
         return;
     }
-    for (size_t i = 0; i < numbers; i++) ensemble_moments(s->results, begin + i, &s->mean[i], &s->se[i]);
+    for (size_t i = 0; i < numbers; i++) ensemble_moments(s->results, begin + i, 1, &s->mean[i], &s->se[i]);
 }
 
 /* ---- Outliers ---- */
@@ -101,7 +101,7 @@ static void add_kernel(struct summary *s, int flags, size_t column, double scale
     struct trajectory_series *series = add(s, flags | TRAJECTORY_ERRORS, name);
     for (size_t t = 0; series != NULL && t < s->rows; t++) {
         double mean, se;
-        ensemble_moments(s->results, t * network_kernel_columns(s->problem) + column, &mean, &se);
+        ensemble_moments(s->results, t * network_kernel_columns(s->problem) + column, 1, &mean, &se);
         series->value[t] = scale * (mean + shift);
         series->error[t] = scale * se;
     }
