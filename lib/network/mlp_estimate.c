@@ -1,10 +1,11 @@
 /*
- * Memory and operations of dense nonlinear networks, from the sizes alone. Bytes are those of the arrays that mlp.c, singular.c and the ensemble take.
+ * Dense nonlinear networks as an ensemble: memory and operations, from the sizes alone. Bytes are those of the arrays that mlp.c and singular.c take.
  * Operations count multiplications and additions one by one, a Gaussian number and a value of an activation as several of them, and the products of
  * an eigensolver by their usual number, so that the time of a run is known to a factor of about two.
  */
 #include <math.h>
 
+#include "ensemble/mlp_run.h"
 #include "network/mlp.h"
 
 /* A Gaussian number takes as long as this many operations of a matrix-vector product (7 ns at 4 a nanosecond), and so, about, does phi with phi'. */
@@ -70,12 +71,28 @@ double dense_mlp_spectrum_operations(const dmft_problem *problem)
     return (s.L - 1) * singular_products(s.N) * (4 * s.N * s.N + 8 * singular_space(wanted_of(problem)) * s.N);
 }
 
-dmft_estimate dense_mlp_estimate(const dmft_problem *problem, int threads)
+/* The ensemble that these networks are. */
+static struct mlp_members networks_of(const dmft_problem *problem)
 {
     struct mlp_table table = mlp_table_of(problem, 0);
-    double seeds = (double)problem->simulation.seeds, workers = fmin(fmax(1, threads), seeds);
-    double run = GAUSSIAN * entries(problem) + (double)problem->rows * dense_mlp_operations(problem) +
-                 (double)table.recorded * dense_mlp_spectrum_operations(problem);
-    return (dmft_estimate){.bytes = 8 * (workers * dense_mlp_doubles(problem) + seeds * ((double)table.slot + 1)) + mlp_table_bytes(&table, problem),
-                           .operations = seeds * run};
+    return (struct mlp_members){.kind = &ensemble_dense_mlp,
+                                .count = problem->simulation.seeds,
+                                .simulation = 1,
+                                .size_name = "units",
+                                .size = (double)problem->simulation.width,
+                                .doubles = dense_mlp_doubles(problem),
+                                .operations = GAUSSIAN * entries(problem) + (double)problem->rows * dense_mlp_operations(problem) +
+                                              (double)table.recorded * dense_mlp_spectrum_operations(problem)};
+}
+
+dmft_estimate dense_mlp_estimate(const dmft_problem *problem, int threads)
+{
+    struct mlp_members members = networks_of(problem);
+    return mlp_members_estimate(&members, problem, threads);
+}
+
+int dense_mlp_simulate(const dmft_problem *problem, const dmft_run_options *options, dmft_trajectory **out, dmft_error *err)
+{
+    struct mlp_members members = networks_of(problem);
+    return mlp_members_run(&members, problem, options, out, err);
 }
