@@ -93,9 +93,9 @@ static void fixture_fill(struct fixture *f, enum activation_kind kind, int depth
 static void fixture_burden(struct fixture *f)
 {
     f->problem.mlp.bias = 1;
-    f->problem.mlp.momentum = 0.6;
-    f->problem.mlp.weight_decay = 0.013;
-    f->problem.mlp.schedule = f->schedule;
+    f->problem.momentum = 0.6;
+    f->problem.weight_decay = 0.013;
+    f->problem.schedule = f->schedule;
     f->problem.mlp.batch_size = (f->problem.mlp.samples + 1) / 2;
 }
 
@@ -247,14 +247,14 @@ static void slow_learn(struct slow *s, long t)
 {
     const dmft_problem *p = &s->fixture->problem;
     size_t batch[MOST_INPUTS], count = batch_at(p, t, batch);
-    double rate = p->learning_rate * p->gamma0 * p->gamma0 * (double)s->N, step = p->mlp.schedule != NULL ? p->mlp.schedule[t] : 1;
+    double rate = p->learning_rate * p->gamma0 * p->gamma0 * (double)s->N, step = p->schedule != NULL ? p->schedule[t] : 1;
     for (size_t i = 0; i < groups_of(s); i++) memset(s->gradient[i], 0, s->count[i] * sizeof(double));
     for (size_t b = 0; b < count; b++)
         for (size_t k = 0; k < s->K; k++) slow_backward(s, batch[b], k, -s->Delta[batch[b] * s->K + k] / (double)count);
     for (size_t i = 0; i < groups_of(s); i++)
         for (size_t j = 0; j < s->count[i]; j++) {
-            s->velocity[i][j] = p->mlp.momentum * s->velocity[i][j] - rate * s->gradient[i][j];
-            s->value[i][j] = (1 - p->mlp.weight_decay) * s->value[i][j] + step * s->velocity[i][j];
+            s->velocity[i][j] = p->momentum * s->velocity[i][j] - rate * s->gradient[i][j];
+            s->value[i][j] = (1 - p->weight_decay) * s->value[i][j] + step * s->velocity[i][j];
         }
 }
 
@@ -328,7 +328,7 @@ START_TEST(steps_are_those_of_plain_loops)
         slow_learn(&s, t);
         ck_assert_msg(largest_difference(&s, n) <= 1e-11, "step %ld: weights differ by %g", t, largest_difference(&s, n));
     }
-    ck_assert((n->matrix[0].momentum != NULL) == (f.problem.mlp.momentum > 0));
+    ck_assert((n->matrix[0].momentum != NULL) == (f.problem.momentum > 0));
     slow_free(&s);
     free(slot);
     dense_mlp_free(n);
@@ -379,8 +379,8 @@ START_TEST(updates_descend_the_gradient)
     struct fixture f;
     struct slow s;
     case_fill(&f, &step_cases[_i]);
-    f.problem.mlp.momentum = f.problem.mlp.weight_decay = 0;
-    f.problem.mlp.schedule = NULL;
+    f.problem.momentum = f.problem.weight_decay = 0;
+    f.problem.schedule = NULL;
     struct dense_mlp *n = network_made(&f.problem);
     dense_mlp_start(n, 1);
     dense_mlp_evaluate(n);
@@ -837,7 +837,7 @@ START_TEST(estimates_follow_the_sizes)
     fixture_fill(&f, ACTIVATION_TANH, 3, 1000, 3, 1, 1, LOSS_SQUARED);
     double plain = dense_mlp_doubles(&f.problem), entries = 2.0 * 1000 * 1000 + 1000 * (4 + 1);
     ck_assert(plain > entries && plain < 1.1 * entries);
-    f.problem.mlp.momentum = 0.5;
+    f.problem.momentum = 0.5;
     assert_close(dense_mlp_doubles(&f.problem), plain + entries, 0, "momentum");
     dmft_estimate one = dense_mlp_estimate(&f.problem, 1), two = dense_mlp_estimate(&f.problem, 2);
     assert_close(two.bytes - one.bytes, 8 * dense_mlp_doubles(&f.problem), 1, "a second thread");

@@ -356,12 +356,12 @@ static slow_mlp_problem slow_of(const struct fixture *x)
                               .bias = m->bias,
                               .gamma0 = x->problem.gamma0,
                               .learning_rate = x->problem.learning_rate,
-                              .momentum = m->momentum,
-                              .weight_decay = m->weight_decay,
+                              .momentum = x->problem.momentum,
+                              .weight_decay = x->problem.weight_decay,
                               .weight_variance = x->variance,
                               .gram = x->gram,
                               .target = x->target,
-                              .schedule = m->schedule,
+                              .schedule = x->problem.schedule,
                               .batch = batch_masks,
                               .loss = m->loss == LOSS_SQUARED ? SLOW_SQUARED : m->loss == LOSS_LOGISTIC ? SLOW_LOGISTIC : SLOW_SOFTMAX};
 }
@@ -445,9 +445,9 @@ static void make_variant(struct fixture *x, const struct variant *v)
     m->loss = v->loss;
     m->batch_size = v->batch;
     m->batch_seed = 3;
-    m->momentum = v->momentum;
-    m->weight_decay = v->decay;
-    m->schedule = v->schedule ? x->schedule : NULL;
+    x->problem.momentum = v->momentum;
+    x->problem.weight_decay = v->decay;
+    x->problem.schedule = v->schedule ? x->schedule : NULL;
 }
 
 START_TEST(exact_is_the_slow_definition)
@@ -872,12 +872,12 @@ START_TEST(same_law_as_dense_networks)
     memcpy(x.target, _i == 1 ? four_targets + 1 : y, (_i == 1 ? 3 : 6) * sizeof *y);
     x.test_target[0] = 1.0;
     m->bias = _i != 1;
-    m->momentum = 0.4;
-    m->weight_decay = 0.02;
+    x.problem.momentum = 0.4;
+    x.problem.weight_decay = 0.02;
     m->batch_size = 2;
     m->batch_seed = 7;
     for (int t = 0; t < STEPS; t++) x.schedule[t] = 1.0 - 0.05 * t;
-    m->schedule = x.schedule;
+    x.problem.schedule = x.schedule;
     x.problem.outlier_every = STEPS; /* spectra of so narrow a matrix are those of a revealed one only on average */
     x.problem.simulation.width = N;
     x.problem.simulation.seeds = NETWORKS;
@@ -949,8 +949,8 @@ START_TEST(resumed_members_have_the_same_bits)
     if (_i > 0) sample(&x, 60, 2, _i == 1, _i == 1);
     x.problem.simulation.width = 60;
     m->bias = 1;
-    m->momentum = 0.4;
-    m->weight_decay = 0.01;
+    x.problem.momentum = 0.4;
+    x.problem.weight_decay = 0.01;
     m->batch_size = 3;
     x.problem.store_kernels = 1;
     const struct ensemble_kind *kind = _i == 2 ? &ensemble_revealed_network : &ensemble_replica;

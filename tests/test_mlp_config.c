@@ -80,7 +80,7 @@ START_TEST(defaults_are_filled_in)
     ck_assert(m->samples == 2 && m->tests == 0 && m->outputs == 1 && m->batch_size == 2 && m->batch_seed == 1);
     ck_assert(m->gram[0] == 1.5 && m->gram[1] == 0.25 && m->gram[2] == 0.25 && m->gram[3] == 0.75);
     ck_assert(m->target[0] == 1 && m->target[1] == -1 && m->test_target == NULL);
-    ck_assert(m->schedule == NULL && m->momentum == 0 && m->weight_decay == 0 && m->chosen_count == 0);
+    ck_assert(p->schedule == NULL && p->momentum == 0 && p->weight_decay == 0 && m->chosen_count == 0);
     ck_assert(m->sampling.sites == 16384 && m->sampling.replicas == 16 && m->sampling.seed == 1 && m->sampling.draws == DRAWS_SOBOL);
     ck_assert(!m->sampling.moment_matching && m->sampling.tolerance == 1e-6);
     ck_assert_ptr_nonnull(strstr(p->text, "\nsolver: revealed\n"));
@@ -143,7 +143,7 @@ START_TEST(everything_that_can_be_given_arrives)
     ck_assert(m->samples == 3 && m->tests == 1 && m->outputs == 2 && m->bias && m->loss == LOSS_SOFTMAX);
     ck_assert_int_eq(memcmp(m->gram, gram, sizeof gram), 0);
     ck_assert(m->target[0] == 0.25 && m->target[5] == 1 && m->test_target[1] == 0.5);
-    ck_assert(m->schedule[1] == 0 && m->schedule[3] == 2.385 && m->momentum == 0.9 && m->weight_decay == 0.01 && m->batch_size == 2 && m->batch_seed == 17);
+    ck_assert(p->schedule[1] == 0 && p->schedule[3] == 2.385 && p->momentum == 0.9 && p->weight_decay == 0.01 && m->batch_size == 2 && m->batch_seed == 17);
     ck_assert(m->sampling.sites == 64 && m->sampling.replicas == 3 && m->sampling.seed == 5 && m->sampling.draws == DRAWS_GAUSSIAN);
     ck_assert(m->sampling.moment_matching && m->sampling.tolerance == 1e-9);
     ck_assert(m->chosen_count == 2 && m->chosen[0] == 2 && m->chosen[1] == 0);

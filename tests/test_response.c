@@ -222,8 +222,8 @@ static slow_mlp_rows exact_of(const dmft_problem *p)
 {
     slow_mlp_problem s = {.depth = p->depth, .steps = (int)p->steps, .samples = (int)p->mlp.samples, .tests = (int)p->mlp.tests,
                           .outputs = (int)p->mlp.outputs, .bias = p->mlp.bias, .gamma0 = p->gamma0, .learning_rate = p->learning_rate,
-                          .momentum = p->mlp.momentum, .weight_decay = p->mlp.weight_decay, .weight_variance = p->weight_variance, .gram = p->mlp.gram,
-                          .target = p->mlp.target, .schedule = p->mlp.schedule};
+                          .momentum = p->momentum, .weight_decay = p->weight_decay, .weight_variance = p->weight_variance, .gram = p->mlp.gram,
+                          .target = p->mlp.target, .schedule = p->schedule};
     s.loss = p->mlp.loss == LOSS_SOFTMAX ? SLOW_SOFTMAX : p->mlp.loss == LOSS_LOGISTIC ? SLOW_LOGISTIC : SLOW_SQUARED;
     int *batch = calloc((size_t)p->steps * p->mlp.samples, sizeof *batch);
     size_t index[8];
@@ -311,9 +311,9 @@ START_TEST(test_linear_training)
     dmft_problem p = problem_of(ACTIVATION_LINEAR, 8, 300);
     p.depth = 3;
     p.mlp.bias = 1;
-    p.mlp.schedule = schedule;
-    p.mlp.momentum = 0.4;
-    p.mlp.weight_decay = 0.1;
+    p.schedule = schedule;
+    p.momentum = 0.4;
+    p.weight_decay = 0.1;
     p.learning_rate = 0.15;
     check_agreement("momentum, decay, schedule, biases", against_exact(&p, 24));
     p.mlp.batch_size = 2;
@@ -539,7 +539,7 @@ END_TEST
 START_TEST(test_extremes)
 {
     dmft_problem p = tanh_problem(300);
-    p.mlp.weight_decay = 1.0 - 1e-16;
+    p.weight_decay = 1.0 - 1e-16;
     struct replicas r = run_replicas(&p, 1);
     ck_assert(isfinite(r.values[mlp_table_spectrum(&r.table, 1, 1) + r.table.value]));
     for (size_t t = 0; t < DENSE_STEPS; t++) ck_assert(isfinite(r.values[t * r.table.columns + r.table.ntk]));
@@ -615,8 +615,8 @@ START_TEST(test_resume)
     int file = mkstemp(path);
     ck_assert(file >= 0 && close(file) == 0 && unlink(path) == 0);
     dmft_problem p = problem_of(ACTIVATION_TANH, 8, 200);
-    p.mlp.momentum = 0.3;
-    p.mlp.weight_decay = 0.05;
+    p.momentum = 0.3;
+    p.weight_decay = 0.05;
     p.mlp.sampling.draws = DRAWS_SOBOL;
     struct replicas whole = run_replicas(&p, 2);
     double *slot = calloc(whole.table.slot, sizeof *slot);

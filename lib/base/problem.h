@@ -6,7 +6,7 @@
 
 enum model_kind { MODEL_DEEP_LINEAR, MODEL_MLP };
 enum parameterization { PARAMETERIZATION_MUP, PARAMETERIZATION_NTK };
-enum batch { BATCH_FULL, BATCH_ONLINE };
+enum batch { BATCH_FULL, BATCH_ONLINE, BATCH_BERNOULLI, BATCH_EPOCH };
 enum method { METHOD_BASIS, METHOD_ROWS, METHOD_LAZY };
 enum grid { GRID_UNIFORM, GRID_GEOMETRIC, GRID_ADAPTIVE };
 enum mlp_solver { SOLVER_EXACT, SOLVER_REVEALED, SOLVER_RESPONSE };
@@ -27,8 +27,6 @@ struct mlp_problem {
     double *test_target;  /* Q x K, or NULL */
     size_t batch_size;    /* 1 .. P */
     unsigned long batch_seed;
-    double *schedule;     /* e_t, T numbers >= 0, or NULL: all 1 */
-    double momentum, weight_decay;
     size_t *chosen, chosen_count; /* samples with overlaps of their own */
     struct {
         long sites, replicas;
@@ -50,7 +48,14 @@ struct dmft_problem {
     double sample_ratio;    /* alpha = P/D > 0 */
     double label_noise;     /* sigma_eps >= 0 */
     enum batch batch;
+    double batch_fraction;  /* q in (0, 1]: bernoulli and epoch (1/q an integer); 1 otherwise */
+    size_t modes;           /* of the inputs' spectrum, n; 0: isotropic inputs */
+    double *eigenvalue;     /* lambda_k, n numbers of mean 1 (E5); NULL where modes = 0 */
+    double *target_mode;    /* w*_k >= 0, n numbers with mean of lambda_k w*_k^2 = 1 */
+    int residual;           /* branches around A_1 .. A_{L-1}, each times L^{-1/2} (E10) */
     double learning_rate;   /* eta > 0; 1 in flow, where c is the step a unit of time */
+    double *schedule;       /* e_t, T numbers >= 0, or NULL: all 1 */
+    double momentum, weight_decay; /* mu, omega in [0, 1) (E1) */
     long steps;             /* T >= 1; in flow the number of intervals of the grid, of an adaptive one the most allowed */
     long rows;              /* of a result: T; in flow T + 1, both ends of the grid */
     int flow;               /* gradient flow */
@@ -63,6 +68,10 @@ struct dmft_problem {
     int outlier_count;      /* outliers followed per matrix, >= 1 */
     long outlier_every;     /* at steps 0, every, 2 every, .. */
     int store_kernels;
+    struct {
+        int ntk, sharpness; /* what is probed, at steps 0, every, 2 every, .. */
+        long every, rows;   /* rows: of a Lanczos run */
+    } probes;
     struct {
         int given;          /* simulation.input_dim was given by the user */
         long input_dim;     /* D */

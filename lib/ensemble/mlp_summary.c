@@ -121,7 +121,7 @@ static double mean_of(const struct summary *s, size_t record, size_t l, size_t c
 /* The edge of the bulk of A_l, kappa_t 2 sigma_l. */
 static double edge_of(const struct summary *s, size_t record, size_t l)
 {
-    return pow(1.0 - s->problem->mlp.weight_decay, (double)row_of(s, record)) * 2.0 * sqrt(s->problem->weight_variance[l]);
+    return pow(1.0 - s->problem->weight_decay, (double)row_of(s, record)) * 2.0 * sqrt(s->problem->weight_variance[l]);
 }
 
 /* What the mean of a simulated singular value is to exceed. */

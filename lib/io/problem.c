@@ -60,6 +60,14 @@ static int check_variances(const dmft_config *config, dmft_error *err)
                         "one number, or a list for A_0 .. A_{L-1} and the readout: L+1 = %zu numbers, got %zu", expected, value->count);
 }
 
+static int check_schedule(const dmft_config *config, dmft_error *err)
+{
+    const struct config_value *schedule = problem_value(config, SETTING_TRAINING_SCHEDULE);
+    double steps = problem_number(config, SETTING_TRAINING_STEPS);
+    if (schedule->number == NULL || (double)schedule->count == steps) return 0;
+    return config_error(err, DMFT_ERROR_CONFIG, &schedule->place, "training.schedule", "one number a step, %.0f, got %zu", steps, schedule->count);
+}
+
 static void print_problem(FILE *out, const struct problem_draft *draft)
 {
     const dmft_config *config = &draft->config;
@@ -101,6 +109,13 @@ static void fill_numbers(struct dmft_problem *p, const dmft_config *config)
     p->gamma0 = problem_number(config, SETTING_NETWORK_GAMMA0);
     p->learning_rate = problem_flow(config) ? 1.0 : problem_number(config, SETTING_TRAINING_LEARNING_RATE);
     p->steps = p->rows = (long)problem_number(config, SETTING_TRAINING_STEPS);
+    p->momentum = problem_number(config, SETTING_TRAINING_MOMENTUM);
+    p->weight_decay = problem_number(config, SETTING_TRAINING_WEIGHT_DECAY);
+    p->batch_fraction = 1.0;
+    p->probes.ntk = (int)problem_number(config, SETTING_PROBES_NTK);
+    p->probes.sharpness = (int)problem_number(config, SETTING_PROBES_SHARPNESS);
+    p->probes.every = (long)problem_number(config, SETTING_PROBES_EVERY);
+    p->probes.rows = (long)problem_number(config, SETTING_PROBES_ROWS);
     p->outlier_count = (int)problem_number(config, SETTING_OUTLIERS_COUNT);
     p->outlier_every = (long)problem_number(config, SETTING_OUTLIERS_EVERY);
     p->store_kernels = (int)problem_number(config, SETTING_OUTPUT_KERNELS);
@@ -114,6 +129,16 @@ static void fill_variances(struct dmft_problem *p, const struct config_value *va
     for (int l = 0; l <= p->depth; l++) p->weight_variance[l] = value->number[value->list ? l : 0];
 }
 
+/* 0 when out of memory. */
+static int fill_schedule(struct dmft_problem *p, const struct config_value *value)
+{
+    if (value->number == NULL) return 1;
+    p->schedule = memory_doubles(value->count);
+    if (p->schedule == NULL) return 0;
+    memcpy(p->schedule, value->number, value->count * sizeof *p->schedule);
+    return 1;
+}
+
 static dmft_problem *make(struct problem_draft *draft)
 {
     char model[SETTINGS_WORD];
@@ -124,7 +149,8 @@ static dmft_problem *make(struct problem_draft *draft)
     p->model = memory_string(config_word(config, SETTING_MODEL, model));
     p->weight_variance = memory_doubles((size_t)p->depth + 1);
     p->text = problem_text(draft);
-    if (p->model != NULL && p->weight_variance != NULL && p->text != NULL && models[p->kind].fill(p, draft)) {
+    if (p->model != NULL && p->weight_variance != NULL && p->text != NULL &&
+        fill_schedule(p, problem_value(config, SETTING_TRAINING_SCHEDULE)) && models[p->kind].fill(p, draft)) {
         fill_variances(p, problem_value(config, SETTING_NETWORK_WEIGHT_VARIANCE));
         return p;
     }
@@ -138,6 +164,7 @@ int dmft_problem_create(dmft_problem **out, const dmft_config *config, dmft_erro
     dmft_problem *problem = NULL;
     int status = check_rows(config, err);
     if (status == 0) status = check_variances(config, err);
+    if (status == 0) status = check_schedule(config, err);
     if (status == 0) status = models[(int)problem_number(config, SETTING_MODEL)].settle(&draft, err);
     if (status == 0) {
         problem = make(&draft);
@@ -160,7 +187,6 @@ static void free_mlp(struct mlp_problem *mlp)
     free(mlp->gram);
     free(mlp->target);
     free(mlp->test_target);
-    free(mlp->schedule);
     free(mlp->chosen);
 }
 
@@ -168,6 +194,9 @@ void dmft_problem_free(dmft_problem *problem)
 {
     if (problem == NULL) return;
     free_mlp(&problem->mlp);
+    free(problem->schedule);
+    free(problem->eigenvalue);
+    free(problem->target_mode);
     free(problem->model);
     free(problem->weight_variance);
     free(problem->text);

@@ -1,7 +1,89 @@
-/* Model deep_linear: what belongs to a method and to gradient flow stands beside it, and nothing else does. */
+/* Model deep_linear: what belongs to a method, to gradient flow and to a kind of batch stands beside it, and nothing else does; spectra of the inputs. */
 #include <math.h>
+#include <stdlib.h>
+
+#include "base/error.h"
 
 #include "io/problem.h"
+
+/* ---- batches and spectra ---- */
+
+static int subsampled(const dmft_config *config)
+{
+    enum batch batch = (enum batch)problem_number(config, SETTING_DATA_BATCH);
+    return batch == BATCH_BERNOULLI || batch == BATCH_EPOCH;
+}
+
+static int check_batch(const dmft_config *config, dmft_error *err)
+{
+    const struct config_value *fraction = problem_value(config, SETTING_DATA_BATCH_FRACTION);
+    if (!subsampled(config))
+        return fraction->given ? problem_refuse(config, SETTING_DATA_BATCH_FRACTION, "belongs to data.batch: bernoulli | epoch", err) : 0;
+    if (!fraction->given) return problem_missing(config, SETTING_DATA_BATCH_FRACTION, "; data.batch: bernoulli and epoch need it", err);
+    double parts = 1.0 / fraction->number[0];
+    if ((enum batch)problem_number(config, SETTING_DATA_BATCH) == BATCH_BERNOULLI || fabs(parts - round(parts)) <= 1e-9 * parts) return 0;
+    return config_error(err, DMFT_ERROR_CONFIG, &fraction->place, "data.batch_fraction", "an epoch has a whole number of batches: one of 1, 1/2, 1/3, .., got %.12g",
+                        fraction->number[0]);
+}
+
+static int has_spectrum(const dmft_config *config) { return problem_value(config, SETTING_DATA_SPECTRUM_EXPONENT)->given; }
+
+/* All three numbers of a spectrum, or none. */
+static int check_spectrum(const dmft_config *config, dmft_error *err)
+{
+    static const enum setting_id all[] = {SETTING_DATA_SPECTRUM_EXPONENT, SETTING_DATA_SPECTRUM_TARGET_EXPONENT, SETTING_DATA_SPECTRUM_MODES};
+    int given = 0;
+    for (size_t i = 0; i < 3; i++) given += problem_value(config, all[i])->given;
+    for (size_t i = 0; i < 3 && given > 0; i++)
+        if (!problem_value(config, all[i])->given) return problem_missing(config, all[i], "; a spectrum has exponent, target_exponent and modes", err);
+    return 0;
+}
+
+/* lambda_k ~ k^-a of mean 1, w*_k^2 ~ k^-b with mean of lambda_k w*_k^2 = 1. 0 when out of memory. */
+static int fill_spectrum(struct dmft_problem *p, const dmft_config *config)
+{
+    if (!has_spectrum(config)) return 1;
+    double a = problem_number(config, SETTING_DATA_SPECTRUM_EXPONENT), b = problem_number(config, SETTING_DATA_SPECTRUM_TARGET_EXPONENT);
+    size_t n = p->modes = (size_t)problem_number(config, SETTING_DATA_SPECTRUM_MODES);
+    double *lambda = p->eigenvalue = memory_doubles(n), *target = p->target_mode = memory_doubles(n), sum = 0.0, power = 0.0;
+    if (lambda == NULL || target == NULL) return 0;
+    for (size_t k = 0; k < n; k++) sum += lambda[k] = pow((double)(k + 1), -a);
+    for (size_t k = 0; k < n; k++) {
+        lambda[k] *= (double)n / sum;
+        target[k] = pow((double)(k + 1), -0.5 * b);
+        power += lambda[k] * target[k] * target[k] / (double)n;
+    }
+    for (size_t k = 0; k < n; k++) target[k] /= sqrt(power);
+    return 1;
+}
+
+/* ---- methods and flow ---- */
+
+static int given_above_zero(const dmft_config *config, enum setting_id id)
+{
+    return problem_value(config, id)->given && problem_number(config, id) > 0.0;
+}
+
+/* What has a meaning from step to step alone. */
+static int check_steps(const dmft_config *config, const char *why, dmft_error *err)
+{
+    if (problem_value(config, SETTING_TRAINING_SCHEDULE)->number != NULL) return problem_refuse(config, SETTING_TRAINING_SCHEDULE, why, err);
+    if (given_above_zero(config, SETTING_TRAINING_MOMENTUM)) return problem_refuse(config, SETTING_TRAINING_MOMENTUM, why, err);
+    if (given_above_zero(config, SETTING_TRAINING_WEIGHT_DECAY)) return problem_refuse(config, SETTING_TRAINING_WEIGHT_DECAY, why, err);
+    return subsampled(config) ? problem_refuse(config, SETTING_DATA_BATCH, why, err) : 0;
+}
+
+/* The lazy limit is that of plain descent on isotropic inputs. */
+static int check_lazy(const dmft_config *config, dmft_error *err)
+{
+    static const char why[] = "not with method lazy, which is plain descent on isotropic inputs: basis | rows";
+    int status = check_steps(config, why, err);
+    if (status < 0) return status;
+    if (has_spectrum(config)) return problem_refuse(config, SETTING_DATA_SPECTRUM_EXPONENT, why, err);
+    if (given_above_zero(config, SETTING_NETWORK_RESIDUAL)) return problem_refuse(config, SETTING_NETWORK_RESIDUAL, why, err);
+    if (given_above_zero(config, SETTING_PROBES_NTK)) return problem_refuse(config, SETTING_PROBES_NTK, why, err);
+    return given_above_zero(config, SETTING_PROBES_SHARPNESS) ? problem_refuse(config, SETTING_PROBES_SHARPNESS, why, err) : 0;
+}
 
 static int check_method(const dmft_config *config, dmft_error *err)
 {
@@ -9,6 +91,11 @@ static int check_method(const dmft_config *config, dmft_error *err)
     enum grid grid = (enum grid)problem_number(config, SETTING_GRID_KIND);
     enum method method = (enum method)problem_number(config, SETTING_METHOD);
     const struct config_value *first = problem_value(config, SETTING_GRID_FIRST);
+    int status = method == METHOD_LAZY ? check_lazy(config, err) : 0;
+    if (status == 0 && problem_flow(config)) status = check_steps(config, "belongs to gradient descent, not to training.flow: true", err);
+    if (status < 0) return status;
+    if (method == METHOD_BASIS && (enum batch)problem_number(config, SETTING_DATA_BATCH) == BATCH_EPOCH)
+        return problem_refuse(config, SETTING_METHOD, "data.batch: epoch is for method rows", err);
     if (method == METHOD_LAZY && problem_number(config, SETTING_OUTPUT_KERNELS) != 0.0)
         return problem_refuse(config, SETTING_OUTPUT_KERNELS, "method lazy gives responses as series of t - s, no two-time kernels: false", err);
     if (!problem_flow(config)) {
@@ -34,6 +121,15 @@ static int check_method(const dmft_config *config, dmft_error *err)
     return 0;
 }
 
+/* The basis form, or rows where it does not apply. */
+static void settle_method(struct problem_draft *draft)
+{
+    const dmft_config *config = &draft->config;
+    if (problem_value(config, SETTING_METHOD)->given || (enum batch)problem_number(config, SETTING_DATA_BATCH) != BATCH_EPOCH) return;
+    draft->single[0] = METHOD_ROWS;
+    draft->config.value[SETTING_METHOD].number = draft->single;
+}
+
 int problem_settle_deep_linear(struct problem_draft *draft, dmft_error *err)
 {
     const dmft_config *config = &draft->config;
@@ -41,7 +137,10 @@ int problem_settle_deep_linear(struct problem_draft *draft, dmft_error *err)
     if (engine->number[0] != ENGINE_DENSE)
         return config_error(err, DMFT_ERROR_UNAVAILABLE, &engine->place, "simulation.engine",
                             "revealed is not available in this version for model deep_linear");
-    return check_method(config, err);
+    settle_method(draft);
+    int status = check_batch(config, err);
+    if (status == 0) status = check_spectrum(config, err);
+    return status == 0 ? check_method(config, err) : status;
 }
 
 static void fill_grid(struct dmft_problem *p, const dmft_config *config)
@@ -67,6 +166,8 @@ int problem_fill_deep_linear(struct dmft_problem *p, struct problem_draft *draft
     p->tolerance = problem_number(config, SETTING_TOLERANCE);
     p->simulation.given = problem_value(config, SETTING_SIMULATION_INPUT_DIM)->given;
     p->simulation.input_dim = (long)problem_number(config, SETTING_SIMULATION_INPUT_DIM);
+    p->residual = (int)problem_number(config, SETTING_NETWORK_RESIDUAL);
+    if (subsampled(config)) p->batch_fraction = problem_number(config, SETTING_DATA_BATCH_FRACTION);
     fill_grid(p, config);
-    return 1;
+    return fill_spectrum(p, config);
 }

@@ -284,10 +284,7 @@ static int check_chosen(const dmft_config *config, size_t P, dmft_error *err)
 
 static int check_training(const dmft_config *config, size_t P, dmft_error *err)
 {
-    const struct config_value *schedule = problem_value(config, SETTING_TRAINING_SCHEDULE), *batch = problem_value(config, SETTING_TRAINING_BATCH_SIZE);
-    double steps = problem_number(config, SETTING_TRAINING_STEPS);
-    if (schedule->number != NULL && (double)schedule->count != steps)
-        return config_error(err, DMFT_ERROR_CONFIG, &schedule->place, "training.schedule", "one number a step, %.0f, got %zu", steps, schedule->count);
+    const struct config_value *batch = problem_value(config, SETTING_TRAINING_BATCH_SIZE);
     if (batch->number != NULL && batch->number[0] > (double)P)
         return config_error(err, DMFT_ERROR_CONFIG, &batch->place, "training.batch_size", "at most the number of samples, %zu, got %.0f", P, batch->number[0]);
     return check_chosen(config, P, err);
@@ -314,9 +311,7 @@ int problem_settle_mlp(struct problem_draft *draft, dmft_error *err)
 
 static int fill_lists(struct mlp_problem *mlp, const dmft_config *config)
 {
-    const struct config_value *schedule = problem_value(config, SETTING_TRAINING_SCHEDULE), *chosen = problem_value(config, SETTING_OUTLIERS_SAMPLES);
-    dmft_error unused;
-    if (schedule->number != NULL && copy_value(&mlp->schedule, schedule, &unused) != 0) return 0;
+    const struct config_value *chosen = problem_value(config, SETTING_OUTLIERS_SAMPLES);
     if (chosen->number == NULL) return 1;
     mlp->chosen = calloc(chosen->count, sizeof *mlp->chosen);
     if (mlp->chosen == NULL) return 0;
@@ -349,8 +344,6 @@ int problem_fill_mlp(struct dmft_problem *p, struct problem_draft *draft)
     mlp->outputs = set->outputs;
     mlp->batch_size = (size_t)problem_number(config, SETTING_TRAINING_BATCH_SIZE);
     mlp->batch_seed = (unsigned long)problem_number(config, SETTING_TRAINING_SEED);
-    mlp->momentum = problem_number(config, SETTING_TRAINING_MOMENTUM);
-    mlp->weight_decay = problem_number(config, SETTING_TRAINING_WEIGHT_DECAY);
     fill_sampling(mlp, config);
     p->simulation.given = problem_value(config, SETTING_SIMULATION_WIDTH)->given;
     p->simulation.width = (long)problem_number(config, SETTING_SIMULATION_WIDTH);

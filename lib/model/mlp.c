@@ -156,13 +156,13 @@ static void train(struct mlp_trained *w, struct limit_rule rule, const double *w
 
 void mlp_learn(struct mlp *n, long t)
 {
-    const struct mlp_problem *p = &n->problem->mlp;
+    const struct dmft_problem *p = n->problem;
     struct limit_rule rule = {p->momentum, 1.0 - p->weight_decay, p->schedule != NULL ? p->schedule[t] : 1.0};
     weigh(n, t);
     train(&n->first, rule, n->weight_first, &n->g[1]);
     for (size_t l = 1; l < n->depth; l++) limit_train(n->A[l], n->weight, n->inputs, rule);
     train(&n->readout, rule, n->weight_readout, &n->phi[n->depth]);
-    for (size_t l = 1; p->bias && l <= n->depth; l++) train(&n->bias[l], rule, n->weight_bias, &n->g[l]);
+    for (size_t l = 1; p->mlp.bias && l <= n->depth; l++) train(&n->bias[l], rule, n->weight_bias, &n->g[l]);
 }
 
 double mlp_train_loss(const struct mlp *n)
@@ -247,7 +247,7 @@ static int make_trained(const struct mlp *n, struct mlp_trained *w, limit_space 
 {
     int status = make_rows(&w->value, space, count, err);
     w->momentum.count = 0;
-    if (status == DMFT_OK && n->problem->mlp.momentum > 0.0) status = make_rows(&w->momentum, space, count, err);
+    if (status == DMFT_OK && n->problem->momentum > 0.0) status = make_rows(&w->momentum, space, count, err);
     return status;
 }
 

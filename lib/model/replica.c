@@ -492,7 +492,7 @@ double replica_doubles(const struct dmft_problem *p, size_t sites)
 {
     const struct mlp_problem *m = &p->mlp;
     struct expected e = expect(p, sites);
-    double L = (double)p->depth, T = (double)p->rows, P = (double)m->samples, own = m->momentum > 0.0 ? 2.0 : 1.0;
+    double L = (double)p->depth, T = (double)p->rows, P = (double)m->samples, own = p->momentum > 0.0 ? 2.0 : 1.0;
     double fresh = sites > 0 && m->sampling.moment_matching ? 1.0 : 0.0;
     double slopes = activation_is_linear(&m->activation) ? 0.0 : P;
     double rows = L * (e.inputs + slopes + e.signals) + own * (e.inputs + (double)m->outputs + (m->bias ? L : 0.0));

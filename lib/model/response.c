@@ -558,15 +558,15 @@ static int response_row(void *state, long number, double *slot, dmft_error *err)
 static int response_advance(void *state, long number, dmft_error *err)
 {
     struct response *r = state;
-    const struct mlp_problem *mlp = &r->problem->mlp;
+    const struct dmft_problem *p = r->problem;
     size_t t = (size_t)number;
-    double keep = 1.0 - mlp->weight_decay, rate = mlp->schedule != NULL ? mlp->schedule[t] : 1.0;
+    double keep = 1.0 - p->weight_decay, rate = p->schedule != NULL ? p->schedule[t] : 1.0;
     (void)err;
     r->beta[t] = 0.0;
     r->power[t] = 1.0;
     for (size_t s = 0; s <= t; s++) {
         r->beta[s] = keep * r->beta[s] + rate * r->power[s];
-        r->power[s] *= mlp->momentum;
+        r->power[s] *= p->momentum;
     }
     r->keep[t + 1] = keep * r->keep[t];
     r->step = number + 1;

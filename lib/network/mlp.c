@@ -99,7 +99,7 @@ static int factorise(struct dense_mlp *n, dmft_error *err)
 
 static int allocate_weights(struct dense_mlp *n)
 {
-    int L = n->depth, whole = 1, momentum = n->problem->mlp.momentum > 0;
+    int L = n->depth, whole = 1, momentum = n->problem->momentum > 0;
     n->matrix = calloc((size_t)L + 1, sizeof *n->matrix);
     if (n->matrix == NULL) return 0;
     for (int l = 0; l <= L; l++)
@@ -397,11 +397,11 @@ static void gather(const struct dense_mlp *n, const double *from, size_t length,
 
 void dense_mlp_learn(struct dense_mlp *n, long t)
 {
-    const struct mlp_problem *m = &n->problem->mlp;
+    const dmft_problem *p = n->problem;
     int L = n->depth;
     size_t count = batch_at(n->problem, t, n->batch);
     double c = n->problem->gamma0 * n->problem->learning_rate / (double)count;
-    struct rule rule = {.momentum = m->momentum, .keep = 1.0 - m->weight_decay, .step = m->schedule != NULL ? m->schedule[t] : 1.0};
+    struct rule rule = {.momentum = p->momentum, .keep = 1.0 - p->weight_decay, .step = p->schedule != NULL ? p->schedule[t] : 1.0};
     for (int l = 0; l < L; l++) {
         struct mlp_weight *w = &n->matrix[l];
         weigh_backward(n, l + 1, count);

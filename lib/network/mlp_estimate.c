@@ -46,7 +46,7 @@ static double singular_doubles(const dmft_problem *problem)
 double dense_mlp_doubles(const dmft_problem *problem)
 {
     struct size s = size_of(problem);
-    double PK = s.P * s.K, weights = entries(problem) * (problem->mlp.momentum > 0 ? 2 : 1);
+    double PK = s.P * s.K, weights = entries(problem) * (problem->momentum > 0 ? 2 : 1);
     double vectors = s.N * (s.L * (s.all + s.P + PK) + s.all + s.P) + s.P * fmax(s.N, s.all);
     double small = 3 * s.all * s.all + s.all * (s.K + 65) + 2 * PK + 2 * s.P; /* the factor of K^x while it is found */
     double measures = s.P * s.P + 2 * PK * PK + 39 * PK;                      /* with integers of half the size */
@@ -57,7 +57,7 @@ double dense_mlp_doubles(const dmft_problem *problem)
 double dense_mlp_operations(const dmft_problem *problem)
 {
     struct size s = size_of(problem);
-    double PK = s.P * s.K, batch = (double)problem->mlp.batch_size, forward = s.all, backward = PK, momentum = problem->mlp.momentum > 0 ? 2 : 0;
+    double PK = s.P * s.K, batch = (double)problem->mlp.batch_size, forward = s.all, backward = PK, momentum = problem->momentum > 0 ? 2 : 0;
     double matrices = 2 * s.N * ((s.L - 1) * s.N * (forward + backward + batch + momentum) + s.all * (forward + batch) + s.K * (forward + batch));
     double sites = s.L * s.N * (ACTIVATION * s.all + PK + 2 * PK + 4 * (s.P + PK));
     double ntk = 2 * s.N * (s.L * PK * PK + (s.L + 1) * s.P * s.P) + 4 * PK * PK * PK / 3 + 2 * s.L * PK * PK;
