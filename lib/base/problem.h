@@ -2,6 +2,8 @@
 #ifndef DMFT_BASE_PROBLEM_H
 #define DMFT_BASE_PROBLEM_H
 
+#include <math.h>
+
 #include "dmft.h"
 
 enum model_kind { MODEL_DEEP_LINEAR, MODEL_MLP };
@@ -83,5 +85,8 @@ struct dmft_problem {
     struct mlp_problem mlp;     /* model mlp only; deep_linear alone uses width_ratio, parameterization, sample_ratio, label_noise, batch, flow .. method */
     char *text;             /* canonical YAML */
 };
+
+/* What decay omega leaves of the initial weights after t updates, b(t) of (E1). */
+static inline double problem_kept(double decay, long t) { return decay > 0.0 ? pow(1.0 - decay, (double)t) : 1.0; }
 
 #endif

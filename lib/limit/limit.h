@@ -42,6 +42,7 @@ struct limit_sites;
 struct limit_space {
     const struct limit_backend *backend;
     size_t axes;   /* coordinates in use */
+    size_t modes;  /* n >= 1 kinds of sites, each of weight 1/n, with coordinates of their own: coordinate k + n a is that of kind k on axis a (E5) */
     size_t stride; /* coordinates that there is room for */
     limit_rows *first;
     struct limit_sites *sites; /* of sampled spaces: how fresh fields are drawn */
@@ -52,6 +53,10 @@ extern const struct limit_backend limit_exact; /* Gaussian sites in exact coordi
 /* ---- spaces and fields ---- */
 
 void limit_space_init(limit_space *space, const struct limit_backend *backend);
+
+/* An exact space of `modes` kinds of sites of equal numbers: inner products are averages over the kinds (E6). */
+void limit_space_init_modes(limit_space *space, size_t modes);
+
 void limit_space_clear(limit_space *space); /* frees the rows' data; the rows structs are their owners' */
 
 /* Room for `more` further axes, or fresh fields of a sampled space; with limit_operator_reserve the only calls of a step that allocate. */
@@ -72,6 +77,7 @@ double limit_dot(const limit_rows *a, const limit_rows *b); /* <a,b> of two fiel
 void limit_scale(limit_rows *a, double factor);             /* a <- factor a */
 void limit_add(limit_rows *a, double factor, const limit_rows *b); /* a <- a + factor b */
 void limit_copy(limit_rows *a, const limit_rows *b);        /* a <- b */
+void limit_modulate(limit_rows *a, const double *factor);   /* the part of a on sites of kind k times factor[k] */
 void limit_put(limit_rows *a, size_t i, const limit_rows *b, size_t j); /* a_i <- b_j */
 /* a <- a + factor sum weight[i - first] b_i over first <= i < end */
 void limit_combine(limit_rows *a, double factor, const double *weight, const limit_rows *b, size_t first, size_t end);

@@ -10,22 +10,25 @@
 
 enum { FIRST_AXES = 32 };
 
-static double exact_weight(const limit_space *space)
-{
-    (void)space;
-    return 1.0;
-}
+static double exact_weight(const limit_space *space) { return 1.0 / (double)space->modes; }
 
+/* A Gaussian field of its own at every site: an axis, the same for sites of all kinds. */
 static void exact_fresh(limit_space *space, size_t count, double *rows)
 {
-    for (size_t i = 0; i < count; i++) rows[i * space->stride + space->axes++] = 1.0;
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < space->modes; k++) rows[i * space->stride + space->axes++] = 1.0;
 }
 
 const struct limit_backend limit_exact = {.weight = exact_weight, .fresh = exact_fresh, .axes = 1};
 
 void limit_space_init(limit_space *space, const struct limit_backend *backend)
 {
-    *space = (limit_space){.backend = backend, .stride = FIRST_AXES};
+    *space = (limit_space){.backend = backend, .stride = FIRST_AXES, .modes = 1};
+}
+
+void limit_space_init_modes(limit_space *space, size_t modes)
+{
+    *space = (limit_space){.backend = &limit_exact, .stride = FIRST_AXES * modes, .modes = modes};
 }
 
 void limit_space_clear(limit_space *space)
@@ -67,6 +70,7 @@ static int stretch_rows(limit_rows *r, size_t more, dmft_error *err)
 int limit_space_reserve(limit_space *space, size_t more, dmft_error *err)
 {
     if (space->sites != NULL) return sites_reserve(space, more, err);
+    more *= space->modes;
     if (space->axes + more <= space->stride) return DMFT_OK;
     size_t stride = space->stride + space->stride / 2 + more, rows = 0;
     for (limit_rows *r = space->first; r != NULL; r = r->next) rows++;
@@ -136,6 +140,13 @@ double limit_dot(const limit_rows *a, const limit_rows *b)
 void limit_scale(limit_rows *a, double factor) { cblas_dscal(axes(a), factor, a->x, 1); }
 
 void limit_add(limit_rows *a, double factor, const limit_rows *b) { cblas_daxpy(axes(a), factor, b->x, 1, a->x, 1); }
+
+void limit_modulate(limit_rows *a, const double *factor)
+{
+    size_t n = a->space->modes;
+    for (size_t i = 0; i < a->space->axes; i += n)
+        for (size_t k = 0; k < n; k++) a->x[i + k] *= factor[k];
+}
 
 void limit_copy(limit_rows *a, const limit_rows *b) { memcpy(a->x, b->x, a->space->axes * sizeof *a->x); }
 

@@ -4,6 +4,7 @@
  * With k directions a side and d axes a space, T steps and m matrices cost O(T m k d) for level 1, some 20 (2k)^2 a recorded step and
  * outlier for level 2, and T^2 k/2 a kernel when kernels are stored. Memory: O(m k d), and with kernels T^2 doubles each and T k of history.
  */
+#include <cblas.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -85,7 +86,7 @@ static dmft_estimate estimate(const struct dmft_problem *p)
 
 static int follow_matrices(struct basis *b, const struct dmft_problem *p, dmft_error *err)
 {
-    int status = DMFT_OK;
+    int status = DMFT_OK, rank_one = !(p->momentum > 0.0 || p->weight_decay > 0.0); /* a step adds one g phi^T, along which the ODE goes */
     b->matrices = b->model->matrices(b->network, &b->matrix);
     b->outliers = calloc(b->matrices + 1, sizeof(outlier_basis *));
     b->about = calloc(b->matrices + 1, sizeof *b->about);
@@ -95,7 +96,7 @@ static int follow_matrices(struct basis *b, const struct dmft_problem *p, dmft_e
         struct limit_view view = limit_operator_view(m->A);
         b->about[l] = (struct route_matrix){.variance = view.variance, .psi = view.psi, .target = m->target != NULL};
         status = outlier_basis_create(&b->outliers[l], m->A, m->target, (size_t)p->outlier_count, err);
-        if (status == DMFT_OK) status = outlier_basis_watch(b->outliers[l], b->rows, p->flow, err);
+        if (status == DMFT_OK && rank_one) status = outlier_basis_watch(b->outliers[l], b->rows, p->flow, err);
     }
     return status;
 }
@@ -196,6 +197,9 @@ static int lengthen(struct history *h, size_t rows, size_t length, dmft_error *e
     return DMFT_OK;
 }
 
+/* Of the inner product, where coordinates are the field's own. */
+static double weight_of(const struct model_observable *o) { return o->field->space->backend->weight(o->field->space); }
+
 static int store_history(struct basis *b, size_t row, dmft_error *err)
 {
     for (size_t i = 0; b->history != NULL && i < b->observables; i++) {
@@ -205,6 +209,7 @@ static int store_history(struct basis *b, size_t row, dmft_error *err)
         int status = lengthen(h, b->rows, h->length, err);
         if (status != DMFT_OK) return status;
         memcpy(h->data + row * h->stride, x, h->length * sizeof *h->data);
+        if (b->observable[i].kept == MODEL_OF_FIELD) cblas_dscal((int)h->length, sqrt(weight_of(&b->observable[i])), h->data + row * h->stride, 1);
     }
     return DMFT_OK;
 }

@@ -1,26 +1,34 @@
-/* Deep linear networks in the proportional limit: section 3 of doc/theory.md, in the basis form (B1)-(B3).
+/* Deep linear networks in the proportional limit: section 3 of doc/theory.md, in the basis form (B1)-(B3), with momentum, decay and schedules (E1),
+ * inputs of several modes (E5), batches drawn from a fixed sample (E7), and residual branches (E10).
  *
  * What stands here is the training loop of a network. That its width is infinite is a property of the operators it calls.
- * A step costs 2 (L + 1) products of lib/limit/operator.c.
+ * A step costs 2 (L + 1) products of lib/limit/operator.c; the input space has n coordinates an axis for n modes.
  */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "model/model.h"
 
 struct deep_linear {
-    int depth, online, flow;
+    int depth, online, flow, residual;
+    int ruled;          /* momentum or decay: every step goes by the rule (E1) */
+    int subsampled;     /* every sample is in a batch with probability `fraction` */
     double gain;        /* 1/(gamma sqrt(nu)): of the network's output */
     double step;        /* c = eta gamma/sqrt(nu) */
-    double sample_ratio, label_noise;
+    double branch;      /* of A_1 .. A_{L-1}: L^{-1/2} in residual networks, else 1 */
+    double sample_ratio, label_noise, fraction;
+    double momentum, decay, *schedule; /* schedule: NULL where all e_t are 1 */
+    size_t t, steps;    /* updates made; in all */
+    double *root;       /* sqrt(lambda_k) of the modes; NULL: isotropic inputs */
 
-    limit_space input, samples, *hidden;  /* hidden[1 .. L] */
-    limit_operator *data, **A;            /* data: X/sqrt(D); A[0 .. L-1] */
-    limit_rows target, v, v_hat;          /* input space */
-    limit_rows noise, Delta;              /* sample space */
-    limit_rows *h, *g, readout;           /* h[1 .. L], g[1 .. L]; readout in hidden[L] */
+    limit_space input, samples, *hidden;  /* hidden[1 .. L]; residual networks have one for all, hidden[1] */
+    limit_operator *data, **A;            /* data: the iid matrix behind the inputs, Xi/sqrt(D); A[0 .. L-1] */
+    limit_rows target, aim, v, seen, v_hat; /* input space; aim: the target's direction; seen: sqrt(lambda) v */
+    limit_rows noise, Delta, batch;       /* sample space; batch: the errors that a subsampled step sees */
+    limit_rows *h, *g, readout, velocity; /* h[1 .. L], g[1 .. L]; readout and its momentum in the last hidden space */
 
     limit_rows sum, slot;                 /* h[L] of the gradients kept in slots; those of the operators keep g and h */
     const double *weight;                 /* of the slots first .. end - 1, the caller's */
@@ -33,6 +41,28 @@ struct deep_linear {
 
 /* ---- the training loop ---- */
 
+static limit_space *layer(const struct deep_linear *n, int l) { return &n->hidden[n->residual ? 1 : l]; }
+
+/* c times the branch's factor: of an update of A_l. */
+static double step_of(const struct deep_linear *n, int l) { return n->step * (l > 0 ? n->branch : 1.0); }
+
+/* e_t */
+static double rate(const struct deep_linear *n) { return n->schedule != NULL && n->t < n->steps ? n->schedule[n->t] : 1.0; }
+
+/* In a residual network: x <- skip + L^{-1/2} x. */
+static void add_branch(const struct deep_linear *n, const limit_rows *skip, limit_rows *x)
+{
+    if (!n->residual) return;
+    limit_scale(x, n->branch);
+    limit_add(x, 1.0, skip);
+}
+
+/* Of the input space: x_k <- sqrt(lambda_k) x_k. */
+static void spread(const struct deep_linear *n, limit_rows *x)
+{
+    if (n->root != NULL) limit_modulate(x, n->root);
+}
+
 /* out <- out + c sum_i weight_i h^L_i of the slots. */
 static void add_slots(const struct deep_linear *n, const double *weight, size_t first, size_t end, limit_rows *out)
 {
@@ -44,10 +74,24 @@ static void backward(struct deep_linear *n)
     int L = n->depth;
     limit_copy(&n->g[L], &n->readout);
     add_slots(n, n->weight, n->first, n->end, &n->g[L]);
-    for (int l = L - 1; l >= 1; l--) limit_pull(n->A[l], &n->g[l + 1], &n->g[l]);
+    for (int l = L - 1; l >= 1; l--) {
+        limit_pull(n->A[l], &n->g[l + 1], &n->g[l]);
+        add_branch(n, &n->g[l + 1], &n->g[l]);
+    }
     limit_pull(n->A[0], &n->g[1], &n->v);
     limit_scale(&n->v, -n->gain);
     limit_add(&n->v, 1.0, &n->target); /* v = w* - A_0^T g^1/(gamma sqrt(nu)) */
+}
+
+/* The errors m Delta of a batch: independent masks add a martingale noise, orthogonal to all that was (E7). */
+static const limit_rows *draw_batch(struct deep_linear *n)
+{
+    double q = n->fraction;
+    if (!n->subsampled) return &n->Delta;
+    limit_fresh(&n->batch);
+    limit_scale(&n->batch, sqrt(q * (1.0 - q) * limit_dot(&n->Delta, &n->Delta)));
+    limit_add(&n->batch, q, &n->Delta);
+    return &n->batch;
 }
 
 static void see_data(struct deep_linear *n)
@@ -57,34 +101,61 @@ static void see_data(struct deep_linear *n)
         limit_space_renew(&n->samples);
         if (n->label_noise > 0.0) limit_fresh(&n->noise);
     }
-    limit_push(n->data, &n->v, &n->Delta);
+    limit_copy(&n->seen, &n->v);
+    spread(n, &n->seen);
+    limit_push(n->data, &n->seen, &n->Delta);
     limit_add(&n->Delta, n->label_noise, &n->noise);
     if (n->online && n->flow) { /* the noise of fresh batches is of the order of the learning rate */
-        limit_copy(&n->v_hat, &n->v);
-        return;
+        limit_copy(&n->v_hat, &n->seen);
+    } else {
+        limit_pull(n->data, draw_batch(n), &n->v_hat);
+        limit_scale(&n->v_hat, 1.0 / (n->sample_ratio * n->fraction));
     }
-    limit_pull(n->data, &n->Delta, &n->v_hat);
-    limit_scale(&n->v_hat, 1.0 / n->sample_ratio);
+    spread(n, &n->v_hat);
 }
 
 static void forward(struct deep_linear *n)
 {
     limit_push(n->A[0], &n->v_hat, &n->h[1]);
-    for (int l = 1; l < n->depth; l++) limit_push(n->A[l], &n->h[l], &n->h[l + 1]);
+    for (int l = 1; l < n->depth; l++) {
+        limit_push(n->A[l], &n->h[l], &n->h[l + 1]);
+        add_branch(n, &n->h[l], &n->h[l + 1]);
+    }
 }
 
 static void evaluate(void *state)
 {
-    backward(state);
-    see_data(state);
-    forward(state);
+    struct deep_linear *n = state;
+    backward(n);
+    see_data(n);
+    forward(n);
+    for (int l = 0; l < n->depth; l++) n->matrix[l].step = step_of(n, l) * rate(n);
+}
+
+/* m <- mu m + G, W <- (1 - omega) W + e_t m, (E1), of all matrices and of the readout. */
+static void update_by_rule(struct deep_linear *n)
+{
+    struct limit_rule rule = {.momentum = n->momentum, .keep = 1.0 - n->decay, .rate = rate(n)};
+    for (int l = 0; l < n->depth; l++) {
+        double step = step_of(n, l);
+        limit_train(n->A[l], &step, 1, rule);
+    }
+    limit_scale(&n->velocity, rule.momentum);
+    limit_add(&n->velocity, n->step, &n->h[n->depth]);
+    limit_scale(&n->readout, rule.keep);
+    limit_add(&n->readout, rule.rate, &n->velocity);
 }
 
 static void update(void *state)
 {
     struct deep_linear *n = state;
-    for (int l = 0; l < n->depth; l++) limit_learn(n->A[l], n->step);
-    limit_add(&n->readout, n->step, &n->h[n->depth]);
+    if (n->ruled) {
+        update_by_rule(n);
+    } else {
+        for (int l = 0; l < n->depth; l++) limit_learn(n->A[l], step_of(n, l) * rate(n));
+        limit_add(&n->readout, n->step * rate(n), &n->h[n->depth]);
+    }
+    n->t++;
 }
 
 /* ---- gradient flow ---- */
@@ -116,7 +187,7 @@ static void copy(void *state, size_t from, size_t to)
 static void weigh(void *state, const double *weight, size_t first, size_t end)
 {
     struct deep_linear *n = state;
-    for (int l = 0; l < n->depth; l++) limit_trial_weigh(n->A[l], n->step, weight, first, end);
+    for (int l = 0; l < n->depth; l++) limit_trial_weigh(n->A[l], step_of(n, l), weight, first, end);
     n->weight = weight;
     n->first = first;
     n->end = end;
@@ -125,7 +196,7 @@ static void weigh(void *state, const double *weight, size_t first, size_t end)
 static void learn(void *state, const double *weight, size_t first, size_t end)
 {
     struct deep_linear *n = state;
-    for (int l = 0; l < n->depth; l++) limit_trial_learn(n->A[l], n->step, weight, first, end);
+    for (int l = 0; l < n->depth; l++) limit_trial_learn(n->A[l], step_of(n, l), weight, first, end);
     add_slots(n, weight, first, end, &n->readout);
     n->first = n->end = 0;
 }
@@ -138,7 +209,7 @@ static double norm_of_slots(void *state, const double *weight, size_t first, siz
     if (end > first) limit_combine(sum, 1.0, weight + first, &n->slot, first, end);
     double square = limit_dot(sum, sum);
     for (int l = 0; l < n->depth; l++) {
-        double one = limit_trial_norm(n->A[l], weight, first, end);
+        double one = step_of(n, l) / n->step * limit_trial_norm(n->A[l], weight, first, end);
         square += one * one;
     }
     return sqrt(square);
@@ -166,13 +237,17 @@ static size_t directions(void *state)
 
 /* ---- checkpoints ---- */
 
+/* Hidden spaces: one a layer, or one in all. */
+static int spaces(const struct deep_linear *n) { return n->residual ? 1 : n->depth; }
+
 static void transfer(void *state, archive *a)
 {
     struct deep_linear *n = state;
     archive_tag(a, "deep_linear");
+    archive_size(a, &n->t, n->steps);
     limit_space_transfer(&n->input, a);
     limit_space_transfer(&n->samples, a);
-    for (int l = 1; l <= n->depth; l++) limit_space_transfer(&n->hidden[l], a);
+    for (int l = 1; l <= spaces(n); l++) limit_space_transfer(&n->hidden[l], a);
     limit_operator_transfer(n->data, a);
     for (int l = 0; l < n->depth; l++) limit_operator_transfer(n->A[l], a);
 }
@@ -185,7 +260,7 @@ static void release(void *state)
     if (n == NULL) return;
     limit_space_clear(&n->input);
     limit_space_clear(&n->samples);
-    for (int l = 1; n->hidden != NULL && l <= n->depth; l++) limit_space_clear(&n->hidden[l]);
+    for (int l = 1; n->hidden != NULL && l <= spaces(n); l++) limit_space_clear(&n->hidden[l]);
     for (int l = 0; n->A != NULL && l < n->depth; l++) limit_operator_free(n->A[l]);
     limit_operator_free(n->data);
     free(n->hidden);
@@ -194,16 +269,19 @@ static void release(void *state)
     free(n->g);
     free(n->observable);
     free(n->matrix);
+    free(n->schedule);
+    free(n->root);
     free(n);
 }
 
-/* Room for one more step; every space opens at most two axes a step, one for each operator that answers into it, and fresh noise. */
+/* Room for one more step: an axis for each operator that answers into a space, for fresh noise and for the masks of a batch. */
 static int reserve(void *state, dmft_error *err)
 {
     struct deep_linear *n = state;
+    size_t answers = n->residual ? 2 * (size_t)n->depth : 2;
     int status = limit_space_reserve(&n->input, 2, err);
-    if (status == DMFT_OK) status = limit_space_reserve(&n->samples, 2, err);
-    for (int l = 1; l <= n->depth && status == DMFT_OK; l++) status = limit_space_reserve(&n->hidden[l], 2, err);
+    if (status == DMFT_OK) status = limit_space_reserve(&n->samples, 3, err);
+    for (int l = 1; l <= spaces(n) && status == DMFT_OK; l++) status = limit_space_reserve(&n->hidden[l], answers, err);
     for (int l = 0; l < n->depth && status == DMFT_OK; l++) status = limit_operator_reserve(n->A[l], err);
     return status == DMFT_OK ? limit_operator_reserve(n->data, err) : status;
 }
@@ -212,32 +290,35 @@ static int make_operators(struct deep_linear *n, const struct dmft_problem *p, d
 {
     int status = limit_operator_create(&n->data, &n->input, &n->samples, 1.0, p->sample_ratio, p->tolerance, err);
     for (int l = 0; l < p->depth && status == DMFT_OK; l++) {
-        limit_space *in = l == 0 ? &n->input : &n->hidden[l];
-        status = limit_operator_create(&n->A[l], in, &n->hidden[l + 1], p->weight_variance[l], l == 0 ? p->width_ratio : 1.0,
-                                       p->tolerance, err);
+        limit_space *in = l == 0 ? &n->input : layer(n, l);
+        status = limit_operator_create(&n->A[l], in, layer(n, l + 1), p->weight_variance[l], l == 0 ? p->width_ratio : 1.0, p->tolerance, err);
+        if (status == DMFT_OK && n->ruled) status = limit_operator_block(n->A[l], 1, 1, err);
     }
     return status;
 }
 
 static int make_fields(struct deep_linear *n, dmft_error *err)
 {
-    limit_rows *input[] = {&n->target, &n->v, &n->v_hat}, *samples[] = {&n->noise, &n->Delta};
+    limit_rows *input[] = {&n->target, &n->aim, &n->v, &n->seen, &n->v_hat}, *samples[] = {&n->noise, &n->Delta, &n->batch};
+    limit_rows *top[] = {&n->readout, &n->velocity, &n->sum};
     int status = DMFT_OK;
-    for (size_t i = 0; i < 3 && status == DMFT_OK; i++) status = limit_field_init(input[i], &n->input, err);
-    for (size_t i = 0; i < 2 && status == DMFT_OK; i++) status = limit_field_init(samples[i], &n->samples, err);
+    for (size_t i = 0; i < sizeof input / sizeof *input && status == DMFT_OK; i++) status = limit_field_init(input[i], &n->input, err);
+    for (size_t i = 0; i < sizeof samples / sizeof *samples && status == DMFT_OK; i++) status = limit_field_init(samples[i], &n->samples, err);
     for (int l = 1; l <= n->depth && status == DMFT_OK; l++) {
-        status = limit_field_init(&n->h[l], &n->hidden[l], err);
-        if (status == DMFT_OK) status = limit_field_init(&n->g[l], &n->hidden[l], err);
+        status = limit_field_init(&n->h[l], layer(n, l), err);
+        if (status == DMFT_OK) status = limit_field_init(&n->g[l], layer(n, l), err);
     }
-    if (status == DMFT_OK) status = limit_field_init(&n->readout, &n->hidden[n->depth], err);
-    if (status == DMFT_OK) status = limit_field_init(&n->sum, &n->hidden[n->depth], err);
-    return status == DMFT_OK ? limit_rows_init(&n->slot, &n->hidden[n->depth], 0, err) : status;
+    for (size_t i = 0; i < sizeof top / sizeof *top && status == DMFT_OK; i++) status = limit_field_init(top[i], layer(n, n->depth), err);
+    return status == DMFT_OK ? limit_rows_init(&n->slot, layer(n, n->depth), 0, err) : status;
 }
 
 /* The fields that are there before training: the target, the label noise, the readout. */
 static void draw(struct deep_linear *n, const struct dmft_problem *p)
 {
     limit_fresh(&n->target);
+    if (p->modes > 0) limit_modulate(&n->target, p->target_mode);
+    limit_copy(&n->aim, &n->target);
+    limit_scale(&n->aim, 1.0 / sqrt(limit_dot(&n->target, &n->target)));
     if (p->label_noise > 0.0) limit_fresh(&n->noise);
     if (p->weight_variance[p->depth] > 0.0) {
         limit_fresh(&n->readout);
@@ -257,17 +338,55 @@ static void describe(struct deep_linear *n)
 {
     int L = n->depth;
     if (n->online) { /* the data operator forgets its directions every step */
-        observe(n, "v", -1, &n->v, MODEL_OF_FIELD, NULL);
+        observe(n, "v", -1, &n->seen, MODEL_OF_FIELD, NULL);
         observe(n, "Delta", -1, &n->Delta, MODEL_OF_FIELD, NULL);
     } else {
-        observe(n, "v", -1, &n->v, MODEL_OF_PUSH, n->data);
-        observe(n, "Delta", -1, &n->Delta, MODEL_OF_PULL, n->data);
+        observe(n, "v", -1, &n->seen, MODEL_OF_PUSH, n->data);
+        if (n->subsampled) observe(n, "Delta", -1, &n->Delta, MODEL_OF_FIELD, NULL);
+        else observe(n, "Delta", -1, &n->Delta, MODEL_OF_PULL, n->data);
     }
     observe(n, "h", 0, &n->v_hat, MODEL_OF_PUSH, n->A[0]);
     for (int l = 1; l < L; l++) observe(n, "h", l, &n->h[l], MODEL_OF_PUSH, n->A[l]);
     observe(n, "h", L, &n->h[L], MODEL_OF_FIELD, NULL);
     for (int l = 1; l <= L; l++) observe(n, "g", l, &n->g[l], MODEL_OF_PULL, n->A[l - 1]);
-    for (int l = 0; l < n->depth; l++) n->matrix[l] = (struct model_matrix){.A = n->A[l], .target = l == 0 ? &n->target : NULL, .step = n->step};
+    for (int l = 0; l < n->depth; l++) n->matrix[l] = (struct model_matrix){.A = n->A[l], .target = l == 0 ? &n->aim : NULL, .step = step_of(n, l)};
+}
+
+static void set_constants(struct deep_linear *n, const struct dmft_problem *p)
+{
+    double root_nu = sqrt(p->width_ratio), gamma = p->parameterization == PARAMETERIZATION_MUP ? p->gamma0 * root_nu : p->gamma0;
+    n->depth = p->depth;
+    n->online = p->batch == BATCH_ONLINE;
+    n->flow = p->flow;
+    n->residual = p->residual;
+    n->subsampled = p->batch == BATCH_BERNOULLI && p->batch_fraction < 1.0;
+    n->ruled = p->momentum > 0.0 || p->weight_decay > 0.0;
+    n->gain = 1.0 / (gamma * root_nu);
+    n->step = p->learning_rate * gamma / root_nu;
+    n->branch = p->residual ? 1.0 / sqrt((double)p->depth) : 1.0;
+    n->sample_ratio = p->sample_ratio;
+    n->label_noise = p->label_noise;
+    n->fraction = n->subsampled ? p->batch_fraction : 1.0;
+    n->momentum = p->momentum;
+    n->decay = p->weight_decay;
+    n->steps = (size_t)p->steps;
+}
+
+/* Arrays of the problem's; 0 when out of memory. */
+static int copy_lists(struct deep_linear *n, const struct dmft_problem *p)
+{
+    if (p->schedule != NULL && (n->schedule = memory_doubles(n->steps)) == NULL) return 0;
+    if (p->modes > 0 && (n->root = memory_doubles(p->modes)) == NULL) return 0;
+    if (p->schedule != NULL) memcpy(n->schedule, p->schedule, n->steps * sizeof *n->schedule);
+    for (size_t k = 0; k < p->modes; k++) n->root[k] = sqrt(p->eigenvalue[k]);
+    return 1;
+}
+
+static void make_spaces(struct deep_linear *n, const struct dmft_problem *p)
+{
+    limit_space_init_modes(&n->input, p->modes > 0 ? p->modes : 1);
+    limit_space_init(&n->samples, &limit_exact);
+    for (int l = 1; l <= spaces(n); l++) limit_space_init(&n->hidden[l], &limit_exact);
 }
 
 static int create(void **state, const struct dmft_problem *p, dmft_error *err)
@@ -276,25 +395,16 @@ static int create(void **state, const struct dmft_problem *p, dmft_error *err)
     if (n == NULL) return error_memory(err, sizeof *n);
     *state = n;
     size_t layers = (size_t)p->depth + 1;
-    double root_nu = sqrt(p->width_ratio), gamma = p->parameterization == PARAMETERIZATION_MUP ? p->gamma0 * root_nu : p->gamma0;
-    n->depth = p->depth;
-    n->online = p->batch == BATCH_ONLINE;
-    n->flow = p->flow;
-    n->gain = 1.0 / (gamma * root_nu);
-    n->step = p->learning_rate * gamma / root_nu;
-    n->sample_ratio = p->sample_ratio;
-    n->label_noise = p->label_noise;
-    limit_space_init(&n->input, &limit_exact);
-    limit_space_init(&n->samples, &limit_exact);
+    set_constants(n, p);
     n->hidden = calloc(layers, sizeof *n->hidden);
     n->A = calloc(layers, sizeof(limit_operator *));
     n->h = calloc(layers, sizeof *n->h);
     n->g = calloc(layers, sizeof *n->g);
     n->observable = calloc(2 * layers + 1, sizeof *n->observable);
     n->matrix = calloc(layers, sizeof *n->matrix);
-    if (n->hidden == NULL || n->A == NULL || n->h == NULL || n->g == NULL || n->observable == NULL || n->matrix == NULL)
-        return error_memory(err, 512.0 * (double)layers);
-    for (size_t l = 1; l < layers; l++) limit_space_init(&n->hidden[l], &limit_exact);
+    int whole = n->hidden != NULL && n->A != NULL && n->h != NULL && n->g != NULL && n->observable != NULL && n->matrix != NULL;
+    if (!whole || !copy_lists(n, p)) return error_memory(err, 512.0 * (double)layers + 8.0 * (double)(n->steps + p->modes));
+    make_spaces(n, p);
     int status = make_operators(n, p, err);
     if (status == DMFT_OK) status = make_fields(n, err);
     if (status != DMFT_OK) return status;
@@ -331,8 +441,8 @@ static const limit_operator *data(void *state)
 static void expect(const struct dmft_problem *p, double *directions, double *axes)
 {
     double T = (double)p->steps;
-    *directions = p->flow ? 250.0 : p->batch == BATCH_ONLINE ? T : fmin(T, 14.0 * log2(T));
-    *axes = 2.0 * *directions + 1.0;
+    *directions = p->flow ? 250.0 : p->batch != BATCH_FULL ? T : fmin(T, 14.0 * log2(T));
+    *axes = (2.0 * *directions + 1.0) * fmax((double)p->modes, p->residual ? (double)p->depth : 1.0);
 }
 
 const struct model model_deep_linear = {.name = "deep_linear",

@@ -29,7 +29,7 @@ struct dmft_solver {
     struct route_shape shape;
     long rows, done, every;
     size_t outliers; /* a matrix */
-    double label_noise;
+    double label_noise, decay;
     dmft_run_options options;
 
     double **series; /* one an observable */
@@ -164,6 +164,7 @@ int dmft_solver_create(dmft_solver **out, const dmft_problem *p, const dmft_run_
     s->every = p->outlier_every;
     s->outliers = (size_t)p->outlier_count;
     s->label_noise = p->label_noise;
+    s->decay = p->weight_decay;
     int status = make(s, p, err);
     s->problem = NULL;
     if (status != DMFT_OK) {
@@ -222,7 +223,7 @@ static int record(struct dmft_solver *s, double time, dmft_error *err)
     struct timespec begin;
     clock_gettime(CLOCK_MONOTONIC, &begin);
     for (size_t l = 0; l < s->shape.matrices && status == DMFT_OK; l++) {
-        s->matrix[l].edge[t] = s->matrix[l].bulk_edge;
+        s->matrix[l].edge[t] = problem_kept(s->decay, t) * s->matrix[l].bulk_edge;
         if (t % s->every == 0) status = record_outliers(s, l, time, err);
     }
     s->outlier_seconds += seconds_since(&begin);
