@@ -20,7 +20,8 @@
 #include "limit/block.h"
 
 static const double exhausted = 1e-10; /* a next vector below this, relative to the operator: its invariant subspace is complete (tolerance 1e-11) */
-static const double settled = 1e-6;    /* spread of the last three a_k -+ 2 b_k, relative to the upper edge, at which they are an edge */
+static const double settled = 1e-7;    /* spread of the last three a_k -+ 2 b_k, relative to the upper edge, at which they are an edge: near a hard edge at 0
+                                        * they come as 1/k^2, and the error is k/4 times their spread */
 
 typedef void (*product)(void *state, const limit_rows *x, limit_rows *y);
 
