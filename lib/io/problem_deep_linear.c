@@ -22,8 +22,8 @@ static int check_batch(const dmft_config *config, dmft_error *err)
     if (!fraction->given) return problem_missing(config, SETTING_DATA_BATCH_FRACTION, "; data.batch: bernoulli and epoch need it", err);
     double parts = 1.0 / fraction->number[0];
     if ((enum batch)problem_number(config, SETTING_DATA_BATCH) == BATCH_BERNOULLI || fabs(parts - round(parts)) <= 1e-9 * parts) return 0;
-    return config_error(err, DMFT_ERROR_CONFIG, &fraction->place, "data.batch_fraction", "an epoch has a whole number of batches: one of 1, 1/2, 1/3, .., got %.12g",
-                        fraction->number[0]);
+    return config_error(err, DMFT_ERROR_CONFIG, &fraction->place, "data.batch_fraction",
+                        "an epoch has a whole number of batches: one of 1, 1/2, 1/3, .., got %.12g", fraction->number[0]);
 }
 
 static int has_spectrum(const dmft_config *config) { return problem_value(config, SETTING_DATA_SPECTRUM_EXPONENT)->given; }
