@@ -1,5 +1,5 @@
 /* Probes of a deep linear network while it trains: the leading eigenvalue of its tangent kernel, and the sharpness of its training set with the edges
- * of its bulk, by Lanczos on revealed operators: (V1)-(V5) of doc/theory.md. */
+ * of its bulk, by Lanczos on revealed operators: (V1)-(V4) of doc/theory.md. */
 #ifndef DMFT_OUTLIER_PROBE_H
 #define DMFT_OUTLIER_PROBE_H
 
