@@ -173,9 +173,9 @@ static void release(void *state)
         free(b->history[i].kernel);
     }
     flow_free(b->flow);
-    outlier_prober_free(b->prober);
     b->model->free(b->network);
     b->model->free(b->bare);
+    outlier_prober_free(b->prober); /* last: its vectors are rows of their spaces */
     free(b->outliers);
     free(b->about);
     free(b->history);

@@ -46,6 +46,7 @@ int outlier_prober_create(outlier_prober **out, struct probe_network trained, st
 /* Probes the network as it is. Errors: DMFT_ERROR_MEMORY. */
 int outlier_prober_run(outlier_prober *p, struct outlier_probe *found, dmft_error *err);
 
+/* To be called when the networks are gone, whose spaces hold its vectors. */
 void outlier_prober_free(outlier_prober *p);
 
 #endif
