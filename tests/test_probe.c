@@ -517,6 +517,101 @@ START_TEST(memory_is_counted)
 }
 END_TEST
 
+/* ---- model mlp ---- */
+
+#define MLP(activation)                                                                                                                              \
+    "model: mlp\nnetwork: {depth: 2, activation: " activation ", gamma0: 2, weight_variance: 1}\n"                                                   \
+    "data: {gram: [[1.0, 0.4, -0.2], [0.4, 1.0, 0.3], [-0.2, 0.3, 0.9]], target: [1, 1, -1]}\n"                                                      \
+    "sampling: {sites: 300, replicas: 1}\nsimulation: {width: 100, seeds: 1}\nprobes: {ntk: true, sharpness: true, every: 4}\n"
+#define PLAIN "training: {learning_rate: 0.3, steps: 9}\n"
+
+static const struct mlp_run {
+    const char *text;
+    int simulate;
+} mlp_runs[] = {
+    {MLP("linear") PLAIN, 0},
+    {MLP("tanh") PLAIN, 0},
+    {MLP("tanh") PLAIN "solver: response\n", 0},
+    {MLP("tanh") PLAIN, 1},
+    {MLP("relu") PLAIN, 2},
+};
+
+/* The three eigenvalues of three samples add up to the trace of (N3), of one network; and the margin follows from the first. */
+START_TEST(eigenvalues_of_three_samples)
+{
+    const struct mlp_run *r = &mlp_runs[_i];
+    char text[1024];
+    static const double gram[] = {1.0, 1.0, 0.9};
+    (void)snprintf(text, sizeof text, "%s", r->text);
+    if (r->simulate == 2) {
+        char *place = strstr(text, "seeds: 1");
+        ck_assert_ptr_nonnull(place);
+        memmove(place + 18, place, strlen(place) + 1);
+        memcpy(place, "engine: revealed, ", 18);
+    }
+    dmft_problem *p = parsed(text);
+    dmft_trajectory *t = NULL;
+    dmft_error err = {0};
+    int status = r->simulate ? dmft_simulate(p, NULL, &t, &err) : dmft_solve(p, NULL, &t, &err);
+    ck_assert_msg(status == DMFT_OK, "%s", err.text);
+    for (size_t s = 0; s < 9; s++) {
+        double trace = 0.0, sum = series(t, "ntk_top")[s] + series(t, "ntk_top2")[s] + series(t, "ntk_top3")[s];
+        for (int mu = 0; mu < 3; mu++) {
+            char name[32];
+            double below = gram[mu];
+            for (int l = 1; l <= 2; l++) {
+                (void)snprintf(name, sizeof name, "C_g%d_%d", l, mu);
+                trace += below * series(t, name)[s];
+                (void)snprintf(name, sizeof name, "C_h%d_%d", l, mu);
+                below = series(t, name)[s];
+            }
+            trace += below;
+        }
+        check_number("trace", sum, trace, 1e-9);
+        ck_assert(series(t, "ntk_top")[s] >= series(t, "ntk_top2")[s] && series(t, "ntk_top2")[s] >= series(t, "ntk_top3")[s]);
+        ck_assert(isnan(series(t, "sharpness")[s]) == (s % 4 != 0));
+        if (s % 4 != 0) continue;
+        check_number("sharpness", series(t, "sharpness")[s], series(t, "ntk_top")[s] / 3.0, 1e-15);
+        check_number("eta x sharpness", series(t, "eta_sharpness")[s], 0.1 * series(t, "ntk_top")[s], 1e-14);
+        check_number("margin", series(t, "stability_margin")[s], 2.0 - 0.1 * series(t, "ntk_top")[s], 1e-14);
+    }
+    dmft_problem_free(p);
+    dmft_trajectory_free(t);
+}
+END_TEST
+
+/* Without probes.ntk there is ntk_top alone, and without probes.sharpness no sharpness. */
+START_TEST(mlp_has_the_top_always)
+{
+    dmft_problem *p = parsed("model: mlp\nnetwork: {depth: 1, activation: linear, gamma0: 2, weight_variance: 1}\n"
+                             "data: {gram: [[1.0, 0.4], [0.4, 1.0]], target: [1, -1]}\n" PLAIN);
+    dmft_trajectory *t = solved(p, DMFT_OK);
+    ck_assert_ptr_nonnull(dmft_trajectory_series(t, "ntk_top"));
+    ck_assert_ptr_null(dmft_trajectory_series(t, "ntk_top2"));
+    ck_assert_ptr_null(dmft_trajectory_series(t, "sharpness"));
+    ck_assert_ptr_null(dmft_trajectory_series(t, "stability_margin"));
+    dmft_problem_free(p);
+    dmft_trajectory_free(t);
+}
+END_TEST
+
+/* The probes of method rows are not there yet, and are refused; the lazy limit has none. */
+START_TEST(methods_without_probes_refuse_them)
+{
+    dmft_config *config = NULL;
+    dmft_problem *p = NULL;
+    dmft_trajectory *t = NULL;
+    dmft_error err = {0};
+    const char *text = TWO "data: {sample_ratio: 2}\ntraining: {learning_rate: 0.03, steps: 5}\nmethod: lazy\n" BOTH;
+    ck_assert_int_eq(dmft_config_parse(&config, text, strlen(text), "test", &err), DMFT_OK);
+    ck_assert_int_lt(dmft_problem_create(&p, config, &err), 0);
+    ck_assert_msg(strstr(err.text, "probes.ntk") != NULL, "%s", err.text);
+    ck_assert_ptr_null(p);
+    ck_assert_ptr_null(t);
+    dmft_config_free(config);
+}
+END_TEST
+
 Suite *suite_probe(void)
 {
     Suite *suite = suite_create("probe");
@@ -537,6 +632,9 @@ Suite *suite_probe(void)
     tcase_add_loop_test(runs, zero_variances, 0, sizeof variances / sizeof *variances);
     tcase_add_test(runs, steps_that_are_not_probed_are_nan);
     tcase_add_test(runs, memory_is_counted);
+    tcase_add_loop_test(runs, eigenvalues_of_three_samples, 0, sizeof mlp_runs / sizeof *mlp_runs);
+    tcase_add_test(runs, mlp_has_the_top_always);
+    tcase_add_test(runs, methods_without_probes_refuse_them);
     suite_add_tcase(suite, laws_case);
     suite_add_tcase(suite, runs);
     return suite;
