@@ -24,8 +24,8 @@ static const char *const configurations[] = {
     NETWORK "data: {sample_ratio: 4, batch: online}\ntraining: {flow: true, time: 1, steps: 20}\ngrid: {kind: geometric, first: 1e-3, tolerance: 0}\n",
     NETWORK "data: {sample_ratio: 4}\ntraining: {learning_rate: 0.02, steps: 40}\nprobes: {ntk: true, sharpness: true, every: 3, rows: 12}\n",
     NETWORK "data: {sample_ratio: 4, batch: online}\ntraining: {learning_rate: 0.02, steps: 20}\nprobes: {sharpness: true, every: 2}\n",
-    NETWORK "data: {sample_ratio: 4, spectrum: {exponent: 0.4, target_exponent: 1, modes: 3}}\n"
-            "training: {flow: true, time: 0.6, steps: 12}\nprobes: {ntk: true, sharpness: true, rows: 5}\n",
+#define SPECTRUM "{exponent: 0.4, target_exponent: 1, modes: 3}"
+    NETWORK "data: {sample_ratio: 4, spectrum: " SPECTRUM "}\ntraining: {flow: true, time: 0.6, steps: 12}\nprobes: {ntk: true, sharpness: true, rows: 5}\n",
     NETWORK "data: {sample_ratio: 4}\ntraining: {learning_rate: 0.02, steps: 20, momentum: 0.5, weight_decay: 0.01}\nprobes: {sharpness: true, every: 3}\n",
 #define SMALL "model: deep_linear\nnetwork: {depth: 1, width_ratio: 1.7, gamma0: 4, weight_variance: [0, 0.3]}\ndata: {sample_ratio: 1}\n"
     SMALL "training: {learning_rate: 0.05, steps: 200}\noutliers: {count: 3}\noutput: {kernels: true}\n",
