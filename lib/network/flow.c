@@ -66,7 +66,7 @@ static double error_of(const struct network *n, double step)
     double sum = norm_of_sum(e, NULL, 0, n->h_rows[n->depth], n->width) / sqrt((double)n->width);
     for (int l = 0; l < n->depth; l++) {
         size_t fan_in = network_columns(n, l);
-        sum += norm_of_sum(e, n->g_rows[l + 1], n->width, n->h_rows[l], fan_in) / (double)fan_in;
+        sum += norm_of_sum(e, n->g_rows[l + 1], n->width, n->h_rows[l], fan_in) * (l > 0 ? n->branch : 1.0) / (double)fan_in;
     }
     return sum / (TOLERANCE * fmin(1, n->gamma));
 }
@@ -123,18 +123,25 @@ int network_flow(struct network *n, double interval, dmft_error *err)
 
 /* ---- How many ---- */
 
+/* Mean of what A_k, or w for k = L, does to the square of a vector. */
+static double gain(const dmft_problem *p, int k)
+{
+    int branch = p->residual && k > 0 && k < p->depth;
+    return branch ? 1 + p->weight_variance[k] / p->depth : p->weight_variance[k];
+}
+
 /* About the largest rate at the start, (Y4): layer by layer the mean of what its learning takes off the error, with the spread of the spectra of
- * the matrices that are passed on the way. */
+ * the matrices that are passed on the way, on the largest eigenvalue of the inputs. */
 static double largest_rate(const dmft_problem *p)
 {
     double rate = 0;
     for (int l = 0; l <= p->depth; l++) { /* what learns is A_l, or w for l = L */
-        double mean = 1, spread = p->batch == BATCH_ONLINE ? 0 : 1 / p->sample_ratio;
-        for (int k = 0; k <= p->depth; k++) mean *= k != l ? p->weight_variance[k] : 1.0;
+        double mean = p->residual && l > 0 && l < p->depth ? 1.0 / p->depth : 1, spread = p->batch == BATCH_ONLINE ? 0 : 1 / p->sample_ratio;
+        for (int k = 0; k <= p->depth; k++) mean *= k != l ? gain(p, k) : 1.0;
         if (l > 0) spread += 1 / p->width_ratio + l - 1;
         rate += mean * pow(1 + sqrt(spread), 2);
     }
-    return rate;
+    return rate * (p->modes > 0 ? p->eigenvalue[0] : 1.0);
 }
 
 double network_flow_steps(const dmft_problem *problem) { return (double)problem->steps + problem->time * largest_rate(problem) / STABLE; }
