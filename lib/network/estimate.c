@@ -1,8 +1,8 @@
 /*
  * Memory and operations of a simulation, from the sizes alone. Bytes are those of the arrays that lib/ensemble, dense.c, spectrum.c, singular.c,
- * probe.c and summary.c take, in the same words. Operations count multiplications and additions one by one; a Gaussian number counts as GAUSSIAN of them, and the
- * products of an eigensolver by their usual number, so that the time of a run is known to a factor of about two; in gradient flow, where rates grow with
- * what is learned, to one of some more.
+ * probe.c and summary.c take, in the same words. Operations count multiplications and additions one by one; a Gaussian number counts as GAUSSIAN of
+ * them, and the products of an eigensolver by their usual number, so that the time of a run is known to a factor of about two; in gradient flow, where
+ * rates grow with what is learned, to one of some more.
  */
 #include <math.h>
 
