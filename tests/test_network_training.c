@@ -843,8 +843,7 @@ START_TEST(test_decay_takes_the_edge_along)
         ck_assert(isnan(series(t, "A0_outlier1")[row]) == isnan(series(t, "A0_outlier1")[0]));
     }
     dmft_trajectory_free(t);
-    f.problem.learning_rate = 0.1;
-    f.problem.gamma0 = 6;
+    f.problem.learning_rate = 0.05;
     t = simulated(&f.problem, 1);
     int below = 0;
     for (size_t row = 0; row < 40; row++) { /* an outlier exists where it passes the edge of its step, though it may lie below that of the start */
@@ -868,6 +867,46 @@ START_TEST(test_fewer_inputs_than_modes)
     ck_assert_str_eq(err.text, "simulation.input_dim: at least the number of modes, data.spectrum.modes = 5, got 4");
     f.problem.simulation.input_dim = 5;
     ck_assert_int_eq(network_check(&f.problem, &err), DMFT_OK);
+}
+END_TEST
+
+/* ---- Memory ---- */
+
+/* Allocations that still succeed, -1: all; the linker puts these in place of calloc, malloc and realloc (Makefile). */
+static long allocations_left = -1;
+
+void *__real_calloc(size_t count, size_t size);
+void *__real_malloc(size_t size);
+void *__real_realloc(void *old, size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_realloc(void *old, size_t size);
+
+static int may_allocate(void) { return allocations_left < 0 || allocations_left-- > 0; }
+
+void *__wrap_calloc(size_t count, size_t size) { return may_allocate() ? __real_calloc(count, size) : NULL; }
+void *__wrap_malloc(size_t size) { return may_allocate() ? __real_malloc(size) : NULL; }
+void *__wrap_realloc(void *old, size_t size) { return may_allocate() ? __real_realloc(old, size) : NULL; }
+
+/* The n-th allocation and all after it fail, for every n: an error each time, and in the end the result. Leaks are for the sanitizers to see. */
+START_TEST(test_allocations_fail)
+{
+    struct fixture f;
+    int status = DMFT_ERROR_MEMORY;
+    long count = 0;
+    fixture_fill(&f, &settings[11]); /* momentum, a spectrum, epochs */
+    f.problem.probes.ntk = f.problem.probes.sharpness = 1;
+    for (; status == DMFT_ERROR_MEMORY; count++) {
+        dmft_trajectory *t = NULL;
+        dmft_error err = {.text = ""};
+        allocations_left = count;
+        status = dmft_simulate(&f.problem, NULL, &t, &err);
+        allocations_left = -1;
+        ck_assert((status == DMFT_OK) == (t != NULL));
+        dmft_trajectory_free(t);
+    }
+    ck_assert_int_eq(status, DMFT_OK);
+    ck_assert_int_gt(count, 60);
 }
 END_TEST
 
@@ -920,6 +959,7 @@ Suite *suite_network_training(void)
     tcase_add_test(ensembles, test_probe_series);
     tcase_add_test(ensembles, test_decay_takes_the_edge_along);
     tcase_add_test(ensembles, test_fewer_inputs_than_modes);
+    tcase_add_test(ensembles, test_allocations_fail);
     tcase_add_test(ensembles, test_estimates);
     suite_add_tcase(suite, steps);
     suite_add_tcase(suite, probes);
