@@ -578,6 +578,29 @@ START_TEST(test_probes_are_the_jacobian)
 }
 END_TEST
 
+/* Step by step, from the vectors of the probe before, while an outlier grows; more samples than inputs, and fewer. */
+START_TEST(test_probes_follow_training)
+{
+    struct fixture f;
+    struct setting set = {"training", 2, 60, 50, _i == 0 ? 150 : 40, .momentum = 0.5, .batch = BATCH_FULL, .fraction = 1};
+    double out[PROBE_NUMBERS], first = 0;
+    dmft_error err;
+    fixture_fill(&f, &set);
+    f.problem.gamma0 = 4;
+    f.problem.probes.ntk = f.problem.probes.sharpness = 1;
+    struct network *n = network_made(&f.problem, 0);
+    for (int t = 0; t <= 24; t++) {
+        network_evaluate(n);
+        ck_assert_int_eq(probe_measure(n, out, &err), DMFT_OK);
+        if (t % 8 == 0) assert_probes(n, "training");
+        if (t == 0) first = out[PROBE_SHARPNESS];
+        network_learn(n);
+    }
+    ck_assert_msg(out[PROBE_SHARPNESS] > 3 * first, "sharpness %g, at first %g", out[PROBE_SHARPNESS], first);
+    network_free(n);
+}
+END_TEST
+
 /* One input dimension, one sample, one unit; as many samples as inputs. */
 START_TEST(test_probes_at_small_sizes)
 {
@@ -948,6 +971,7 @@ Suite *suite_network_training(void)
     tcase_add_test(steps, test_bernoulli_batches);
     tcase_add_loop_test(steps, test_whole_batches, 0, 2);
     tcase_add_loop_test(probes, test_probes_are_the_jacobian, 0, SETTINGS);
+    tcase_add_loop_test(probes, test_probes_follow_training, 0, 2);
     tcase_add_loop_test(probes, test_probes_at_small_sizes, 0, 6);
     tcase_add_test(probes, test_probes_without_weights);
     tcase_add_loop_test(probes, test_tangent_kernel_moves_the_predictor, 0, 4);

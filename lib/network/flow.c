@@ -1,9 +1,10 @@
 /*
- * Gradient flow of one network, dA_l/dt = (c/fan-in) g^{l+1} h^l^T, dw/dt = c h^L, c = gamma/sqrt(N/D) ((Y1) of doc/theory.md): between two rows as many
- * steps of the Runge-Kutta method of Cash and Karp (six stages, order 5, with one of order 4 inside of it) as the error asks for.
+ * Gradient flow of one network, dA_l/dt = (c/fan-in) g^{l+1} h^l^T, dw/dt = c h^L, c = gamma/sqrt(N/D) ((Y1) of doc/theory.md; in residual branches
+ * with their factor, (S14)): between two rows as many steps of the Runge-Kutta method of Cash and Karp (six stages, order 5, with one of order 4 inside
+ * of it) as the error asks for.
  *
  * A slope is a matrix of rank one, so that the weights of a stage are never formed: a product with them is one with A_l and the inner
- * products with the slopes before ((Y2), dense.c). The step ends with one update of rank six. Memory grows by vectors, not by matrices; for
+ * products with the slopes before ((Y2), step.c). The step ends with one update of rank six. Memory grows by vectors, not by matrices; for
  * that reason the integrators of GSL, which keep nine copies of the state, are not used.
  *
  * Error. The two orders differ in A_l by h (c/fan-in) sum_j e_j g_j h_j^T; its Frobenius norm, from the inner products of the slopes, summed over

@@ -1,4 +1,4 @@
-/* Dense deep linear networks of finite width: one network, what is measured on it, an ensemble of them. Equations: dense.c, spectrum.c, probe.c. */
+/* Dense deep linear networks of finite width: one network, what is measured on it, an ensemble of them. Equations: step.c, spectrum.c, probe.c. */
 #ifndef DMFT_NETWORK_NETWORK_H
 #define DMFT_NETWORK_NETWORK_H
 
@@ -95,7 +95,7 @@ void network_start(struct network *network, long index);
 /* The state between two steps, besides what network_start draws for the same number. */
 void network_transfer(struct network *network, archive *a);
 
-/* Draws this many rows of X; the norm of x, sum of lambda_i x_i^2 under the root. */
+/* Draws this many rows of X. The root of sum_i lambda_i x_i^2. */
 void network_draw_inputs(struct network *network, size_t rows, double *X);
 double network_norm(const struct network *network, const double *x);
 

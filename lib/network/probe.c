@@ -142,7 +142,11 @@ void probe_free(struct probe *p)
     spectrum_leading_free(p->solver);
 }
 
-void probe_start(struct probe *p) { p->ntk.known = p->leading.known = p->lowest.known = 0, p->factored = 0; }
+void probe_start(struct probe *p)
+{
+    p->ntk.known = p->leading.known = p->lowest.known = 0;
+    p->factored = 0;
+}
 
 void probe_transfer(struct probe *p, archive *a)
 {
