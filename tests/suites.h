@@ -23,6 +23,7 @@
     X(grid)        \
     X(flow)        \
     X(network)     \
+    X(network_training) \
     X(dense_mlp)   \
     X(mlp_law)     \
     X(mlp)         \
