@@ -57,7 +57,7 @@ static size_t band_of(const struct dmft_problem *p)
     return epoch < (size_t)p->steps ? epoch : (size_t)p->steps;
 }
 
-enum { VECTORS = 8 + GENERAL_WORK }; /* of `rows` numbers */
+enum { VECTORS = 13 + GENERAL_WORK }; /* of `rows` numbers */
 
 double kernel_general_bytes(const struct dmft_problem *p)
 {
@@ -141,7 +141,8 @@ static int take_data(struct kernel_general *g)
 
 static int take_vectors(struct kernel_general *g)
 {
-    double **const vector[] = {&g->kept, &g->kappa, &g->power, &g->star_mean, &g->seen_target, &g->source, &g->unit, &g->spikes};
+    double **const vector[] = {&g->kept, &g->kappa, &g->power, &g->star_mean, &g->seen_target, &g->source, &g->unit, &g->spikes,
+                               &g->G0,   &g->C_0,   &g->probe_a, &g->probe_b, &g->probe_past};
     double **const per_mode[] = {&g->star, &g->X, &g->Y, &g->scaled};
     int have = 1;
     for (size_t i = 0; i < sizeof vector / sizeof *vector; i++) have = (*vector[i] = memory_doubles(g->rows)) != NULL && have;
@@ -209,7 +210,8 @@ void kernel_general_free(kernel_general *g)
     for (size_t f = 0; g->sum != NULL && f < 2 * (size_t)g->depth; f++) free(g->sum[f]);
     for (size_t i = 0; i < GENERAL_WORK; i++) free(g->work[i]);
     double *const vector[] = {g->kept, g->kappa, g->power, g->star_mean, g->seen_target, g->source, g->unit,     g->spikes, g->star,    g->X,
-                              g->Y,    g->scaled, g->noise, g->schedule, g->eigenvalue,  g->target, g->variance, g->branch};
+                              g->Y,    g->scaled, g->noise, g->schedule, g->eigenvalue,  g->target, g->variance, g->branch, g->G0,      g->C_0,
+                              g->probe_a, g->probe_b, g->probe_past};
     for (size_t i = 0; i < sizeof vector / sizeof *vector; i++) free(vector[i]);
     free(g->coefficient);
     free(g->sum);

@@ -33,6 +33,15 @@ double kernel_general_diagonal(const kernel_general *g, size_t i, size_t t);
 void kernel_general_matrix(kernel_general *g, int l, struct kernel_rows_matrix *matrix);
 double kernel_general_kept(const kernel_general *g); /* b(t) at the last row; 1 before the first */
 
+/* Lanczos on rows of probes at the last row, (Q12)-(Q14), of as many vectors as the problem's probes.rows. The rows of probes are written over by the
+ * next step. nan: not asked for, or, an edge, not there: the spectrum has several bands, or the run was too short to tell. */
+struct kernel_general_probe {
+    double ntk_top;                 /* largest eigenvalue of M_t */
+    double sharpness;               /* of M_t^{1/2} (X^T X/P) M_t^{1/2} */
+    double edge_lower, edge_upper;  /* of the bulk of the same */
+};
+void kernel_general_probe(kernel_general *g, int ntk, int sharpness, struct kernel_general_probe *out);
+
 /* As kernel_rows_result: correlations C and responses R of section 10 of the equations, to the fields of the decayed weights. C_Delta and R_Delta are of the
  * errors on all samples; R_v is the response to the field of those of the batch. */
 void kernel_general_result(kernel_general *g, size_t i, char *name, double **square, size_t *order, size_t *stride);

@@ -14,7 +14,7 @@ struct kernel_general {
     size_t modes;                     /* n >= 1; 1: all inputs alike */
     size_t epoch;                     /* steps an epoch; 1: independent batches; 0: the batch is the sample, or fresh */
     size_t band;                      /* columns of `noise`: the epoch or the run */
-    size_t first;                     /* of the probes that are there */
+    size_t first;                     /* of the probes that are made */
     double step, rate;                /* c and eta */
     double gain;                      /* 1/(gamma sqrt(nu)) */
     double width_ratio, sample_ratio, label_noise, fraction, momentum, decay;
@@ -42,10 +42,12 @@ struct kernel_general {
     double *noise;          /* V of a fixed sample's batches: steps x band, V(t, t-j) at t * band + j */
     double *seen_target;    /* <vhat(t) w*> over the length of w* */
     double *source;         /* f_i: coefficient of v(i) on its own r_0 */
-    double *unit;           /* 1 where v(i) begins at w* */
+    double *unit;           /* of w* in v(i) to begin with */
+    double *G0, *C_0;       /* <G>, <v v>: the last row */
 
     double *X, *Y, *scaled; /* n x rows each */
     double *spikes;
+    double *probe_a, *probe_b, *probe_past; /* Lanczos: the tridiagonal matrix; coefficients of a new v on those before */
     double *work[GENERAL_WORK];
 
     double **square;        /* all triangles that are owned */
@@ -73,11 +75,13 @@ static inline double *general_R_h(const struct kernel_general *g, int l)
 }
 static inline double *general_R_g(const struct kernel_general *g, int l) { return general_coefficient(g, general_g(g, l), general_h(g, l)); }
 
-/* The parts of a row, general_step.c. Those of the data want K, S, `source`, `unit` and the extra coefficients of v on earlier v, which are `count`. */
+/* What v has of earlier v besides K: weight[j] times v(first + j). */
 struct general_past {
-    size_t count, at[2];
-    double weight[2];
+    size_t first, count;
+    const double *weight;
 };
+
+/* The parts of a row, general_step.c. Those of the data want row i of K and S, `source` and `unit`. */
 void general_input(struct kernel_general *g, size_t i, const struct general_past *past); /* v and its correlations */
 void general_samples(struct kernel_general *g, const struct general_event *e);           /* the errors on the samples */
 void general_hat(struct kernel_general *g, const struct general_event *e);               /* vhat */

@@ -136,7 +136,7 @@ static void resolve(kernel_general *g, size_t i, const struct general_past *past
         double *G = row(g, g->G[k], i), *star = g->star + k * g->rows + i, lambda = g->eigenvalue[k];
         left(g, g->G[k], i, m, y);
         for (size_t s = 0; s < i; s++) G[s] = -lambda * y[s];
-        for (size_t j = 0; j < past->count; j++) cblas_daxpy((int)i, past->weight[j], row(g, g->G[k], past->at[j]), 1, G, 1);
+        for (size_t j = 0; j < past->count; j++) cblas_daxpy((int)i, past->weight[j], row(g, g->G[k], past->first + j), 1, G, 1);
         G[i] = 1.0;
         *star = g->target[k] * cblas_ddot((int)i + 1, G, 1, g->unit, 1);
         g->star_mean[i] += lambda * g->target[k] * *star / (double)g->modes;
@@ -170,6 +170,8 @@ static void average(kernel_general *g, size_t i, size_t k)
     right(g, g->G[k], i + 1, g->Y + k * g->rows, y);
     for (size_t s = 0; s <= i; s++) y[s] += star[i] * star[s];
     cblas_daxpy((int)i + 1, weight, y, 1, C_v, 1);
+    cblas_daxpy((int)i + 1, weight / lambda, y, 1, g->C_0, 1);
+    cblas_daxpy((int)i + 1, weight / lambda, G, 1, g->G0, 1);
     if (g->modes == 1) return;
     cblas_daxpy((int)i + 1, weight * lambda, y, 1, C_w, 1);
     cblas_daxpy((int)i + 1, weight, G, 1, row(g, g->G1, i), 1);
@@ -180,11 +182,8 @@ void general_input(kernel_general *g, size_t i, const struct general_past *past)
 {
     resolve(g, i, past);
     drive(g, i);
-    memset(row(g, g->C_v, i), 0, (i + 1) * sizeof(double));
-    if (g->modes > 1) {
-        double *const sums[] = {g->C_w, g->G1, g->G2};
-        for (size_t j = 0; j < 3; j++) memset(row(g, sums[j], i), 0, (i + 1) * sizeof(double));
-    }
+    double *const sums[] = {g->C_0, g->G0, row(g, g->C_v, i), row(g, g->C_w, i), row(g, g->G1, i), row(g, g->G2, i)};
+    for (size_t j = 0; j < (g->modes > 1 ? 6 : 3); j++) memset(sums[j], 0, (i + 1) * sizeof *sums[j]);
     for (size_t k = 0; k < g->modes; k++) average(g, i, k);
 }
 
@@ -310,7 +309,7 @@ static void prepare(kernel_general *g, size_t t)
 
 void kernel_general_step(kernel_general *g)
 {
-    static const struct general_past none = {.count = 0};
+    static const struct general_past none = {.count = 0, .weight = NULL};
     if (g->done == g->steps) return;
     size_t t = g->done;
     age(g, t);
