@@ -654,6 +654,42 @@ START_TEST(outliers_of_decayed_matrices)
 }
 END_TEST
 
+/* ---- probes ---- */
+
+START_TEST(sharpness_table)
+{
+    dmft_problem *p = problem_of_file("rmt_sharpness_a");
+    FILE *file = open_reference("rmt_sharpness_a");
+    kernel_general *g = created(p);
+    char line[4096];
+    double worst = 0.0;
+    ck_assert(kernel_general_wanted(p));
+    for (int i = 0; i < 2; i++) ck_assert_ptr_nonnull(fgets(line, sizeof line, file)); /* parameters, names */
+    size_t t = 0;
+    for (; fgets(line, sizeof line, file) != NULL; t++) {
+        double expected[7];
+        struct kernel_general_probe found;
+        char *word = strtok(line, ",");
+        for (int i = 0; i < 7; i++, word = strtok(NULL, ",")) expected[i] = strtod(word, NULL);
+        kernel_general_step(g);
+        kernel_general_probe(g, 0, 1, &found);
+        ck_assert_uint_eq(t, (size_t)expected[0]);
+        ck_assert(isnan(found.ntk_top));
+        const double got[] = {kernel_general_diagonal(g, 0, t), kernel_general_diagonal(g, 1, t), found.sharpness, p->learning_rate * found.sharpness, found.edge_upper, found.edge_lower};
+        for (int i = 0; i < 6; i++) {
+            double error = fabs(got[i] / expected[1 + i] - 1.0);
+            ck_assert_msg(error <= 1e-6, "step %zu, column %d: %.12g, expected %.12g", t, i + 1, got[i], expected[1 + i]);
+            worst = fmax(worst, error);
+        }
+    }
+    printf("probe rows, rmt_sharpness_a: %zu steps to %.1e\n", t, worst);
+    ck_assert_uint_eq(t, (size_t)p->steps);
+    (void)fclose(file);
+    kernel_general_free(g);
+    dmft_problem_free(p);
+}
+END_TEST
+
 /* ---- structure ---- */
 
 /* A run of fewer rows has the same numbers to the bit; responses end at the diagonal, correlations are symmetric. */
@@ -734,7 +770,8 @@ END_TEST
 Suite *suite_general_rows(void)
 {
     Suite *suite = suite_create("general_rows");
-    TCase *forms = tcase_create("against other forms"), *closed = tcase_create("closed formulas"), *structure = tcase_create("structure");
+    TCase *forms = tcase_create("against other forms"), *closed = tcase_create("closed formulas"), *structure = tcase_create("structure"),
+          *probes = tcase_create("probes");
     tcase_set_timeout(closed, 30.0);
     tcase_add_loop_test(forms, equal_to_the_tuned_march, 0, PLAIN);
     tcase_add_loop_test(forms, plain_tables, 0, REFERENCES);
@@ -744,11 +781,13 @@ Suite *suite_general_rows(void)
     tcase_add_loop_test(forms, nothing_in_disguise, 0, 3);
     tcase_add_loop_test(closed, closed_formulas, 0, MIXTURES);
     tcase_add_loop_test(closed, outliers_of_decayed_matrices, 0, 4);
+    tcase_add_test(probes, sharpness_table);
     tcase_add_loop_test(structure, causality, 0, 2);
     tcase_add_loop_test(structure, checkpoint, 0, 3);
     tcase_add_test(structure, needs);
     suite_add_tcase(suite, forms);
     suite_add_tcase(suite, closed);
+    suite_add_tcase(suite, probes);
     suite_add_tcase(suite, structure);
     return suite;
 }
