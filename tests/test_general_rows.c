@@ -690,6 +690,150 @@ START_TEST(sharpness_table)
 }
 END_TEST
 
+/* A problem that is probed. */
+static void probe(dmft_problem *p, long rows)
+{
+    p->probes.ntk = p->probes.sharpness = 1;
+    p->probes.every = 1;
+    p->probes.rows = rows;
+}
+
+static struct extended one_layer[] = {
+    {.s = {"narrow", 1, 0.3, 4.0, {0.6, 0.5}, 2.0, 0.2, 0.03, MUP, FULL, 40}, .momentum = 0.3},
+    {.s = {"narrow, decay, spectrum", 1, 0.7, 4.0, {0.6, 0.5}, 2.0, 0.2, 0.03, MUP, FULL, 40}, .modes = 4, .weight_decay = 0.01},
+    {.s = {"wide, epochs", 1, 2.0, 4.0, {0.6, 0.5}, 1.0, 0.3, 0.03, MUP, FULL, 40}, .batch = BATCH_EPOCH, .fraction = 0.25},
+    {.s = {"wide, one pass, NTK", 1, 1.5, 3.0, {0.6, 0.5}, 1.0, 0.3, 0.05, NTK, ONLINE, 40}},
+};
+
+/* With one hidden layer M_t = C_g1(t,t) + A_0(t)^T A_0(t)/nu: its top eigenvalue is the outlier of A_0, or the edge. */
+START_TEST(ntk_of_one_layer)
+{
+    struct extended *x = &one_layer[_i];
+    dmft_problem p = extended_problem(x);
+    probe(&p, 60);
+    p.probes.ntk = p.probes.sharpness = 0;
+    dmft_trajectory *run = solved(&p, DMFT_OK);
+    probe(&p, 60);
+    kernel_general *g = created(&p);
+    double worst = 0.0, edge = sqrt(p.weight_variance[0]) * (1.0 + sqrt(p.width_ratio));
+    size_t outliers = 0;
+    for (size_t t = 0; t < (size_t)p.steps; t++) {
+        struct kernel_general_probe found;
+        kernel_general_step(g);
+        kernel_general_probe(g, 1, 0, &found);
+        double z = dmft_trajectory_series(run, "A0_outlier1")[t], bulk = edge * kernel_general_kept(g);
+        outliers += isnan(z) ? 0 : 1;
+        double top = isnan(z) ? bulk : z, expected = dmft_trajectory_series(run, "C_g1")[t] + top * top / p.width_ratio;
+        /* An outlier that is just out is not found within so many vectors. */
+        if (!isnan(z) && z < 1.02 * bulk) ck_assert_double_eq_tol(found.ntk_top / expected, 1.0, 1e-3);
+        else worst = fmax(worst, fabs(found.ntk_top / expected - 1.0));
+        ck_assert(isnan(found.sharpness) && isnan(found.edge_upper));
+    }
+    printf("probe rows, NTK of one layer, %s: %.1e, %zu of %ld steps with an outlier\n", x->s.name, worst, outliers, p.steps);
+    ck_assert_uint_gt(outliers, 5);
+    ck_assert_double_le(worst, 1e-7);
+    dmft_trajectory_free(run);
+    kernel_general_free(g);
+}
+END_TEST
+
+/* The upper edge of X X^T/P, and the lower one: extrema of z(m) = -1/m + (1/alpha) <lambda/(1 + lambda m)>. */
+static double sample_edge(const struct extended *x, double from, double to, int upper)
+{
+    double best = upper ? INFINITY : -INFINITY;
+    for (int zoom = 0; zoom < 12; zoom++) {
+        const int points = 400;
+        double at = from, step = (to - from) / points;
+        for (int i = 1; i < points; i++) {
+            double m = from + step * i, z = -1.0 / m;
+            for (int k = 0; k < x->modes; k++) z += x->eigenvalue[k] / (1.0 + x->eigenvalue[k] * m) / x->modes / x->s.sample_ratio;
+            if (upper ? z < best : z > best) {
+                best = z;
+                at = m;
+            }
+        }
+        from = at - 2.0 * step;
+        to = at + 2.0 * step;
+    }
+    return best;
+}
+
+/* Without first weights in A_0 the NTK is sigma_w^2 at the start, and the sharpness is that of linear regression on inputs with a spectrum. */
+START_TEST(sharpness_of_regression)
+{
+    struct extended x = {.s = {"regression", 1, 1.0, 2.0, {0.0, 0.7}, 2.0, 0.2, 0.03, MUP, FULL, 2}, .modes = _i == 0 ? 1 : 3};
+    x.s.sample_ratio = _i == 2 ? 40.0 : 2.0;
+    dmft_problem p = extended_problem(&x);
+    probe(&p, _i == 2 ? 200 : 60);
+    kernel_general *g = created(&p);
+    struct kernel_general_probe found;
+    kernel_general_step(g);
+    kernel_general_probe(g, 1, 1, &found);
+    double most = x.eigenvalue[0], upper = 0.7 * sample_edge(&x, -1.0 / most * (1.0 - 1e-9), -1e-3, 1);
+    ck_assert_double_eq_tol(found.ntk_top, 0.7, 1e-12);
+    if (_i == 2) { /* three bands */
+        ck_assert(isnan(found.edge_upper) && isnan(found.edge_lower));
+        ck_assert_double_eq_tol(found.sharpness / upper, 1.0, 1e-3);
+    } else {
+        double lower = 0.7 * sample_edge(&x, -200.0, -1.0 / x.eigenvalue[x.modes - 1] * (1.0 + 1e-9), 0);
+        ck_assert_double_eq_tol(found.edge_upper / upper, 1.0, 1e-6);
+        ck_assert_double_eq_tol(found.edge_lower / lower, 1.0, 1e-5);
+        ck_assert_double_eq_tol(found.sharpness, found.edge_upper, 1e-12);
+    }
+    printf("probe rows, regression: sharpness %.9f, theory %.9f\n", found.sharpness, upper);
+    kernel_general_free(g);
+}
+END_TEST
+
+/* On ever more samples the sharpness becomes the top of the NTK, which is probed without them. */
+START_TEST(sharpness_of_many_samples)
+{
+    struct extended x = mixtures[_i == 0 ? 6 : 8];
+    x.s.sample_ratio = 1e9;
+    x.s.width_ratio = 1.4;
+    x.s.learning_rate = 0.04;
+    x.modes = 0;
+    x.s.steps = 24;
+    dmft_problem p = extended_problem(&x);
+    probe(&p, 60);
+    kernel_general *g = created(&p);
+    struct kernel_general_probe found;
+    double worst = 0.0, first = 0.0;
+    for (long t = 0; t < p.steps; t++) {
+        kernel_general_step(g);
+        kernel_general_probe(g, 1, 1, &found);
+        if (t == 0) first = found.ntk_top;
+        worst = fmax(worst, fabs(found.sharpness / found.ntk_top - 1.0));
+    }
+    printf("probe rows, many samples, %s: sharpness %.1e from the NTK's top, %.3f to %.3f\n", x.s.name, worst, first, found.ntk_top);
+    ck_assert_double_le(worst, 1e-3);
+    kernel_general_free(g);
+}
+END_TEST
+
+/* Probes leave no trace. */
+START_TEST(probes_leave_no_trace)
+{
+    struct extended *x = &mixtures[7];
+    dmft_problem p = extended_problem(x);
+    struct solution plain_run = marched(&p);
+    probe(&p, 12);
+    kernel_general *g = created(&p);
+    for (long t = 0; t < p.steps; t++) {
+        struct kernel_general_probe found;
+        kernel_general_step(g);
+        kernel_general_probe(g, 1, 1, &found);
+        ck_assert(isfinite(found.ntk_top) && isfinite(found.sharpness));
+    }
+    struct solution probed = taken(g);
+    for (size_t i = 0; i < 2 * probed.fields; i++)
+        for (size_t t = 0; t < probed.rows; t++)
+            for (size_t u = 0; u < probed.rows; u++) ck_assert(at(&probed, i, t, u) == at(&plain_run, i, t, u));
+    clear(&plain_run);
+    clear(&probed);
+}
+END_TEST
+
 /* ---- structure ---- */
 
 /* A run of fewer rows has the same numbers to the bit; responses end at the diagonal, correlations are symmetric. */
@@ -782,6 +926,10 @@ Suite *suite_general_rows(void)
     tcase_add_loop_test(closed, closed_formulas, 0, MIXTURES);
     tcase_add_loop_test(closed, outliers_of_decayed_matrices, 0, 4);
     tcase_add_test(probes, sharpness_table);
+    tcase_add_loop_test(probes, ntk_of_one_layer, 0, 4);
+    tcase_add_loop_test(probes, sharpness_of_regression, 0, 3);
+    tcase_add_loop_test(probes, sharpness_of_many_samples, 0, 2);
+    tcase_add_test(probes, probes_leave_no_trace);
     tcase_add_loop_test(structure, causality, 0, 2);
     tcase_add_loop_test(structure, checkpoint, 0, 3);
     tcase_add_test(structure, needs);

@@ -66,7 +66,7 @@ double kernel_general_bytes(const struct dmft_problem *p)
     return 8.0 * ((double)squares_of(p) * rows * stride + vectors * rows);
 }
 
-/* As the head of general_step.c says; a probe's row costs what a step's does, its part of the data twice. */
+/* As the head of general_step.c says. A probe's row costs what a step's does, its hidden part twice where hidden vectors are probed. */
 double kernel_general_operations(const struct dmft_problem *p)
 {
     double L = p->depth, n = (double)modes_of(p), T = (double)p->steps, extra = (double)(rows_of(p) - (size_t)p->steps);
@@ -74,8 +74,9 @@ double kernel_general_operations(const struct dmft_problem *p)
     double data = n > 1.0 ? 14.0 + 6.0 * n : 19.0, batches = epoch_of(p) == 0 ? 0.0 : epoch_of(p) == 1 ? 1.0 : 5.0;
     double steps = (hidden + data + batches) * T * (T + 1.0) * (2.0 * T + 1.0) / 6.0;
     if (!probed(p)) return steps;
-    double times = T / (double)p->probes.every * extra * 2.0 * ((p->probes.ntk ? 1.0 : 0.0) + (p->probes.sharpness ? 1.0 : 0.0));
-    return steps + times * (hidden + 2.0 * data) * (T * T / 3.0 + T * extra / 2.0 + extra * extra / 3.0);
+    double ntk = p->probes.ntk ? data + (p->width_ratio < 1.0 ? 2.0 : 1.0) * hidden : 0.0, sharpness = p->probes.sharpness ? data + hidden : 0.0;
+    double squares = T * T / 3.0 + T * extra / 2.0 + extra * extra / 3.0; /* mean of (t + k)^2 over steps t and rows k */
+    return steps + T / (double)p->probes.every * 2.0 * extra * (ntk + sharpness) * squares;
 }
 
 /* ---- making ---- */

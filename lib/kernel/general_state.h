@@ -87,5 +87,6 @@ void general_samples(struct kernel_general *g, const struct general_event *e);  
 void general_hat(struct kernel_general *g, const struct general_event *e);               /* vhat */
 void general_forward(struct kernel_general *g, const struct general_event *e, int l);    /* h^l */
 void general_backward(struct kernel_general *g, const struct general_event *e, int l);   /* g^l */
+void general_correlate(struct kernel_general *g, size_t i, size_t field, double *C);     /* row i of a hidden field's C, from its coefficients */
 
 #endif

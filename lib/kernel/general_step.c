@@ -67,7 +67,7 @@ static void meet(kernel_general *g, size_t i, size_t field, size_t other, const 
 }
 
 /* C(i,s) = sum over sources of row i x covariance x row s, s <= i, (Q4). A source that is not felt at i itself has no row i yet. */
-static void finish(kernel_general *g, size_t i, size_t field, double *C)
+void general_correlate(kernel_general *g, size_t i, size_t field, double *C)
 {
     size_t L = (size_t)g->depth, n = i + 1, readout = 2 * L - 1;
     double *p = g->work[0], *y = g->work[1], *sum = g->sum[field];
@@ -107,7 +107,7 @@ void general_backward(kernel_general *g, const struct general_event *e, int l)
         meet(g, i, field, general_h(g, l), m, i);
         own[i] += e->kept;
     }
-    finish(g, i, field, row(g, g->C_g[l], i));
+    general_correlate(g, i, field, row(g, g->C_g[l], i));
 }
 
 void general_forward(kernel_general *g, const struct general_event *e, int l)
@@ -118,7 +118,7 @@ void general_forward(kernel_general *g, const struct general_event *e, int l)
     remember(g, e, l - 1, row(g, general_R_h(g, l - 1), i), row(g, g->C_h[l - 1], i), n, m);
     meet(g, i, field, general_g(g, l), m, n);
     row(g, general_coefficient(g, field, field), i)[i] += g->branch[l - 1] * e->kept;
-    finish(g, i, field, row(g, g->C_h[l], i));
+    general_correlate(g, i, field, row(g, g->C_h[l], i));
 }
 
 /* ---- the data ---- */
