@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "kernel/general_state.h"
 #include "kernel/gram.h"
+#include "kernel/nodes.h"
 
 static const double least_kept = 1e-100; /* (1 - omega)^t: spikes over it and their squares are numbers */
 
@@ -30,7 +31,7 @@ int kernel_general_wanted(const struct dmft_problem *p)
 static size_t stride_of(size_t rows) { return rows >= 256 && rows % 64 == 0 ? rows + 8 : rows; }
 
 /* Two runs of probes use the same rows one after the other; each ends with the vector after its last. */
-static size_t rows_of(const struct dmft_problem *p) { return (size_t)p->steps + (probed(p) ? (size_t)p->probes.rows + 1 : 0); }
+static size_t rows_of(const struct dmft_problem *p) { return (size_t)p->rows + (probed(p) ? (size_t)p->probes.rows + 1 : 0); }
 
 static size_t modes_of(const struct dmft_problem *p) { return p->modes > 0 ? p->modes : 1; }
 
@@ -45,19 +46,22 @@ static int feels(const struct dmft_problem *p, size_t field, size_t source)
     return p->residual || field % L == source % L;
 }
 
+/* Whether the errors on all samples are others than those that are learned from. */
+static int apart(const struct dmft_problem *p) { return subsampled(p) || (p->flow && p->batch == BATCH_ONLINE); }
+
 static size_t squares_of(const struct dmft_problem *p)
 {
     size_t L = (size_t)p->depth, n = modes_of(p), epoch = epoch_of(p), hidden = p->residual ? 4 * L * L : 4 * L;
-    return hidden + 2 * L + 1 + 9 + n + (n > 1 ? 3 : 0) + (epoch > 0 ? 1 : 0) + (epoch > 1 ? 1 : 0);
+    return hidden + 2 * L + 1 + 9 + n + (n > 1 ? 3 : 0) + (apart(p) ? 1 : 0) + (epoch > 1 ? 1 : 0);
 }
 
 static size_t band_of(const struct dmft_problem *p)
 {
     size_t epoch = epoch_of(p);
-    return epoch < (size_t)p->steps ? epoch : (size_t)p->steps;
+    return epoch < (size_t)p->rows ? epoch : (size_t)p->rows;
 }
 
-enum { VECTORS = 13 + GENERAL_WORK }; /* of `rows` numbers */
+enum { VECTORS = 16 + GENERAL_WORK }; /* of `rows` numbers */
 
 double kernel_general_bytes(const struct dmft_problem *p)
 {
@@ -69,7 +73,7 @@ double kernel_general_bytes(const struct dmft_problem *p)
 /* As the head of general_step.c says. A probe's row costs what a step's does, its hidden part twice where hidden vectors are probed. */
 double kernel_general_operations(const struct dmft_problem *p)
 {
-    double L = p->depth, n = (double)modes_of(p), T = (double)p->steps, extra = (double)(rows_of(p) - (size_t)p->steps);
+    double L = p->depth, n = (double)modes_of(p), T = (double)p->rows, extra = (double)(rows_of(p) - (size_t)p->rows);
     double hidden = p->residual ? 16.0 * L * L - 6.0 * L : 16.0 * L - 6.0;
     double data = n > 1.0 ? 14.0 + 6.0 * n : 19.0, batches = epoch_of(p) == 0 ? 0.0 : epoch_of(p) == 1 ? 1.0 : 5.0;
     double steps = (hidden + data + batches) * T * (T + 1.0) * (2.0 * T + 1.0) / 6.0;
@@ -87,7 +91,8 @@ static void set_constants(struct kernel_general *g, const struct dmft_problem *p
     g->depth = p->depth;
     g->online = p->batch == BATCH_ONLINE;
     g->residual = p->residual;
-    g->steps = (size_t)p->steps;
+    g->flow = p->flow;
+    g->steps = (size_t)p->rows;
     g->rows = rows_of(p);
     g->stride = stride_of(g->rows);
     g->modes = modes_of(p);
@@ -126,7 +131,7 @@ static int take_hidden(struct kernel_general *g, const struct dmft_problem *p)
     return have;
 }
 
-static int take_data(struct kernel_general *g)
+static int take_data(struct kernel_general *g, const struct dmft_problem *p)
 {
     double **const all[] = {&g->K, &g->S, &g->N, &g->C_v, &g->R_v, &g->H, &g->C_seen, &g->W, &g->R_h0};
     int have = 1, many = g->modes > 1;
@@ -135,14 +140,14 @@ static int take_data(struct kernel_general *g)
     g->C_w = many ? take_square(g) : g->C_v;
     g->G1 = many ? take_square(g) : g->G[0];
     g->G2 = many ? take_square(g) : g->G[0];
-    g->C_Delta = g->epoch > 0 ? take_square(g) : g->C_seen;
+    g->C_Delta = apart(p) ? take_square(g) : g->C_seen;
     g->J = g->epoch > 1 ? take_square(g) : NULL;
     return have && g->C_w && g->G1 && g->G2 && g->C_Delta && (g->J || g->epoch <= 1);
 }
 
 static int take_vectors(struct kernel_general *g)
 {
-    double **const vector[] = {&g->kept, &g->kappa, &g->power, &g->star_mean, &g->seen_target, &g->source, &g->unit, &g->spikes,
+    double **const vector[] = {&g->time, &g->weight, &g->newest, &g->kept, &g->kappa, &g->power, &g->star_mean, &g->seen_target, &g->source, &g->unit, &g->spikes,
                                &g->G0,   &g->C_0,   &g->probe_a, &g->probe_b, &g->probe_past};
     double **const per_mode[] = {&g->star, &g->X, &g->Y, &g->scaled};
     int have = 1;
@@ -168,7 +173,7 @@ static int take_memory(struct kernel_general *g, const struct dmft_problem *p)
     g->G = calloc(g->modes, sizeof *g->G);
     g->square = calloc(squares_of(p), sizeof *g->square);
     if (!g->coefficient || !g->sum || !g->C_h || !g->C_g || !g->G || !g->square) return 0;
-    return take_hidden(g, p) && take_data(g) && take_vectors(g);
+    return take_hidden(g, p) && take_data(g, p) && take_vectors(g);
 }
 
 static void fill(struct kernel_general *g, const struct dmft_problem *p)
@@ -200,8 +205,10 @@ int kernel_general_create(kernel_general **out, const struct dmft_problem *p, dm
         return error_memory(err, kernel_general_bytes(p));
     }
     fill(g, p);
-    *out = g;
-    return DMFT_OK;
+    int status = kernel_nodes(p, g->time, g->weight, g->newest, err);
+    if (status == DMFT_OK) *out = g;
+    else kernel_general_free(g);
+    return status;
 }
 
 void kernel_general_free(kernel_general *g)
@@ -210,7 +217,7 @@ void kernel_general_free(kernel_general *g)
     for (size_t i = 0; i < g->squares; i++) free(g->square[i]);
     for (size_t f = 0; g->sum != NULL && f < 2 * (size_t)g->depth; f++) free(g->sum[f]);
     for (size_t i = 0; i < GENERAL_WORK; i++) free(g->work[i]);
-    double *const vector[] = {g->kept, g->kappa, g->power, g->star_mean, g->seen_target, g->source, g->unit,     g->spikes, g->star,    g->X,
+    double *const vector[] = {g->time, g->weight, g->newest, g->kept, g->kappa, g->power, g->star_mean, g->seen_target, g->source, g->unit, g->spikes, g->star,    g->X,
                               g->Y,    g->scaled, g->noise, g->schedule, g->eigenvalue,  g->target, g->variance, g->branch, g->G0,      g->C_0,
                               g->probe_a, g->probe_b, g->probe_past};
     for (size_t i = 0; i < sizeof vector / sizeof *vector; i++) free(vector[i]);
@@ -226,6 +233,8 @@ void kernel_general_free(kernel_general *g)
 /* ---- queries ---- */
 
 size_t kernel_general_done(const kernel_general *g) { return g->done; }
+
+double kernel_general_time(const kernel_general *g, size_t t) { return g->time[t]; }
 
 size_t kernel_general_count(const kernel_general *g) { return 2 * (size_t)g->depth + 3; }
 
@@ -273,6 +282,13 @@ static double *response(const kernel_general *g, size_t i)
     return i < L + 3 ? general_R_h(g, (int)(i - 2)) : general_R_g(g, (int)(i - 2 - L));
 }
 
+/* Responses of a flow by what they would have changed in its weights, (M3). */
+static void make_density(const kernel_general *g, double *R)
+{
+    for (size_t t = 1; t < g->done; t++)
+        for (size_t s = 0; s < t; s++) R[t * g->stride + s] /= s + 1 == t ? g->newest[t] : g->weight[s];
+}
+
 static void finish_response(kernel_general *g, size_t i, double *R)
 {
     size_t L = (size_t)g->depth;
@@ -284,6 +300,7 @@ static void finish_response(kernel_general *g, size_t i, double *R)
     } else {
         restore(g, g->branch[i < L + 3 ? i - 2 : i - 3 - L], R);
     }
+    if (g->flow) make_density(g, R);
 }
 
 static void name_result(const kernel_general *g, size_t i, char *name)

@@ -1,6 +1,6 @@
 /* Level 1 of deep linear networks trained as people do it, as two-time kernels, row by row: schedules, momentum, weight decay, spectra of the inputs,
  * batches of a fixed sample, residual branches and their mixtures (doc/theory.md, section 26). Plain descent and flow have a march of their own
- * that costs less, rows.h; on a plain problem the two agree to rounding. Gradient descent only. */
+ * that costs less, rows.h; on a plain problem the two agree to rounding. */
 #ifndef DMFT_KERNEL_GENERAL_H
 #define DMFT_KERNEL_GENERAL_H
 
@@ -14,7 +14,7 @@ typedef struct kernel_general kernel_general;
 int kernel_general_wanted(const struct dmft_problem *p);
 
 /* Takes all memory of a run, results and probes included; the problem may go. DMFT_ERROR_MEMORY; DMFT_ERROR_ARGUMENT when weight decay leaves less
- * of the first weights than double precision can tell. */
+ * of the first weights than double precision can tell; what kernel_nodes says of the grid of a flow. */
 int kernel_general_create(kernel_general **out, const struct dmft_problem *p, dmft_error *err);
 void kernel_general_free(kernel_general *g); /* NULL is allowed */
 
@@ -25,6 +25,7 @@ double kernel_general_operations(const struct dmft_problem *p);
 /* As their namesakes of rows.h. */
 void kernel_general_step(kernel_general *g);
 size_t kernel_general_done(const kernel_general *g);
+double kernel_general_time(const kernel_general *g, size_t t);
 size_t kernel_general_count(const kernel_general *g);
 double kernel_general_diagonal(const kernel_general *g, size_t i, size_t t);
 

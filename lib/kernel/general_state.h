@@ -9,8 +9,8 @@ enum { GENERAL_WORK = 4 };
 /* Lower triangles: row i at i * stride, zero above the diagonal. Fields and their sources are numbered alike: h^1 .. h^L and u^1 .. u^L, then
  * g^1 .. g^L and r^1 .. r^L. Rows 0 .. steps-1 are training steps; those of probes follow on the last step that is there and are written over. */
 struct kernel_general {
-    int depth, online, residual;
-    size_t steps, rows, stride, done; /* rows: room, for steps and probes */
+    int depth, online, residual, flow;
+    size_t steps, rows, stride, done; /* steps, or nodes of the flow; rows: room, for steps and probes */
     size_t modes;                     /* n >= 1; 1: all inputs alike */
     size_t epoch;                     /* steps an epoch; 1: independent batches; 0: the batch is the sample, or fresh */
     size_t band;                      /* columns of `noise`: the epoch or the run */
@@ -23,6 +23,7 @@ struct kernel_general {
     double *eigenvalue, *target;      /* n each */
     double target_norm;               /* <w*^2>^{1/2} */
 
+    double *time, *weight, *newest; /* of the nodes; kappa of the flow, (M2) */
     double *kept;           /* b of every event, (Q1) */
     double *kappa, *power;  /* kappa(t,s) and mu^(t-1-s) at the last step */
 
@@ -37,7 +38,7 @@ struct kernel_general {
     double *star;           /* n x rows: coefficients of v_k on w* */
     double *star_mean;      /* <lambda_k w*_k star_k> */
     double *C_v, *C_w;      /* <lambda v v>, <lambda^2 v v>; the same when there is one mode */
-    double *R_v, *H, *C_seen, *C_Delta, *J; /* J: epochs only; C_Delta is C_seen unless batches are of a fixed sample */
+    double *R_v, *H, *C_seen, *C_Delta, *J; /* J: epochs only; C_Delta is C_seen but for batches of a fixed sample and flow on the population */
     double *W, *R_h0;
     double *noise;          /* V of a fixed sample's batches: steps x band, V(t, t-j) at t * band + j */
     double *seen_target;    /* <vhat(t) w*> over the length of w* */

@@ -260,6 +260,10 @@ void general_samples(kernel_general *g, const struct general_event *e)
     H[i] = 1.0;
     labels(g, o, i, e->probe ? e->updates + 1 : i + 1, H, a);
     if (g->epoch > 0) subsample(g, e, a);
+    if (g->flow && g->online && !e->probe) { /* batches without end: no noise of theirs */
+        row(g, g->C_Delta, i)[i] = a[i];
+        return;
+    }
     right(g, g->H + corner, n, a + o, C + o);
     if (g->epoch > 1 && !e->probe) all_samples(g, i);
 }
@@ -284,11 +288,15 @@ void general_hat(kernel_general *g, const struct general_event *e)
 
 /* ---- a step ---- */
 
-/* kappa(t,.) of kappa(t-1,.), (Q1). */
+/* kappa(t,.), of kappa(t-1,.) in gradient descent, (Q1). */
 static void age(kernel_general *g, size_t t)
 {
     g->kept[t] = t == 0 ? 1.0 : (1.0 - g->decay) * g->kept[t - 1];
     if (t == 0) return;
+    if (g->flow) {
+        for (size_t s = 0; s < t; s++) g->kappa[s] = s + 1 == t ? g->newest[t] : g->weight[s];
+        return;
+    }
     g->kappa[t - 1] = 0.0;
     for (size_t s = 0; s + 1 < t; s++) g->power[s] *= g->momentum;
     g->power[t - 1] = 1.0;

@@ -18,7 +18,7 @@ struct rows {
     kernel_rows *march;      /* one of the two is there */
     kernel_general *general;
     int flow, store;
-    double rate; /* weight of an event a unit of time, in flow */
+    double rate, branch; /* weight of an event a unit of time, in flow; factor on it in a residual branch */
     size_t observables, matrices;
     char (*name)[KERNEL_NAME_BYTES];
     const char **names;
@@ -122,6 +122,7 @@ static int create(void **state, const struct dmft_problem *p, dmft_error *err)
     r->flow = p->flow;
     r->store = p->store_kernels;
     r->rate = p->learning_rate * gamma / root_nu;
+    r->branch = p->residual ? 1.0 / sqrt(p->depth) : 1.0;
     r->matrices = (size_t)p->depth;
     r->count = (size_t)p->outlier_count;
     int status = kernel_general_wanted(p) ? kernel_general_create(&r->general, p, err) : kernel_rows_create(&r->march, p, err);
@@ -152,7 +153,7 @@ static int row(void *state, long at, double *time, double *diagonal, dmft_error 
     (void)err;
     if (r->general != NULL) kernel_general_step(r->general);
     else kernel_rows_step(r->march);
-    *time = r->general != NULL ? (double)at : kernel_rows_time(r->march, t);
+    *time = r->general != NULL ? kernel_general_time(r->general, t) : kernel_rows_time(r->march, t);
     for (size_t i = 0; i < r->observables; i++) diagonal[i] = diagonal_of(r, i, t);
     return DMFT_OK;
 }
@@ -162,7 +163,7 @@ static int outliers(void *state, size_t l, long at, double time, struct outlier_
     struct rows *r = state;
     struct kernel_rows_matrix m;
     matrix_of(r, l, &m);
-    int status = outlier_follow_step(r->follow[l], (size_t)at, m.d, time, r->rate, found, err);
+    int status = outlier_follow_step(r->follow[l], (size_t)at, m.d, time, l > 0 ? r->branch * r->rate : r->rate, found, err);
     if (status != DMFT_OK || r->general == NULL) return status;
     double kept = kernel_general_kept(r->general); /* what was solved is A_l(t)/b(t), (Q11) */
     for (size_t j = 0; j < r->count; j++) r->z[j] = kept * found->z[j];
