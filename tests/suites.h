@@ -10,6 +10,7 @@
     X(sampled)     \
     X(deep_linear) \
     X(rows)        \
+    X(general_rows) \
     X(outlier)     \
     X(kernels_outlier) \
     X(revealed_outlier) \
