@@ -33,7 +33,8 @@
     X(converge)    \
     X(archive)     \
     X(resume)      \
-    X(response)
+    X(response)    \
+    X(probe)
 
 #define SUITE_DECLARED(name) Suite *suite_##name(void);
 SUITES(SUITE_DECLARED)

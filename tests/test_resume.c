@@ -22,6 +22,11 @@ static const char *const configurations[] = {
     NETWORK "data: {sample_ratio: 4}\ntraining: {flow: true, time: 0.6, steps: 12}\noutput: {kernels: true}\n",
     NETWORK "data: {sample_ratio: 4, label_noise: 0.1}\ntraining: {flow: true, time: 0.3, steps: 60}\ngrid: {kind: adaptive, tolerance: 1e-6}\n",
     NETWORK "data: {sample_ratio: 4, batch: online}\ntraining: {flow: true, time: 1, steps: 20}\ngrid: {kind: geometric, first: 1e-3, tolerance: 0}\n",
+    NETWORK "data: {sample_ratio: 4}\ntraining: {learning_rate: 0.02, steps: 40}\nprobes: {ntk: true, sharpness: true, every: 3, rows: 12}\n",
+    NETWORK "data: {sample_ratio: 4, batch: online}\ntraining: {learning_rate: 0.02, steps: 20}\nprobes: {sharpness: true, every: 2}\n",
+    NETWORK "data: {sample_ratio: 4, spectrum: {exponent: 0.4, target_exponent: 1, modes: 3}}\n"
+            "training: {flow: true, time: 0.6, steps: 12}\nprobes: {ntk: true, sharpness: true, rows: 5}\n",
+    NETWORK "data: {sample_ratio: 4}\ntraining: {learning_rate: 0.02, steps: 20, momentum: 0.5, weight_decay: 0.01}\nprobes: {sharpness: true, every: 3}\n",
 #define SMALL "model: deep_linear\nnetwork: {depth: 1, width_ratio: 1.7, gamma0: 4, weight_variance: [0, 0.3]}\ndata: {sample_ratio: 1}\n"
     SMALL "training: {learning_rate: 0.05, steps: 200}\noutliers: {count: 3}\noutput: {kernels: true}\n",
 };
@@ -81,7 +86,8 @@ static void expect_same(const dmft_trajectory *a, const dmft_trajectory *b, long
         for (size_t t = 0; t < order; t++) ck_assert_msg(memcmp(x + t * stride, y + t * other, order * sizeof *x) == 0, "%s", name);
     }
     static const char *const numbers[] = {"A0_escape_step1", "A0_escape_time1", "A1_escape_time1", "directions_A0_in", "directions_X_out",
-                                          "flow_accepted",   "flow_evaluations", "flow_radius",    "outlier_ode_difference"};
+                                          "flow_accepted",   "flow_evaluations", "flow_radius",    "outlier_ode_difference",
+                                          "bulk_edge_difference"};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         double x = dmft_trajectory_number(a, numbers[i]), y = dmft_trajectory_number(b, numbers[i]);
         ck_assert_msg(x == y || (isnan(x) && isnan(y)), "interrupted at %ld: %s %.17g and %.17g", at, numbers[i], x, y);

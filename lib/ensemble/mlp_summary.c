@@ -94,10 +94,42 @@ static void add_rows(struct summary *s)
     add_traces(s, t->backward, "C_g");
 }
 
+/* The top of (N3) over P, at the steps that are probed: times `rate`, and times that of the step where `scheduled`; then taken from `limit`. */
+struct probe {
+    double rate;
+    int scheduled;
+    double limit; /* 0: the value itself */
+};
+
+static void add_probe(struct summary *s, struct probe q, const char *name)
+{
+    const dmft_problem *p = s->problem;
+    struct trajectory_series *series = add(s, s->errors, name);
+    for (size_t t = 0; series != NULL && t < s->rows; t += (size_t)p->probes.every) {
+        double mean, se, factor = q.rate / (double)s->table->samples * (q.scheduled && p->schedule != NULL ? p->schedule[t] : 1.0);
+        ensemble_moments(s->results, t * s->table->columns + s->table->ntk, 1, &mean, &se);
+        series->value[t] = q.limit > 0.0 ? q.limit - factor * mean : factor * mean;
+        if (series->error != NULL) series->error[t] = factor * se;
+    }
+}
+
+/* The leading eigenvalues of the tangent kernel, and what they say about the stability of squared loss on all P samples. */
+static void add_probes(struct summary *s)
+{
+    static const char *const next[] = {"ntk_top2", "ntk_top3"};
+    double eta = s->problem->learning_rate;
+    add_columns(s, TRAJECTORY_HIDDEN, s->table->ntk, 1, "ntk_top");
+    for (size_t j = 1; j < s->table->tops; j++) add_columns(s, TRAJECTORY_HIDDEN, s->table->ntk + j, 1, next[j - 1]);
+    if (!s->problem->probes.sharpness) return;
+    add_probe(s, (struct probe){.rate = 1.0}, "sharpness");
+    add_probe(s, (struct probe){.rate = eta, .scheduled = 1}, "eta_sharpness");
+    add_probe(s, (struct probe){.rate = eta, .scheduled = 1, .limit = 2.0 * (1.0 + s->problem->momentum)}, "stability_margin");
+}
+
 static void add_hidden_rows(struct summary *s)
 {
     const struct mlp_table *t = s->table;
-    add_columns(s, TRAJECTORY_HIDDEN, t->ntk, 1, "ntk_top");
+    add_probes(s);
     add_columns(s, TRAJECTORY_HIDDEN, t->train_loss, 1, "train_loss");
     if (s->problem->mlp.test_target != NULL) add_columns(s, TRAJECTORY_HIDDEN, t->test_loss, 1, "test_loss");
     add_outputs(s, TRAJECTORY_HIDDEN, t->samples, t->tests, "test_f");
@@ -357,6 +389,6 @@ int mlp_table_summary(dmft_trajectory **out, const dmft_problem *problem, const 
 double mlp_table_bytes(const struct mlp_table *table, const dmft_problem *problem)
 {
     double rows = (double)problem->rows, order = (double)table->order;
-    double columns = (double)table->columns + 2.0 * (double)table->depth + (double)table->wide + (double)table->matrices;
+    double columns = (double)table->columns + 2.0 * (double)table->depth + (double)table->wide + (double)table->matrices + 3.0;
     return 8.0 * (2.0 * columns * rows + (double)table->kernels * order * order);
 }

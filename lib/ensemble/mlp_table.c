@@ -19,7 +19,7 @@ static void place_row(struct mlp_table *t)
     t->output = take(end, (t->samples + t->tests) * t->outputs);
     t->forward = take(end, t->depth * t->samples);
     t->backward = take(end, t->depth * t->samples);
-    t->ntk = take(end, 1);
+    t->ntk = take(end, t->tops);
     t->train_loss = take(end, 1);
     t->test_loss = take(end, 1);
 }
@@ -44,6 +44,7 @@ struct mlp_table mlp_table_of(const dmft_problem *problem, int responses)
     t.chosen = m->chosen_count;
     t.every = (size_t)problem->outlier_every;
     t.recorded = (rows - 1) / t.every + 1;
+    t.tops = problem->probes.ntk ? (m->samples * m->outputs < 3 ? m->samples * m->outputs : 3) : 1;
     place_row(&t);
     place_layer(&t);
     t.wide = t.matrices * t.layer;
@@ -69,6 +70,11 @@ size_t mlp_table_spectrum(const struct mlp_table *t, long row, size_t l)
 }
 
 size_t mlp_table_directions(const struct mlp_table *t, size_t l) { return t->directions + 2 * (l - 1); }
+
+void mlp_table_enter_ntk(const struct mlp_table *t, double *row, const double *rising, int known)
+{
+    for (size_t j = 0; j < t->tops; j++) row[t->ntk + j] = known ? rising[t->tops - 1 - j] : NAN;
+}
 
 int mlp_table_diverged(const struct mlp_table *t, const double *slot, long row)
 {

@@ -10,7 +10,7 @@ struct mlp_table {
     size_t output;      /* f: (P + Q) x K, sample by sample */
     size_t forward;     /* <phi(h^l_mu)^2>: L x P */
     size_t backward;    /* <(g^l_mu)^2>, mean over the K outputs: L x P */
-    size_t ntk;         /* largest eigenvalue of the P K x P K matrix (N3) */
+    size_t ntk, tops;   /* largest eigenvalue of the P K x P K matrix (N3), or with probes.ntk the largest three */
     size_t train_loss, test_loss;
     size_t columns;     /* of a row */
 
@@ -44,6 +44,9 @@ size_t mlp_table_directions(const struct mlp_table *table, size_t l);
 
 /* Whether the outputs, kernels and training loss of row t are beyond all bounds, 1e12 max(first value, 1) (L16). */
 int mlp_table_diverged(const struct mlp_table *table, const double *slot, long t);
+
+/* Writes the largest `tops` eigenvalues, given in rising order, to the row; nan where they are not known. */
+void mlp_table_enter_ntk(const struct mlp_table *table, double *row, const double *rising, int known);
 
 /* The trajectory: means, and standard errors where there is more than one member. Rows from the earliest divergence on are left out. A simulated
  * outlier is where the mean singular value passes the edge with room (S2); one of theory where every member has it. Returns 0, DMFT_DIVERGED with the

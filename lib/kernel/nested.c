@@ -1,4 +1,5 @@
-/* The nested law: chain of scalars (F5), edges of its spectrum (F7), and its solution along a circle of frequencies (F6).
+/* The nested law: chain of scalars (F5), also with a spectrum of inputs (V4), edges of its spectrum (F7), and its solution along a circle of
+ * frequencies (F6).
  *
  * With J stages an evaluation is 2 J complex divisions; a circle of N points takes about N of them, since each point starts from the two before.
  */
@@ -16,20 +17,35 @@ static void stage(struct kernel_nested *n, double shift, double gain, double asp
     n->aspect[n->stages++] = aspect;
 }
 
+void kernel_nested_network(struct kernel_nested *n, const struct nested_network *w)
+{
+    int L = w->depth, last = 0; /* the first matrix of zero variance, or L */
+    while (last < L && w->variance[last] > 0.0) last++;
+    *n = (struct kernel_nested){.spectrum = -1, .modes = w->modes, .eigenvalue = w->eigenvalue, .data = w->sample_ratio > 0.0};
+    if (n->data) stage(n, 0.0, 1.0, 1.0 / w->sample_ratio);
+    if (w->modes > 0) {
+        n->spectrum = n->stages;
+        stage(n, 0.0, 1.0, 1.0);
+    }
+    for (int l = 0; l < last; l++)
+        stage(n, w->c[l], w->variance[l] / (l == 0 ? w->width_ratio : 1.0), l == 0 ? w->width_ratio : 1.0);
+    n->shift[n->stages] = w->c[last];
+}
+
 void kernel_nested_make(struct kernel_nested *n, const struct dmft_problem *p)
 {
-    int L = p->depth, last = 0; /* the first matrix of zero variance, or L */
     double c[NESTED_MOST], product = 1.0;
-    for (int l = L; l >= 0; l--) { /* c_l = C_{g,l+1}(0), c_L = 1 */
+    for (int l = p->depth; l >= 0; l--) { /* c_l = C_{g,l+1}(0), c_L = 1 */
         c[l] = product;
         product *= p->weight_variance[l];
     }
-    while (last < L && p->weight_variance[last] > 0.0) last++;
-    *n = (struct kernel_nested){.rate = p->learning_rate, .data = p->batch == BATCH_FULL};
-    if (n->data) stage(n, 0.0, 1.0, 1.0 / p->sample_ratio);
-    for (int l = 0; l < last; l++)
-        stage(n, c[l], p->weight_variance[l] / (l == 0 ? p->width_ratio : 1.0), l == 0 ? p->width_ratio : 1.0);
-    n->shift[n->stages] = c[last];
+    struct nested_network w = {.depth = p->depth,
+                               .variance = p->weight_variance,
+                               .c = c,
+                               .width_ratio = p->width_ratio,
+                               .sample_ratio = p->batch == BATCH_FULL ? p->sample_ratio : 0.0};
+    kernel_nested_network(n, &w);
+    n->rate = p->learning_rate;
 }
 
 /* 1/z for numbers that are far from overflow; C's own division looks after those that are not. */
@@ -39,6 +55,36 @@ static inline double complex inverse(double complex z)
     return a / n - I * (b / n);
 }
 
+/* y with mean(lambda/(y + lambda)) = d, on the side of the spectrum on which d lies: y > -lambda_min for d > 0, y < -lambda_max for d < 0. The inverse
+ * of the mean is monotone and concave there (-y for d < 0), so that Newton's method comes up to the root from a bound below it. */
+static double moment_point(const struct kernel_nested *n, double d, double *slope)
+{
+    double extreme = n->eigenvalue[0], modes = (double)n->modes;
+    for (size_t k = 1; k < n->modes; k++) extreme = d < 0.0 ? fmax(extreme, n->eigenvalue[k]) : fmin(extreme, n->eigenvalue[k]);
+    double y = -extreme + extreme / (modes * d);
+    for (int i = 0; i < 200; i++) {
+        double mean = 0.0, square = 0.0;
+        for (size_t k = 0; k < n->modes; k++) {
+            double r = 1.0 / (y + n->eigenvalue[k]);
+            mean += n->eigenvalue[k] * r / modes;
+            square += n->eigenvalue[k] * r * r / modes;
+        }
+        double step = (1.0 / d - 1.0 / mean) * mean * mean / square;
+        *slope = square;
+        y += step;
+        if (!(fabs(step) > 1e-15 * fabs(y))) break;
+    }
+    return y;
+}
+
+/* (V4): Lambda^{1/2} T Lambda^{1/2} has the moment d where T has it, and there x = x_T (1 - d)/(y d), y = 1/x_Lambda. */
+static void enter_spectrum(const struct kernel_nested *n, const struct nested_level *inner, struct nested_level *outer)
+{
+    double x = creal(inner->x), d = creal(inner->d), e = creal(inner->e), dx = creal(inner->dx), dd = creal(inner->dd), slope = 1.0;
+    double y = moment_point(n, d, &slope), factor = e / (y * d), change = -dd / (y * d) + factor * (dd / (slope * y) - dd / d);
+    *outer = (struct nested_level){.x = x * factor, .e = e, .d = d, .dx = dx * factor + x * change, .dd = dd};
+}
+
 void kernel_nested_evaluate(const struct kernel_nested *n, double complex x, struct nested_level *level)
 {
     int J = n->stages;
@@ -46,6 +92,10 @@ void kernel_nested_evaluate(const struct kernel_nested *n, double complex x, str
     level[J] = (struct nested_level){.x = x, .e = e, .d = n->shift[J] * x * e, .dx = 1.0, .dd = n->shift[J] * e * e};
     for (int j = J - 1; j >= 0; j--) {
         const struct nested_level *inner = &level[j + 1];
+        if (j == n->spectrum) {
+            enter_spectrum(n, inner, &level[j]);
+            continue;
+        }
         double complex X = inner->x / n->gain[j], dX = inner->dx / n->gain[j]; /* x e of this level */
         double complex d = n->aspect[j] * inner->d + n->shift[j] * X, dd = n->aspect[j] * inner->dd + n->shift[j] * dX;
         double complex r = inverse(1.0 - d);

@@ -1,4 +1,4 @@
-/* The nested law of X M X^T/P in the lazy limit, as a chain of scalars (F5): one complex unknown a frequency. */
+/* The nested law of X M X^T/P as a chain of scalars (F5), one complex unknown a frequency: in the lazy limit, and of the bulk at any time (V3). */
 #ifndef DMFT_KERNEL_NESTED_H
 #define DMFT_KERNEL_NESTED_H
 
@@ -6,11 +6,25 @@
 
 #include "base/problem.h"
 
-enum { NESTED_MOST = 66 }; /* the data, A_0 .. A_{L-1} for L <= 64, and the innermost constant */
+enum { NESTED_MOST = 67 }; /* the data, their spectrum, A_0 .. A_{L-1} for L <= 64, and the innermost constant */
 
-/* Stage j stands for one iid matrix, from the outside in: the data (full batch only), A_0, A_1, .. up to the first of zero variance. */
+/* A network at one time, as its bulk sees it. */
+struct nested_network {
+    int depth;
+    const double *variance, *c; /* of A_0 .. A_{L-1}; c_0 .. c_L of M */
+    double width_ratio;
+    double sample_ratio;        /* 0: M itself, or with a spectrum Lambda^{1/2} M Lambda^{1/2} */
+    size_t modes;               /* 0: isotropic inputs */
+    const double *eigenvalue;   /* > 0; they stay the caller's */
+};
+
+/* Stage j stands for one iid matrix, from the outside in: the data (full batch only), A_0, A_1, .. up to the first of zero variance. The spectrum of
+ * the inputs is a stage too, between the data and A_0; a chain with one is for real x alone. */
 struct kernel_nested {
     int stages;
+    int spectrum;               /* which stage that is; -1: none */
+    size_t modes;
+    const double *eigenvalue;
     int data;                   /* stage 0 is the data */
     double shift[NESTED_MOST];  /* c_j; shift[stages] is the innermost constant */
     double gain[NESTED_MOST];   /* kappa_j */
@@ -23,8 +37,9 @@ struct nested_level {
     double complex x, e, d, dx, dd;
 };
 
-/* The chain of a problem. */
+/* The chain of a problem in the lazy limit, and that of a network at one time. */
 void kernel_nested_make(struct kernel_nested *n, const struct dmft_problem *p);
+void kernel_nested_network(struct kernel_nested *n, const struct nested_network *w);
 
 /* All levels 0 .. stages from the innermost x. */
 void kernel_nested_evaluate(const struct kernel_nested *n, double complex x, struct nested_level *level);

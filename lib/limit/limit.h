@@ -159,6 +159,21 @@ double limit_trial_norm(limit_operator *A, const double *weight, size_t first, s
  * met: the operator answers to the part of a vector that lies in those it has met. */
 void limit_coarsen(limit_operator *A, double factor);
 
+/* ---- looking without leaving a trace ---- */
+
+/* Room for marks; to be called when an operator is made, after limit_operator_block. Room for so many more directions on either side. */
+int limit_operator_marks(limit_operator *A, dmft_error *err);
+int limit_operator_reserve_more(limit_operator *A, size_t more, dmft_error *err);
+
+/* Between the two an operator may be asked, but neither learn nor be given room. A rewind forgets what was met since the mark, and brings back the
+ * last question before it; meanwhile directions are judged by what is asked then. A space goes back to as many axes as it had (exact ones only). */
+void limit_operator_mark(limit_operator *A);
+void limit_operator_rewind(limit_operator *A);
+void limit_space_rewind(limit_space *space, size_t axes);
+
+/* As limit_operator_renew, with entries of another variance. */
+void limit_operator_redraw(limit_operator *A, double variance);
+
 /* ---- what an operator knows, for level 2 ---- */
 
 struct limit_view {

@@ -14,7 +14,7 @@
 #include "base/error.h"
 #include "limit/operator.h"
 
-enum { FIRST_DIRECTIONS = 16, TABLES = 10 };
+enum { FIRST_DIRECTIONS = 16, TABLES = 12 };
 
 /* ---- growth ---- */
 
@@ -35,8 +35,10 @@ static void list_tables(limit_operator *A, const struct shape *new, struct table
                                       {&A->sum, 0, new->slots > 0 ? new->room : 0},
                                       {&A->in.c, old->inputs, new->inputs},
                                       {&A->out.c, old->outputs, new->outputs},
-                                      {&A->in.waiting_c, 0, waiting_rows(new)}, /* none waits when there is more room made */
-                                      {&A->out.waiting_c, 0, waiting_rows(new)},
+                                      {&A->in.waiting_c, A->waiting, waiting_rows(new)},
+                                      {&A->out.waiting_c, A->waiting, waiting_rows(new)},
+                                      {&A->in.mark_c, 0, new->marks ? new->inputs : 0}, /* no mark stands when there is more room made */
+                                      {&A->out.mark_c, 0, new->marks ? new->outputs : 0},
                                       {&A->in.trial_c, old->slots, new->slots},
                                       {&A->out.trial_c, old->slots, new->slots}};
     memcpy(list, all, sizeof all);
@@ -78,7 +80,6 @@ static void swap_order(struct side *s, size_t **new)
 /* Gives all that is not vectors this shape, which is nowhere smaller but for what a block does without. All is made before any is given up. */
 static int reshape(limit_operator *A, struct shape new, dmft_error *err)
 {
-    operator_enter_waiting(A); /* so that what waits need not be moved */
     struct table table[TABLES];
     double *made[TABLES], *work = memory_doubles(work_of(&new)), *least_in = memory_doubles(new.inputs), *least_out = memory_doubles(new.outputs);
     size_t *order_in = longer(A->in.order, A->in.unit.count, new.room), *order_out = longer(A->out.order, A->out.unit.count, new.room);
@@ -113,17 +114,32 @@ static int reserve_side(struct side *s, size_t more, int blocked, dmft_error *er
     return status == DMFT_OK && !blocked ? limit_rows_reserve(&s->trained, more, err) : status;
 }
 
-int limit_operator_reserve(limit_operator *A, dmft_error *err)
+/* Room for so many more directions. */
+static int reserve(limit_operator *A, size_t more_inputs, size_t more_outputs, dmft_error *err)
 {
     struct shape wide = A->shape;
-    size_t inputs = A->in.unit.count + wide.inputs, outputs = A->out.unit.count + wide.outputs, least = inputs > outputs ? inputs : outputs;
+    size_t inputs = A->in.unit.count + more_inputs, outputs = A->out.unit.count + more_outputs, least = inputs > outputs ? inputs : outputs;
     int status = DMFT_OK;
     if (least > wide.room) {
         wide.room = least + wide.room / 2;
         status = reshape(A, wide, err);
     }
-    if (status == DMFT_OK) status = reserve_side(&A->in, wide.inputs, wide.blocked, err);
-    return status == DMFT_OK ? reserve_side(&A->out, wide.outputs, wide.blocked, err) : status;
+    if (status == DMFT_OK) status = reserve_side(&A->in, more_inputs, wide.blocked, err);
+    return status == DMFT_OK ? reserve_side(&A->out, more_outputs, wide.blocked, err) : status;
+}
+
+int limit_operator_reserve(limit_operator *A, dmft_error *err) { return reserve(A, A->shape.inputs, A->shape.outputs, err); }
+
+int limit_operator_reserve_more(limit_operator *A, size_t more, dmft_error *err) { return reserve(A, more, more, err); }
+
+int limit_operator_marks(limit_operator *A, dmft_error *err)
+{
+    struct shape wide = A->shape;
+    wide.marks = 1;
+    int status = reshape(A, wide, err);
+    if (status != DMFT_OK || wide.blocked) return status;
+    status = limit_field_init(&A->in.mark_seen, A->in.space, err);
+    return status == DMFT_OK ? limit_field_init(&A->out.mark_seen, A->out.space, err) : status;
 }
 
 /* Rows that a block does without. */
@@ -227,6 +243,14 @@ void limit_operator_renew(limit_operator *A)
     A->keep = 1.0;
     memset(A->S, 0, A->shape.room * A->shape.room * sizeof *A->S);
     if (A->shape.blocked) memset(A->momentum, 0, A->shape.room * A->shape.room * sizeof *A->momentum);
+}
+
+void limit_operator_redraw(limit_operator *A, double variance)
+{
+    limit_operator_renew(A);
+    A->variance = variance;
+    A->in.gain = sqrt(variance);
+    A->out.gain = sqrt(variance * A->psi);
 }
 
 void limit_coarsen(limit_operator *A, double factor) { A->coarse = factor; }

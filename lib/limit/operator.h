@@ -1,4 +1,4 @@
-/* What the parts of an operator share: operator.c (making, growth, queries), reveal.c (products), learn.c, trial.c. */
+/* What the parts of an operator share: operator.c (making, growth, queries), reveal.c (products), learn.c, trial.c, mark.c. */
 #ifndef DMFT_LIMIT_OPERATOR_H
 #define DMFT_LIMIT_OPERATOR_H
 
@@ -6,6 +6,12 @@
 #include "limit/limit.h"
 
 enum { WAITING = 32 }; /* updates entered together: enough for the speed of dgemm, few against k */
+
+/* What of a side comes back at a rewind, besides the last question. */
+struct side_mark {
+    size_t met, asked;
+    double largest;
+};
 
 /* One side: unit directions met, what A or A^T answers to them, and what became of the last vectors that were asked. */
 struct side {
@@ -29,6 +35,10 @@ struct side {
     limit_rows waiting; /* what they add to the other side's answers: seen x step x own weight, in this side's space */
     double *trial_c;    /* the same for the updates on trial, which are not multiplied by anything */
     limit_rows trial;
+
+    struct side_mark mark;
+    double *mark_c;       /* the coefficients of the last question, and without a block what was seen of it */
+    limit_rows mark_seen;
 };
 
 /* What there is room for. */
@@ -36,6 +46,7 @@ struct shape {
     size_t room;            /* directions a side */
     size_t inputs, outputs; /* rows of a push and of a pull */
     size_t slots;           /* updates on trial */
+    int marks;              /* there is room for a mark */
     int blocked;            /* answers are put together from the untrained ones and from S; no waiting, no trials */
 };
 
@@ -56,6 +67,9 @@ struct limit_operator {
     const double *weight; /* of the trials, the caller's */
     size_t first, end;    /* slots that are weighed */
     double trial_step;
+
+    size_t mark_clock;
+    double mark_coarse;
 };
 
 /* trial.c, learn.c: what the weighed trials, and what the waiting updates, add to the answer of a side. */

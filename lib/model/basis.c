@@ -17,6 +17,7 @@
 #include "model/flow.h"
 #include "model/model.h"
 #include "model/route.h"
+#include "outlier/probe.h"
 
 static const struct model *const models[] = {&model_deep_linear};
 
@@ -42,6 +43,9 @@ struct basis {
     size_t matrices;
     struct route_matrix *about;
     outlier_basis **outliers;
+
+    void *bare; /* an untrained network, in which probes see the bulk; NULL without probes */
+    outlier_prober *prober;
 };
 
 static const struct model *find_model(const char *name)
@@ -61,6 +65,18 @@ static double nodes(const struct dmft_problem *p)
  * and more on grids of many. */
 static double evaluations(const struct dmft_problem *p) { return p->flow ? fmax(13.0 * nodes(p), 3000.0) : nodes(p); }
 
+static int probed(const struct dmft_problem *p) { return p->probes.ntk || p->probes.sharpness; }
+
+/* Numbers and products of probes where k directions and d axes are met without them: room for what they meet, their vectors, and a bare network. */
+static void add_probes(const struct dmft_problem *p, double k, double d, double *numbers, double *products)
+{
+    if (!probed(p)) return;
+    double n = (double)p->probes.rows + 1.0, operators = p->depth + 1.0, runs = p->probes.ntk + p->probes.sharpness;
+    double axes = 2.0 * n * fmax((double)p->modes, p->residual ? (double)p->depth : 1.0); /* that n rows open */
+    *numbers += operators * (6.0 * ((k + n) * (d + axes) - k * d) + (k + n) * (k + n) - k * k + 6.0 * n * axes + n * n) + 2.0 * n * runs * (d + axes);
+    *products += ceil(nodes(p) / (double)p->probes.every) * runs * n * operators * 2.0 * 8.0 * ((k + n) * (d + axes) + n * axes);
+}
+
 /* Counts numbers as the parts below take them: operators (six sets of vectors, S), pencils (Gram matrices, three pencils of twice the order, Krylov
  * space), series, and with kernels their storage and one history. */
 static dmft_estimate estimate(const struct dmft_problem *p)
@@ -75,6 +91,7 @@ static dmft_estimate estimate(const struct dmft_problem *p)
     double numbers = operators * (6.0 * k * d + k * k) + L * (15.0 * k * k + 2.0 * k * (100.0 + 16.0 * outliers));
     numbers += T * (kernels + 3.0 + L * (outliers + 4.0));
     double products = evaluations(p) * operators * (8.0 * k * d + k * k) + recorded * L * outliers * 25.0 * 4.0 * k * k;
+    add_probes(p, k, d, &numbers, &products);
     if (p->store_kernels) {
         numbers += T * (kernels * T + k); /* all kernels and the last history */
         products += kernels * T * T * k / 2.0;
@@ -120,6 +137,23 @@ static int make_histories(struct basis *b, const struct dmft_problem *p, dmft_er
     return DMFT_OK;
 }
 
+static int make_prober(struct basis *b, const struct dmft_problem *p, dmft_error *err)
+{
+    if (!probed(p)) return DMFT_OK;
+    struct probe_network trained, bare;
+    struct probe_laws laws = {.depth = p->depth,
+                              .nested = !p->residual,
+                              .width_ratio = p->width_ratio,
+                              .sample_ratio = p->flow && p->batch == BATCH_ONLINE ? 0.0 : p->sample_ratio,
+                              .modes = p->modes,
+                              .eigenvalue = p->eigenvalue};
+    int status = b->model->create(&b->bare, p, err);
+    if (status == DMFT_OK) status = b->model->probe(b->network, &trained, err);
+    if (status == DMFT_OK) status = b->model->probe(b->bare, &bare, err);
+    if (status != DMFT_OK) return status;
+    return outlier_prober_create(&b->prober, trained, bare, &laws, (size_t)p->probes.rows, p->probes.ntk, p->probes.sharpness, err);
+}
+
 static int make_observables(struct basis *b, dmft_error *err)
 {
     b->observables = b->model->observables(b->network, &b->observable);
@@ -140,6 +174,8 @@ static void release(void *state)
     }
     flow_free(b->flow);
     b->model->free(b->network);
+    b->model->free(b->bare);
+    outlier_prober_free(b->prober); /* last: its vectors are rows of their spaces */
     free(b->outliers);
     free(b->about);
     free(b->history);
@@ -157,6 +193,7 @@ static int create(void **state, const struct dmft_problem *p, dmft_error *err)
     b->model = model;
     b->rows = (size_t)p->rows;
     int status = model->create(&b->network, p, err);
+    if (status == DMFT_OK) status = make_prober(b, p, err);
     if (status == DMFT_OK && p->flow) status = flow_create(&b->flow, model, b->network, p, err);
     if (status == DMFT_OK) status = make_observables(b, err);
     if (status == DMFT_OK) status = follow_matrices(b, p, err);
@@ -229,6 +266,12 @@ static int outliers(void *state, size_t l, long at, double time, struct outlier_
 {
     struct basis *b = state;
     return outlier_basis_step_at(b->outliers[l], at, time, b->matrix[l].step, found, err);
+}
+
+static int probe(void *state, struct outlier_probe *found, dmft_error *err)
+{
+    struct basis *b = state;
+    return outlier_prober_run(b->prober, found, err);
 }
 
 static int last(const void *state)
@@ -336,6 +379,7 @@ const struct route route_basis = {.estimate = estimate,
                                   .shape = shape,
                                   .row = row,
                                   .outliers = outliers,
+                                  .probe = probe,
                                   .last = last,
                                   .next = next,
                                   .escape = escape,

@@ -19,7 +19,7 @@ struct deep_linear {
     double gain;        /* 1/(gamma sqrt(nu)): of the network's output */
     double step;        /* c = eta gamma/sqrt(nu) */
     double branch;      /* of A_1 .. A_{L-1}: L^{-1/2} in residual networks, else 1 */
-    double sample_ratio, label_noise, fraction;
+    double width_ratio, sample_ratio, label_noise, fraction;
     double momentum, decay, *schedule; /* schedule: NULL where all e_t are 1 */
     size_t t, steps;    /* updates made; in all */
     double *root;       /* sqrt(lambda_k) of the modes; NULL: isotropic inputs */
@@ -37,6 +37,11 @@ struct deep_linear {
     struct model_observable *observable;
     size_t observables;
     struct model_matrix *matrix;
+
+    /* of probes; NULL psi: there are none */
+    limit_rows *psi, *chi, through, back; /* psi[1 .. L], chi[1 .. L - 1]; the others in the input space */
+    double *c, *bulk;                     /* c[0 .. L] of M; variances of the bulks of A_0 .. A_{L-1} */
+    size_t *axes;                         /* at the mark: of the input space, of the samples', of the hidden ones */
 };
 
 /* ---- the training loop ---- */
@@ -269,6 +274,11 @@ static void release(void *state)
     free(n->g);
     free(n->observable);
     free(n->matrix);
+    free(n->psi);
+    free(n->chi);
+    free(n->c);
+    free(n->bulk);
+    free(n->axes);
     free(n->schedule);
     free(n->root);
     free(n);
@@ -364,6 +374,7 @@ static void set_constants(struct deep_linear *n, const struct dmft_problem *p)
     n->gain = 1.0 / (gamma * root_nu);
     n->step = p->learning_rate * gamma / root_nu;
     n->branch = p->residual ? 1.0 / sqrt((double)p->depth) : 1.0;
+    n->width_ratio = p->width_ratio;
     n->sample_ratio = p->sample_ratio;
     n->label_noise = p->label_noise;
     n->fraction = n->subsampled ? p->batch_fraction : 1.0;
@@ -411,6 +422,155 @@ static int create(void **state, const struct dmft_problem *p, dmft_error *err)
     draw(n, p);
     describe(n);
     return DMFT_OK;
+}
+
+/* ---- probes ---- */
+
+/* y <- M x = c_0 x + A_0^T chi_1/nu, chi_l = c_l psi_l + A_l^T chi_{l+1}, chi_L = psi_L (V1). chi_l takes the place of psi_l. */
+static void tangent(void *state, const limit_rows *x, limit_rows *y)
+{
+    struct deep_linear *n = state;
+    int L = n->depth;
+    limit_push(n->A[0], x, &n->psi[1]);
+    for (int l = 1; l < L; l++) {
+        limit_push(n->A[l], &n->psi[l], &n->psi[l + 1]);
+        add_branch(n, &n->psi[l], &n->psi[l + 1]);
+    }
+    for (int l = L - 1; l >= 1; l--) {
+        limit_pull(n->A[l], &n->psi[l + 1], &n->chi[l]);
+        add_branch(n, &n->psi[l + 1], &n->chi[l]);
+        limit_scale(&n->psi[l], n->c[l]);
+        limit_add(&n->psi[l], 1.0, &n->chi[l]);
+    }
+    limit_pull(n->A[0], &n->psi[1], y);
+    limit_scale(y, 1.0 / n->width_ratio);
+    limit_add(y, n->c[0], x);
+}
+
+/* y <- Lambda^{1/2} M Lambda^{1/2} x */
+static void population(void *state, const limit_rows *x, limit_rows *y)
+{
+    struct deep_linear *n = state;
+    limit_copy(&n->through, x);
+    spread(n, &n->through);
+    tangent(n, &n->through, y);
+    spread(n, y);
+}
+
+/* y <- X M X^T x/P */
+static void curvature(void *state, const limit_rows *x, limit_rows *y)
+{
+    struct deep_linear *n = state;
+    limit_pull(n->data, x, &n->through);
+    limit_scale(&n->through, 1.0 / n->sample_ratio);
+    spread(n, &n->through);
+    tangent(n, &n->through, &n->back);
+    spread(n, &n->back);
+    limit_push(n->data, &n->back, y);
+}
+
+static void see(void *state, const limit_rows *x, limit_rows *y)
+{
+    struct deep_linear *n = state;
+    limit_copy(&n->through, x);
+    spread(n, &n->through);
+    if (n->online && n->flow) limit_copy(y, &n->through);
+    else limit_push(n->data, &n->through, y);
+}
+
+static int reserve_probes(void *state, size_t products, dmft_error *err)
+{
+    struct deep_linear *n = state;
+    size_t answers = n->residual ? 2 * (size_t)n->depth : 2;
+    int status = limit_space_reserve(&n->input, 2 * products + 1, err);
+    if (status == DMFT_OK) status = limit_space_reserve(&n->samples, products, err);
+    for (int l = 1; l <= spaces(n) && status == DMFT_OK; l++) status = limit_space_reserve(&n->hidden[l], answers * products, err);
+    for (int l = 0; l < n->depth && status == DMFT_OK; l++) status = limit_operator_reserve_more(n->A[l], products, err);
+    return status == DMFT_OK ? limit_operator_reserve_more(n->data, products, err) : status;
+}
+
+/* c_l = C_{g,l+1}(t,t), c_L = 1, and what decay left of the variances. */
+static void set_kernels(struct deep_linear *n)
+{
+    for (int l = 0; l < n->depth; l++) {
+        struct limit_view view = limit_operator_view(n->A[l]);
+        n->c[l] = limit_dot(&n->g[l + 1], &n->g[l + 1]) * (l > 0 ? n->branch * n->branch : 1.0);
+        n->bulk[l] = view.variance * view.keep * view.keep;
+    }
+    n->c[n->depth] = 1.0;
+}
+
+static void mark(void *state)
+{
+    struct deep_linear *n = state;
+    set_kernels(n);
+    limit_operator_mark(n->data);
+    for (int l = 0; l < n->depth; l++) limit_operator_mark(n->A[l]);
+    n->axes[0] = n->input.axes;
+    n->axes[1] = n->samples.axes;
+    for (int l = 1; l <= spaces(n); l++) n->axes[l + 1] = n->hidden[l].axes;
+}
+
+static void rewind_probes(void *state)
+{
+    struct deep_linear *n = state;
+    limit_operator_rewind(n->data);
+    for (int l = 0; l < n->depth; l++) limit_operator_rewind(n->A[l]);
+    limit_space_rewind(&n->input, n->axes[0]);
+    limit_space_rewind(&n->samples, n->axes[1]);
+    for (int l = 1; l <= spaces(n); l++) limit_space_rewind(&n->hidden[l], n->axes[l + 1]);
+}
+
+static void renew(void *state, const void *trained)
+{
+    struct deep_linear *n = state;
+    const struct deep_linear *other = trained;
+    memcpy(n->c, other->c, ((size_t)n->depth + 1) * sizeof *n->c);
+    limit_operator_renew(n->data);
+    for (int l = 0; l < n->depth; l++) limit_operator_redraw(n->A[l], other->bulk[l]);
+    limit_space_renew(&n->input);
+    limit_space_renew(&n->samples);
+    for (int l = 1; l <= spaces(n); l++) limit_space_renew(&n->hidden[l]);
+}
+
+static int make_probes(struct deep_linear *n, dmft_error *err)
+{
+    size_t layers = (size_t)n->depth + 1;
+    n->psi = calloc(layers, sizeof *n->psi);
+    n->chi = calloc(layers, sizeof *n->chi);
+    n->c = memory_doubles(layers);
+    n->bulk = memory_doubles(layers);
+    n->axes = calloc(layers + 1, sizeof *n->axes);
+    if (n->psi == NULL || n->chi == NULL || n->c == NULL || n->bulk == NULL || n->axes == NULL) return error_memory(err, 200.0 * (double)layers);
+    int status = limit_field_init(&n->through, &n->input, err);
+    if (status == DMFT_OK) status = limit_field_init(&n->back, &n->input, err);
+    for (int l = 1; l <= n->depth && status == DMFT_OK; l++) {
+        status = limit_field_init(&n->psi[l], layer(n, l), err);
+        if (status == DMFT_OK && l < n->depth) status = limit_field_init(&n->chi[l], layer(n, l), err);
+    }
+    for (int l = 0; l < n->depth && status == DMFT_OK; l++) status = limit_operator_marks(n->A[l], err);
+    return status == DMFT_OK ? limit_operator_marks(n->data, err) : status;
+}
+
+static int probe(void *state, struct probe_network *network, dmft_error *err)
+{
+    struct deep_linear *n = state;
+    int fixed = !(n->online && n->flow);
+    *network = (struct probe_network){.state = n,
+                                      .input = &n->input,
+                                      .seen = fixed ? &n->samples : &n->input,
+                                      .target = &n->target,
+                                      .tangent = tangent,
+                                      .curvature = fixed ? curvature : population,
+                                      .see = see,
+                                      .reserve = reserve_probes,
+                                      .mark = mark,
+                                      .rewind = rewind_probes,
+                                      .renew = renew};
+    int status = make_probes(n, err);
+    network->c = n->c;
+    network->variance = n->bulk;
+    return status;
 }
 
 /* ---- queries ---- */
@@ -463,4 +623,5 @@ const struct model model_deep_linear = {.name = "deep_linear",
                                         .observables = observables,
                                         .matrices = matrices,
                                         .data = data,
+                                        .probe = probe,
                                         .expect = expect};

@@ -5,6 +5,7 @@
 #include "base/archive.h"
 #include "base/problem.h"
 #include "limit/limit.h"
+#include "outlier/probe.h"
 
 enum { MODEL_NAME_BYTES = 16 };
 
@@ -52,6 +53,8 @@ struct model {
     size_t (*observables)(void *state, const struct model_observable **list);
     size_t (*matrices)(void *state, const struct model_matrix **list); /* A_0, A_1, .. */
     const limit_operator *(*data)(void *state);   /* the matrix of inputs, X; only its directions are reported */
+    /* Gets the network ready to be probed (V1) (V2), before it is asked anything. */
+    int (*probe)(void *state, struct probe_network *network, dmft_error *err);
     /* What dmft_solve_estimate goes by: directions a side of one operator after all steps, and axes of one space. */
     void (*expect)(const struct dmft_problem *problem, double *directions, double *axes);
 };

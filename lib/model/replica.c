@@ -54,19 +54,19 @@ struct replica {
 
 /* ---- making ---- */
 
-/* Of the NTK; nan where it is not finite, which LAPACK need not survive. */
-static int largest_eigenvalue(struct replica *r, double *largest)
+/* Of the NTK, into a row; nan where it is not finite, which LAPACK need not survive. */
+static int largest_eigenvalues(struct replica *r, double *row)
 {
-    lapack_int n = (lapack_int)r->network->signals, found = 0;
+    lapack_int n = (lapack_int)r->network->signals, first = n + 1 - (lapack_int)r->table.tops, found = 0;
     double none = 0.0, trace = 0.0;
     lapack_int support[2];
     for (size_t i = 0; i < r->network->signals; i++) trace += r->ntk[i * (r->network->signals + 1)];
-    *largest = NAN;
+    mlp_table_enter_ntk(&r->table, row, r->work, 0);
     if (!isfinite(trace)) return 0;
     /* row-major lower is column-major upper */
-    int status = LAPACKE_dsyevr_work(LAPACK_COL_MAJOR, 'N', 'I', 'U', n, r->ntk, n, 0.0, 0.0, n, n, 0.0, &found, r->work, &none, 1, support,
+    int status = LAPACKE_dsyevr_work(LAPACK_COL_MAJOR, 'N', 'I', 'U', n, r->ntk, n, 0.0, 0.0, first, n, 0.0, &found, r->work, &none, 1, support,
                                      r->work + n, r->work_count, r->integers, r->integer_count);
-    *largest = r->work[0];
+    mlp_table_enter_ntk(&r->table, row, r->work, 1);
     return status;
 }
 
@@ -379,7 +379,7 @@ static int row(void *state, long at, double *slot, dmft_error *err)
     if (status != DMFT_OK) return status;
     memcpy(to + t->output, r->network->f, r->network->inputs * t->outputs * sizeof *to);
     record_moments(r, to);
-    if (largest_eigenvalue(r, to + t->ntk) != 0) return error_set(err, DMFT_ERROR_NUMERIC, "the largest eigenvalue of the NTK was not found");
+    if (largest_eigenvalues(r, to) != 0) return error_set(err, DMFT_ERROR_NUMERIC, "the largest eigenvalue of the NTK was not found");
     to[t->train_loss] = mlp_train_loss(r->network);
     to[t->test_loss] = mlp_test_loss(r->network);
     if (mlp_table_diverged(t, slot, at)) return DMFT_DIVERGED;

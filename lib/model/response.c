@@ -381,7 +381,7 @@ static void record_diagonals(const struct response *r, size_t t, double *row)
 {
     size_t P = r->samples, K = r->outputs;
     memcpy(row + r->table.output, r->f, (P + r->tests) * K * sizeof *row);
-    row[r->table.ntk] = 0.0;
+    for (size_t j = 0; j < r->table.tops; j++) row[r->table.ntk + j] = 0.0;
     for (size_t l = 1; l <= r->depth; l++) {
         const struct layer *y = &r->layer[l - 1];
         for (size_t a = 0; a < P; a++) {
@@ -411,13 +411,13 @@ static void form_tangent(const struct response *r, size_t t)
         }
 }
 
-static int tangent_top(const struct response *r, size_t t, double *top, dmft_error *err)
+static int tangent_top(const struct response *r, size_t t, double *row, dmft_error *err)
 {
     lapack_int order = (lapack_int)(r->samples * r->outputs);
     form_tangent(r, t);
     lapack_int info = LAPACKE_dsyev_work(LAPACK_COL_MAJOR, 'N', 'U', order, r->tangent, order, r->eigenvalues, r->scratch, SCRATCH * order);
     if (info != 0) return error_set(err, DMFT_ERROR_NUMERIC, "tangent kernel: no convergence of its eigenvalues (LAPACK %d)", (int)info);
-    *top = r->eigenvalues[order - 1];
+    mlp_table_enter_ntk(&r->table, row, r->eigenvalues + ((size_t)order - r->table.tops), 1);
     return DMFT_OK;
 }
 
@@ -543,7 +543,7 @@ static int response_row(void *state, long number, double *slot, dmft_error *err)
     errors(r, t, row);
     for (size_t l = r->depth; l >= 1; l--) backward(r, l, t);
     record_diagonals(r, t, row);
-    int beyond = mlp_table_diverged(&r->table, slot, number), status = beyond ? DMFT_DIVERGED : tangent_top(r, t, row + r->table.ntk, err);
+    int beyond = mlp_table_diverged(&r->table, slot, number), status = beyond ? DMFT_DIVERGED : tangent_top(r, t, row, err);
     if (status != DMFT_OK) return status;
     if (mlp_table_diverged(&r->table, slot, number)) return DMFT_DIVERGED;
     record_directions(r, slot);

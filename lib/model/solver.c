@@ -22,6 +22,15 @@ struct matrix_series {
     double bulk_edge;
 };
 
+/* Where the results of probes go: NULL where they are not asked for. */
+struct probe_series {
+    long every;
+    double *ntk_top, *sharpness, *eta_sharpness, *margin, *upper, *lower;
+    double *rate;      /* eta e_t; NULL in flow */
+    double limit;      /* eta_sharpness at which training becomes unstable, 2 (1 + mu) */
+    double difference; /* largest of upper edges, by Lanczos and by the nested law, so far */
+};
+
 struct dmft_solver {
     const struct route *route;
     void *state;
@@ -36,6 +45,7 @@ struct dmft_solver {
     double *step_series, *time_series, *test_loss, *train_loss; /* time_series: NULL but in flow */
     double *first, *latest; /* one an observable */
     struct matrix_series *matrix;
+    struct probe_series probes;
 
     dmft_trajectory *result;
     int ended, finished; /* no row is left; the result was handed over */
@@ -94,13 +104,39 @@ static int add_hidden_series(struct dmft_solver *s, dmft_error *err)
     return status;
 }
 
+static int make_rates(struct probe_series *q, const dmft_problem *p, dmft_error *err)
+{
+    q->limit = 2.0 * (1.0 + p->momentum);
+    q->rate = memory_doubles((size_t)p->rows);
+    if (q->rate == NULL) return error_memory(err, 8.0 * (double)p->rows);
+    for (long t = 0; t < p->rows; t++) q->rate[t] = p->learning_rate * (p->schedule != NULL ? p->schedule[t] : 1.0);
+    return DMFT_OK;
+}
+
+static int add_probe_series(struct dmft_solver *s, dmft_error *err)
+{
+    const dmft_problem *p = s->problem;
+    struct probe_series *q = &s->probes;
+    q->every = p->probes.every;
+    q->difference = NAN;
+    int status = p->probes.ntk ? trajectory_add(s->result, &q->ntk_top, TRAJECTORY_HIDDEN, err, "ntk_top") : DMFT_OK;
+    if (!p->probes.sharpness) return status;
+    if (status == DMFT_OK) status = trajectory_add(s->result, &q->sharpness, TRAJECTORY_HIDDEN, err, "sharpness");
+    if (status == DMFT_OK && !p->flow) status = trajectory_add(s->result, &q->eta_sharpness, TRAJECTORY_HIDDEN, err, "eta_sharpness");
+    if (status == DMFT_OK && !p->flow) status = trajectory_add(s->result, &q->margin, TRAJECTORY_HIDDEN, err, "stability_margin");
+    if (status == DMFT_OK && !p->flow) status = make_rates(q, p, err);
+    if (status == DMFT_OK) status = trajectory_add(s->result, &q->upper, TRAJECTORY_HIDDEN, err, "bulk_edge_upper");
+    return status == DMFT_OK ? trajectory_add(s->result, &q->lower, TRAJECTORY_HIDDEN, err, "bulk_edge_lower") : status;
+}
+
 static int add_series(struct dmft_solver *s, dmft_error *err)
 {
     int status = trajectory_add(s->result, &s->step_series, TRAJECTORY_SHOWN, err, "step");
     for (size_t i = 0; i < s->shape.observables && status == DMFT_OK; i++)
         status = trajectory_add(s->result, &s->series[i], TRAJECTORY_SHOWN, err, "%s", s->shape.observable[i]);
     if (status == DMFT_OK) status = add_outlier_series(s, err);
-    return status == DMFT_OK ? add_hidden_series(s, err) : status;
+    if (status == DMFT_OK) status = add_hidden_series(s, err);
+    return status == DMFT_OK ? add_probe_series(s, err) : status;
 }
 
 static int make_matrices(struct dmft_solver *s, dmft_error *err)
@@ -154,6 +190,8 @@ int dmft_solver_create(dmft_solver **out, const dmft_problem *p, const dmft_run_
 {
     if (p->method == METHOD_LAZY) return error_set(err, DMFT_ERROR_UNAVAILABLE, "method lazy solves all steps at once: call dmft_solve");
     if (p->kind == MODEL_MLP) return error_set(err, DMFT_ERROR_UNAVAILABLE, "model mlp is solved replica by replica: call dmft_solve");
+    if ((p->probes.ntk || p->probes.sharpness) && route_of(p)->probe == NULL)
+        return error_set(err, DMFT_ERROR_UNAVAILABLE, "probes: method basis has them, this method has not");
     struct dmft_solver *s = calloc(1, sizeof *s);
     if (s == NULL) return error_memory(err, sizeof *s);
     clock_gettime(CLOCK_MONOTONIC, &s->begin);
@@ -182,6 +220,7 @@ void dmft_solver_free(dmft_solver *s)
     s->route->free(s->state);
     dmft_trajectory_free(s->result);
     free(s->matrix);
+    free(s->probes.rate);
     free(s->series);
     free(s->first);
     free(s->latest);
@@ -216,6 +255,26 @@ static int record_outliers(struct dmft_solver *s, size_t l, double time, dmft_er
     return DMFT_OK;
 }
 
+static int record_probes(struct dmft_solver *s, dmft_error *err)
+{
+    struct probe_series *q = &s->probes;
+    struct outlier_probe found;
+    long t = s->done;
+    if ((q->ntk_top == NULL && q->sharpness == NULL) || t % q->every != 0) return DMFT_OK;
+    int status = s->route->probe(s->state, &found, err);
+    if (status != DMFT_OK) return status;
+    q->difference = fmax(q->difference, found.difference); /* fmax passes over nan */
+    if (q->ntk_top != NULL) q->ntk_top[t] = found.ntk_top;
+    if (q->sharpness == NULL) return DMFT_OK;
+    q->sharpness[t] = found.sharpness;
+    q->upper[t] = found.edge_upper;
+    q->lower[t] = found.edge_lower;
+    if (q->rate == NULL) return DMFT_OK;
+    q->eta_sharpness[t] = q->rate[t] * found.sharpness;
+    q->margin[t] = q->limit - q->eta_sharpness[t];
+    return DMFT_OK;
+}
+
 static int record(struct dmft_solver *s, double time, dmft_error *err)
 {
     long t = s->done;
@@ -233,7 +292,7 @@ static int record(struct dmft_solver *s, double time, dmft_error *err)
     if (s->time_series != NULL) s->time_series[t] = time;
     s->test_loss[t] = 0.5 * (s->series[0][t] + s->label_noise * s->label_noise);
     s->train_loss[t] = 0.5 * s->series[1][t];
-    return DMFT_OK;
+    return record_probes(s, err);
 }
 
 int dmft_solver_step(dmft_solver *s, dmft_error *err)
@@ -271,6 +330,7 @@ static void transfer(struct dmft_solver *s, archive *a)
     archive_int(a, &s->ended);
     archive_long(a, &s->result->diverged_at);
     archive_double(a, &s->growth);
+    archive_double(a, &s->probes.difference);
     archive_doubles(a, s->first, s->shape.observables);
     if (archive_status(a) != DMFT_OK) return;
     s->done = (long)done;
@@ -334,6 +394,8 @@ static int add_numbers(struct dmft_solver *s, dmft_error *err)
     int status = trajectory_set_number(s->result, s->label_noise, err, "label_noise");
     for (size_t l = 0; l < s->shape.matrices && status == DMFT_OK; l++) status = add_escapes(s, l, err);
     if (status == DMFT_OK) status = add_difference(s, err);
+    if (status == DMFT_OK && (s->probes.ntk_top != NULL || s->probes.sharpness != NULL))
+        status = trajectory_set_number(s->result, s->probes.difference, err, "bulk_edge_difference");
     if (status == DMFT_OK) status = trajectory_set_number(s->result, s->outlier_seconds, err, "outlier_seconds");
     return status == DMFT_OK ? trajectory_set_number(s->result, seconds_since(&s->begin), err, "seconds") : status;
 }

@@ -81,17 +81,17 @@ static void add_share(const struct dense_mlp *n, int l)
         }
 }
 
-/* Its largest eigenvalue. */
-static int top_of_ntk(const struct dense_mlp *n, double *top, dmft_error *err)
+/* Its largest eigenvalues, into a row. */
+static int top_of_ntk(const struct dense_mlp *n, double *row, dmft_error *err)
 {
     size_t PK = n->samples * n->outputs;
-    int order = (int)PK, found = 0, support[2];
+    int order = (int)PK, wanted = (int)n->table.tops, found = 0, support[2];
     memset(n->ntk, 0, PK * PK * sizeof *n->ntk);
     for (int l = 0; l <= n->depth; l++) add_share(n, l);
-    int info = LAPACKE_dsyevr_work(LAPACK_COL_MAJOR, 'N', 'I', 'U', order, n->ntk, order, 0, 0, order, order, 0, &found, n->eigenvalue, NULL, 1, support,
+    int info = LAPACKE_dsyevr_work(LAPACK_COL_MAJOR, 'N', 'I', 'U', order, n->ntk, order, 0, 0, order - wanted + 1, order, 0, &found, n->eigenvalue, NULL, 1, support,
                                    n->work, n->work_size, n->iwork, 10 * order);
-    if (info != 0 || found != 1) return error_set(err, DMFT_ERROR_NUMERIC, "the tangent kernel has no eigenvalues (dsyevr: %d)", info);
-    *top = n->eigenvalue[0];
+    if (info != 0 || found != wanted) return error_set(err, DMFT_ERROR_NUMERIC, "the tangent kernel has no eigenvalues (dsyevr: %d)", info);
+    mlp_table_enter_ntk(&n->table, row, n->eigenvalue, 1);
     return DMFT_OK;
 }
 
@@ -164,7 +164,7 @@ int dense_mlp_record(struct dense_mlp *n, long t, double *slot, dmft_error *err)
     row[table->test_loss] = mean(n->losses + n->samples, n->inputs - n->samples);
     row[table->ntk] = 0;
     if (mlp_table_diverged(table, slot, t)) return DMFT_DIVERGED; /* no eigenvalues of infinities */
-    int status = top_of_ntk(n, row + table->ntk, err);
+    int status = top_of_ntk(n, row, err);
     if (status == DMFT_OK && mlp_table_diverged(table, slot, t)) return DMFT_DIVERGED;
     for (size_t l = 1; status == DMFT_OK && t % n->problem->outlier_every == 0 && l < (size_t)n->depth; l++)
         status = record_spectrum(n, l, slot + mlp_table_spectrum(table, t, l), err);
