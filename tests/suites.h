@@ -31,7 +31,8 @@
     X(converge)    \
     X(archive)     \
     X(resume)      \
-    X(response)
+    X(response)    \
+    X(training)
 
 #define SUITE_DECLARED(name) Suite *suite_##name(void);
 SUITES(SUITE_DECLARED)
