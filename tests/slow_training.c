@@ -723,8 +723,8 @@ static const double *probe_measure(const slow_run *r, int through_X, int e)
     return r->C_h[0] + e * w->n;
 }
 
-/* Makes the vector in row e orthogonal to the probes before and of length 1; returns its length. */
-static double probe_normalise(const slow_run *r, int through_X, int first, int e)
+/* Makes the vector in row e orthogonal to the probes before and of length 1; returns its length, or 0 for one that is nothing but rounding. */
+static double probe_normalise(const slow_run *r, int through_X, int first, int e, double rounding)
 {
     const struct slow_state *w = r->state;
     int length = w->modes * (2 + 2 * w->n);
@@ -733,7 +733,9 @@ static double probe_normalise(const slow_run *r, int through_X, int first, int e
 
     for (int s = first; s < e; s++)
         add(x, -product[s], input_row(w, rows, s, 0), length);
-    double norm = sqrt(probe_measure(r, through_X, e)[e]);
+    double norm2 = probe_measure(r, through_X, e)[e], norm = norm2 > rounding * rounding ? sqrt(norm2) : 0.0;
+    if (norm == 0.0)
+        return 0.0;
     for (int i = 0; i < length; i++)
         x[i] /= norm;
     (void)probe_measure(r, through_X, e);
@@ -779,8 +781,8 @@ static void probe_reset(slow_run *r, int t)
 }
 
 /* a[0 .. rows-1], b[0 .. rows-1] of a run from w* (source 0) or from xi (1); b[j] stands between j and j+1.
- * At the start of event e the rows of g that it reads at s = e must be zero. */
-static void lanczos(slow_run *r, int t, int through_X, int source, int rows, double *y, double *a, double *b)
+ * Gives the rows made: fewer where the vectors that M makes of the first one are exhausted. */
+static int lanczos(slow_run *r, int t, int through_X, int source, int rows, double *y, double *a, double *b)
 {
     struct slow_state *w = r->state;
     int first = w->T, length = 2 + 2 * w->n;
@@ -793,11 +795,11 @@ static void lanczos(slow_run *r, int t, int through_X, int source, int rows, dou
     for (int e = first; e <= first + rows; e++) {
         double *x = input_row(w, table, e, 0);
         memcpy(x, y, (size_t)(w->modes * length) * sizeof *x);
-        double norm = probe_normalise(r, through_X, first, e);
+        double norm = probe_normalise(r, through_X, first, e, e > first ? 1e-7 * fabs(a[0]) : 0.0);
         if (e > first)
             b[e - first - 1] = norm;
-        if (e == first + rows)
-            break;
+        if (e == first + rows || norm == 0.0)
+            return e - first;
         probe_march(r, through_X, e);
         probe_product(r, e, y);
         a[e - first] = dot_inputs(w, input_row(w, w->vhat, e, 0), y, e);
@@ -805,6 +807,7 @@ static void lanczos(slow_run *r, int t, int through_X, int source, int rows, dou
         if (e > first)
             add(y, -b[e - first - 1], input_row(w, table, e - 1, 0), w->modes * length);
     }
+    return rows;
 }
 
 int slow_probe_at(slow_run *r, int t, int through_X, int rows, slow_probe *out)
@@ -815,12 +818,12 @@ int slow_probe_at(slow_run *r, int t, int through_X, int rows, slow_probe *out)
     if (y == NULL)
         return 0;
     double *a = y + modes * length, *b = a + rows;
-    lanczos(r, t, through_X, 1, rows, y, a, b);
-    out->lower = a[rows - 1] - 2.0 * b[rows - 1];
-    out->upper = a[rows - 1] + 2.0 * b[rows - 1];
-    lanczos(r, t, through_X, 0, rows, y, a, b);
-    int status = LAPACKE_dsterf(rows, a, b);
-    out->top = a[rows - 1];
+    int made = lanczos(r, t, through_X, 1, rows, y, a, b);
+    out->lower = made == rows ? a[rows - 1] - 2.0 * b[rows - 1] : NAN;
+    out->upper = made == rows ? a[rows - 1] + 2.0 * b[rows - 1] : NAN;
+    made = lanczos(r, t, through_X, 0, rows, y, a, b);
+    int status = LAPACKE_dsterf(made, a, b);
+    out->top = made > 0 ? a[made - 1] : NAN;
     free(y);
     return status == 0;
 }

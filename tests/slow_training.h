@@ -62,7 +62,7 @@ int slow_outliers(const slow_run *r, int layer, int t, int most, slow_outlier *o
 /* The two Lanczos runs at step t. */
 typedef struct slow_probe {
     double top;                    /* largest Ritz value from w* */
-    double lower, upper;           /* a_k -+ 2 b_k of the run from a vector that is independent of all */
+    double lower, upper;           /* a_k -+ 2 b_k of the run from a vector that is independent of all; nan where its rows are exhausted */
 } slow_probe;
 
 /* Of M_t (through_X 0) or of M^{1/2} (X^T X/P) M^{1/2} (1), with `rows` rows each. 0 on failure. */

@@ -68,6 +68,8 @@ struct training {
 #define UNFILLED {0}, {0}, {0}
 
 static const struct training named[] = {
+    {"plain", 2, 0.7, 3.0, {0.4, 0.9, 0.25}, 2.385, 0.3, 0.08, 0, 0, SLOW_FULL, 1, 0, 0, 0, 0.0, 0.0, 0, 16, UNFILLED},
+    {"plain, online, NTK", 3, 1.6, 2.0, {0.9, 0.7, 0.4, 0.5}, 0.6, 0.1, 0.04, 1, 0, SLOW_ONLINE, 1, 0, 0, 0, 0.0, 0.0, 0, 15, UNFILLED},
     {"momentum", 2, 0.7, 3.0, {0.4, 0.9, 0.25}, 2.385, 0.0, 0.05, 0, 0, SLOW_FULL, 1, 0, 0, 0, 0.6, 0.0, 0, 16, UNFILLED},
     {"decay, momentum, NTK", 2, 0.3, 2.0, {0.5, 0.4, 0.7}, 1.3, 0.3, 0.03, 1, 0, SLOW_FULL, 1, 0, 0, 0, 0.45, 0.07, 0, 16, UNFILLED},
     {"schedule with zeros", 3, 1.5, 2.2, {0.5, 0.8, 0.3, 0.6}, 1.5, 0.2, 0.08, 0, 0, SLOW_FULL, 1, 0, 0, 0, 0.0, 0.0, 1, 15, UNFILLED},
