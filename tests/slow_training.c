@@ -810,15 +810,14 @@ static int lanczos(slow_run *r, int t, int through_X, int source, int rows, doub
     return rows;
 }
 
-/* The extreme eigenvalues of the first k rows; 0 on failure. */
-static int extremes(const double *a, const double *b, int k, double *work, double *lower, double *upper)
+/* The largest eigenvalue of the first k rows; 0 on failure. */
+static int largest_ritz(const double *a, const double *b, int k, double *work, double *largest)
 {
     memcpy(work, a, (size_t)k * sizeof *a);
     memcpy(work + k, b, (size_t)k * sizeof *b);
     if (k == 0 || LAPACKE_dsterf(k, work, work + k) != 0)
         return 0;
-    *lower = work[0];
-    *upper = work[k - 1];
+    *largest = work[k - 1];
     return 1;
 }
 
@@ -826,17 +825,16 @@ static int extremes(const double *a, const double *b, int k, double *work, doubl
 static int bulk_edges(const double *a, const double *b, int rows, int made, double *work, slow_probe *out)
 {
     int last = rows - 1, early = 2 * rows / 3;
-    double ratio = (double)early * early / ((double)rows * rows - (double)early * early), lower, upper;
+    double ratio = (double)early * early / ((double)rows * rows - (double)early * early), upper;
 
-    out->lower = out->upper = out->drift = out->reach_lower = out->reach_upper = NAN;
+    out->lower = out->upper = out->drift = out->reach_upper = NAN;
     if (made < rows)
         return 1;
     out->lower = a[last] - 2.0 * b[last];
     out->upper = a[last] + 2.0 * b[last];
     out->drift = fmax(fabs(out->lower - a[last - 3] + 2.0 * b[last - 3]), fabs(out->upper - a[last - 3] - 2.0 * b[last - 3]));
-    if (!extremes(a, b, early, work, &lower, &upper) || !extremes(a, b, rows, work, &out->reach_lower, &out->reach_upper))
+    if (!largest_ritz(a, b, early, work, &upper) || !largest_ritz(a, b, rows, work, &out->reach_upper))
         return 0;
-    out->reach_lower += ratio * (out->reach_lower - lower);
     out->reach_upper += ratio * (out->reach_upper - upper);
     return 1;
 }
@@ -844,7 +842,7 @@ static int bulk_edges(const double *a, const double *b, int rows, int made, doub
 int slow_probe_at(slow_run *r, int t, int through_X, int rows, slow_probe *out)
 {
     size_t row = (size_t)r->state->modes * (2 + 2 * (size_t)r->state->n);
-    double *y = calloc(row + 4 * (size_t)rows, sizeof *y), lowest;
+    double *y = calloc(row + 4 * (size_t)rows, sizeof *y);
 
     if (y == NULL)
         return 0;
@@ -852,10 +850,10 @@ int slow_probe_at(slow_run *r, int t, int through_X, int rows, slow_probe *out)
     int made = lanczos(r, t, through_X, 1, rows, y, a, b);
     int fine = bulk_edges(a, b, rows, made, work, out);
     made = lanczos(r, t, through_X, 0, rows, y, a, b);
-    fine = fine && extremes(a, b, made, work, &lowest, &out->top);
+    fine = fine && largest_ritz(a, b, made, work, &out->top);
     out->top_drift = out->top;
     if (fine && made > 3 && made == rows)
-        fine = extremes(a, b, made - 3, work, &lowest, &out->top_drift);
+        fine = largest_ritz(a, b, made - 3, work, &out->top_drift);
     out->top_drift = made == rows ? out->top - out->top_drift : 0.0;
     free(y);
     return fine;

@@ -62,14 +62,14 @@ int slow_outliers(const slow_run *r, int layer, int t, int most, slow_outlier *o
 /*
  * The two Lanczos runs at step t, from w* and from a vector that is independent
  * of all.  The second gives the edges of the bulk, in two ways: a_k -+ 2 b_k,
- * which settles fast where the bulk is one band, else never; and its extreme
- * Ritz values, which come as 1/k^2 to the outer edges of any bulk.
+ * which settles fast where the bulk is one band, else never; and its largest
+ * Ritz value, which comes as 1/k^2 to the upper edge of any bulk.
  */
 typedef struct slow_probe {
     double top, top_drift;         /* largest Ritz value from w*, and what the last 3 rows added to it */
     double lower, upper;           /* a_k -+ 2 b_k; nan where the rows are exhausted before the end */
     double drift;                  /* by how much the two moved in the last 3 rows, the larger */
-    double reach_lower, reach_upper; /* the extreme Ritz values after two thirds of the rows and after all, extrapolated */
+    double reach_upper;            /* the largest Ritz values after two thirds of the rows and after all, extrapolated */
 } slow_probe;
 
 /* Of M_t (through_X 0) or of M^{1/2} (X^T X/P) M^{1/2} (1), with `rows` rows each. 0 on failure. */
