@@ -13,8 +13,9 @@
  *
  * A response is a coefficient, a correlation is coefficients x covariance x
  * coefficients.  The weights are W_t = b(t) W_0 + sum_s kappa(t,s) G_s; u, r,
- * r0 are the fields of b(t) A.  Of the masks only second moments matter:
- * delta = m y = q y + noise, with noise of covariance V orthogonal to the past.
+ * r0 are the fields of b(t) A (E3).  Of the masks only second moments matter:
+ * delta = m y = q y + noise, with noise of covariance V orthogonal to the past
+ * (E7)-(E9).
  *
  * Cost: O(L^2 T^3) time, O(L^2 T^2) memory; T = 60 takes well under a second.
  */
@@ -302,7 +303,7 @@ static void finish_neuron(const slow_run *r, const double *x, int source, int e,
     memcpy(R + e * w->n, x + (size_t)e * (size_t)(2 * w->L * w->n) + source * w->n, (size_t)w->n * sizeof *R);
 }
 
-/* h^l(e) = [h^{l-1}(e)] + u^l(e) + sum_{s<=e} memory g^l(s) */
+/* h^l(e) = [h^{l-1}(e)] + u^l(e) + sum_{s<=e} memory g^l(s) (E10) */
 static void march_h(const slow_run *r, int l, int e)
 {
     const struct slow_state *w = r->state;
@@ -348,7 +349,8 @@ static double *input_row(const struct slow_state *w, double *table, int e, int k
     return table + (size_t)(e * w->modes + k) * (size_t)(2 + 2 * w->n);
 }
 
-/* C(e,.) = mean over modes of lambda_k^power <x_k x_k>; R(e,.) = mean of lambda_k^{power/2} x_k's coefficient on rX (block 0) or r0 (1) */
+/* C(e,.) = mean over modes of lambda_k^power <x_k x_k>; R(e,.) = mean of lambda_k^{power/2} x_k's coefficient on rX (block 0) or r0 (1)
+ * (E6) */
 static void finish_input(const slow_run *r, double *x, int power, int source, int e, double *C, double *R)
 {
     const struct slow_state *w = r->state;
@@ -380,7 +382,8 @@ static void march_v(const slow_run *r, int e)
     finish_input(r, w->v, 1, 0, e, r->C_v, r->R_v);
 }
 
-/* vhat_k(e) = sqrt(lambda_k) rX(e)/(alpha q) + (lambda_k/q) sum_{s<=e} R_delta(e,s) v_k(s); probes look at all samples, q = 1 */
+/* vhat_k(e) = sqrt(lambda_k) rX(e)/(alpha q) + (lambda_k/q) sum_{s<=e} R_delta(e,s) v_k(s); probes look at all samples, q = 1
+ * (E5), (E7) */
 static void march_vhat(const slow_run *r, int e)
 {
     const struct slow_state *w = r->state;
@@ -423,7 +426,7 @@ static void sample_error(const slow_run *r, int e, int whole, double *table)
             add(x, r->R_v[e * w->n + s], sample_row(w, w->delta, s), 1 + 2 * w->n);
 }
 
-/* covariance of the noise of the masks at step e with that of earlier steps */
+/* covariance of the noise of the masks at step e with that of earlier steps (E9) */
 static void march_masks(const slow_run *r, int e)
 {
     const struct slow_state *w = r->state;
@@ -508,7 +511,7 @@ slow_run *slow_train(const slow_training *p)
     return r;
 }
 
-/* ---- outliers: the dense nonsymmetric problem of order 2k ---- */
+/* ---- outliers: the dense nonsymmetric problem of order 2k, (O1), (O2), (O5) ---- */
 
 typedef struct spikes {
     int k;
@@ -546,7 +549,7 @@ static int spikes_create(spikes *a, int k)
     return 1;
 }
 
-/* Events 0 .. t; the last is a query, of weight 0.  W_t/b(t) = A + sum of spikes of weight c kappa(t,s)/b(t). */
+/* Events 0 .. t; the last is a query, of weight 0.  W_t/b(t) = A + sum of spikes of weight c kappa(t,s)/b(t) (E4), (E12). */
 static void fill_spikes(const slow_run *r, int layer, int t, spikes *a)
 {
     const struct slow_state *w = r->state;
