@@ -52,7 +52,12 @@ enum command_id {
     X(quiet, 0, NULL, IN_ALL, "no progress line, no summary; compare and converge keep their verdict (default: both)")  \
     X(csv, 0, NULL, IN(show), "print CSV, 12 digits (default: an aligned table)")                                                         \
     X(json, 0, NULL, IN(show) | IN(converge), "print JSON, with settings, numbers and texts of the run")                                                 \
-    X(series, 0, "A,B,C", IN(show) | IN(compare) | IN(converge), "these series (default: the default columns; converge in step: all)") \
+    X(series, 0, "A,B,C", IN(show) | IN(compare) | IN(converge) | IN(plot), "these series (default: the default columns; converge in step: all)") \
+    X(step, 0, "N", IN(show) | IN(plot), "of a sweep: series at step N (default: the last step of each point)")                         \
+    X(minimum, 0, "KEY", IN(show), "of a sweep: where along KEY a series is least, for each of the other axes (default: test_loss)")      \
+    X(over, 0, "KEY", IN(plot), "of a sweep: the axis to draw over (default: training.learning_rate, or the first)")                      \
+    X(against, 0, "step", IN(plot), "of a sweep: draw against the step, a curve a point (default: against an axis)")                      \
+    X(map, 0, NULL, IN(plot), "of a sweep: a heat map over two axes of one series, or of `diverged` (default: curves)")                   \
     X(errors, 0, NULL, IN(show), "a column NAME_se with the standard error behind each NAME (default: none)")                             \
     X(kernel, 0, "NAME", IN(show), "the two-time kernel to write; needs --npy")                                                           \
     X(npy, 0, "FILE", IN(show), "where the kernel goes, as an array of numpy")                                                            \
