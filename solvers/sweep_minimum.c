@@ -20,9 +20,6 @@ struct lines {
     long step;
 };
 
-/* The first point of line i. */
-static size_t line_start(const struct lines *l, size_t i) { return i / l->stride * l->stride * l->count + i % l->stride; }
-
 static double at(const struct lines *l, size_t start, size_t k)
 {
     size_t point = start + k * l->stride;
@@ -114,14 +111,15 @@ int sweep_show_minimum(const options *o, const dmft_sweep *s, long step)
     size_t axis = sweep_find_axis(o, s, o->value[OPTION_minimum]);
     if (options_given(o, OPTION_json)) return program_error(STATUS_USAGE, "show: --minimum prints a table or --csv");
     if (axis == dmft_sweep_axes(s) || !sweep_has_series(o, s, series, strlen(series)) || check_axis(s, axis) != STATUS_DONE) return STATUS_USAGE;
-    struct lines l = {.s = s, .series = dmft_sweep_series(s, series), .axis = axis, .count = dmft_sweep_axis_count(s, axis), .stride = 1, .step = step};
-    for (size_t i = axis + 1; i < dmft_sweep_axes(s); i++) l.stride *= dmft_sweep_axis_count(s, i);
+    struct lines l = {.s = s, .series = dmft_sweep_series(s, series), .axis = axis, .count = dmft_sweep_axis_count(s, axis), .step = step};
+    l.stride = sweep_stride(s, axis);
     double smallest = INFINITY, largest = 0.0;
     int whole = 1;
     print_header(o, &l, series);
     for (size_t i = 0; i < dmft_sweep_points(s) / l.count; i++) {
-        struct minimum m = find_minimum(&l, line_start(&l, i));
-        print_line(o, &l, series, line_start(&l, i), &m);
+        size_t start = sweep_line_start(s, axis, i);
+        struct minimum m = find_minimum(&l, start);
+        print_line(o, &l, series, start, &m);
         whole = whole && !isnan(m.key);
         smallest = fmin(smallest, m.key);
         largest = fmax(largest, m.key);

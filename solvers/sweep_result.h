@@ -17,6 +17,10 @@ double sweep_value(const dmft_sweep *s, const double *series, size_t point, long
 /* The axis of this key; prints an error and returns the number of axes when there is none. */
 size_t sweep_find_axis(const options *o, const dmft_sweep *s, const char *key);
 
+/* The points that differ in one axis alone lie `stride` apart; line i of them begins at a point. */
+size_t sweep_stride(const dmft_sweep *s, size_t axis);
+size_t sweep_line_start(const dmft_sweep *s, size_t axis, size_t i);
+
 /* Whether there is such a series; prints an error when there is none. `length` bytes of `name`. */
 int sweep_has_series(const options *o, const dmft_sweep *s, const char *name, size_t length);
 

@@ -51,6 +51,19 @@ size_t sweep_find_axis(const options *o, const dmft_sweep *s, const char *key)
     return axes;
 }
 
+size_t sweep_stride(const dmft_sweep *s, size_t axis)
+{
+    size_t stride = 1;
+    for (size_t i = axis + 1; i < dmft_sweep_axes(s); i++) stride *= dmft_sweep_axis_count(s, i);
+    return stride;
+}
+
+size_t sweep_line_start(const dmft_sweep *s, size_t axis, size_t i)
+{
+    size_t stride = sweep_stride(s, axis);
+    return i / stride * stride * dmft_sweep_axis_count(s, axis) + i % stride;
+}
+
 int sweep_has_series(const options *o, const dmft_sweep *s, const char *name, size_t length)
 {
     size_t nearest = 0, least = SIZE_MAX, count = dmft_sweep_series_count(s);
