@@ -153,7 +153,7 @@ check-run: tests
 $(TESTS): $(filter-out $(AGREEMENT_OBJ),$(TEST_OBJ)) $(LIB_OBJ)
 	@mkdir -p $(@D)
 	$(call say,LINK $@)
-	$(Q)$(LINK) -o $@ $^ $(PKG_LIBS) $(CHECK_LIBS) -lm
+	$(Q)$(LINK) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc -o $@ $^ $(PKG_LIBS) $(CHECK_LIBS) -lm
 
 $(AGREEMENT): %: %.o $(BUILD)/tests/agreement_parts.o $(LIBA)
 	@mkdir -p $(@D)

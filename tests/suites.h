@@ -27,6 +27,7 @@
     X(mlp_law)     \
     X(mlp)         \
     X(io)          \
+    X(sweep)       \
     X(compare)     \
     X(converge)    \
     X(archive)     \
