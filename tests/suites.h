@@ -35,7 +35,8 @@
     X(resume) \
     X(response) \
     X(probe) \
-    X(training)
+    X(training) \
+    X(sweep)
 
 #define SUITE_DECLARED(name) Suite *suite_##name(void);
 SUITES(SUITE_DECLARED)

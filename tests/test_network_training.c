@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "allocation.h"
 #include "base/random.h"
 #include "base/trajectory.h"
 #include "network/network.h"
@@ -895,23 +896,7 @@ END_TEST
 
 /* ---- Memory ---- */
 
-/* Allocations that still succeed, -1: all; the linker puts these in place of calloc, malloc and realloc (Makefile). */
-static long allocations_left = -1;
-
-void *__real_calloc(size_t count, size_t size);
-void *__real_malloc(size_t size);
-void *__real_realloc(void *old, size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_realloc(void *old, size_t size);
-
-static int may_allocate(void) { return allocations_left < 0 || allocations_left-- > 0; }
-
-void *__wrap_calloc(size_t count, size_t size) { return may_allocate() ? __real_calloc(count, size) : NULL; }
-void *__wrap_malloc(size_t size) { return may_allocate() ? __real_malloc(size) : NULL; }
-void *__wrap_realloc(void *old, size_t size) { return may_allocate() ? __real_realloc(old, size) : NULL; }
-
-/* The n-th allocation and all after it fail, for every n: an error each time, and in the end the result. Leaks are for the sanitizers to see. */
+/* The n-th allocation fails, for every n: an error each time, and in the end the result. Leaks are for the sanitizers to see. */
 START_TEST(test_allocations_fail)
 {
     struct fixture f;
@@ -922,9 +907,9 @@ START_TEST(test_allocations_fail)
     for (; status == DMFT_ERROR_MEMORY; count++) {
         dmft_trajectory *t = NULL;
         dmft_error err = {.text = ""};
-        allocations_left = count;
+        allocation_fail_at(count + 1);
         status = dmft_simulate(&f.problem, NULL, &t, &err);
-        allocations_left = -1;
+        allocation_fail_at(0);
         ck_assert((status == DMFT_OK) == (t != NULL));
         dmft_trajectory_free(t);
     }
