@@ -61,7 +61,7 @@ static size_t band_of(const struct dmft_problem *p)
     return epoch < (size_t)p->rows ? epoch : (size_t)p->rows;
 }
 
-enum { VECTORS = 16 + GENERAL_WORK }; /* of `rows` numbers */
+enum { VECTORS = 17 + GENERAL_WORK }; /* of `rows` numbers */
 
 double kernel_general_bytes(const struct dmft_problem *p)
 {
@@ -145,22 +145,32 @@ static int take_data(struct kernel_general *g, const struct dmft_problem *p)
     return have && g->C_w && g->G1 && g->G2 && g->C_Delta && (g->J || g->epoch <= 1);
 }
 
+/* Every vector and its length. */
+struct place {
+    double **x;
+    size_t n;
+};
+enum { PLACES = 27 };
+
+static void places_of(struct kernel_general *g, struct place place[PLACES])
+{
+    size_t n = g->rows, many = g->modes * g->rows, layers = (size_t)g->depth + 1;
+    const struct place all[] = {{&g->time, n}, {&g->weight, n}, {&g->newest, n}, {&g->kept, n}, {&g->kappa, n}, {&g->power, n}, {&g->star_mean, n},
+                                {&g->seen_target, n}, {&g->source, n}, {&g->unit, n}, {&g->spikes, n}, {&g->G0, n}, {&g->C_0, n}, {&g->probe_a, n},
+                                {&g->probe_b, n}, {&g->probe_past, n}, {&g->probe_ritz, n}, {&g->star, many}, {&g->X, many}, {&g->Y, many}, {&g->scaled, many},
+                                {&g->noise, g->steps * g->band}, {&g->schedule, g->steps}, {&g->eigenvalue, g->modes}, {&g->target, g->modes},
+                                {&g->variance, layers}, {&g->branch, layers}};
+    memcpy(place, all, sizeof all);
+}
+
 static int take_vectors(struct kernel_general *g)
 {
-    double **const vector[] = {&g->time, &g->weight, &g->newest, &g->kept, &g->kappa, &g->power, &g->star_mean, &g->seen_target, &g->source, &g->unit, &g->spikes,
-                               &g->G0,   &g->C_0,   &g->probe_a, &g->probe_b, &g->probe_past};
-    double **const per_mode[] = {&g->star, &g->X, &g->Y, &g->scaled};
+    struct place place[PLACES];
     int have = 1;
-    for (size_t i = 0; i < sizeof vector / sizeof *vector; i++) have = (*vector[i] = memory_doubles(g->rows)) != NULL && have;
+    places_of(g, place);
+    for (size_t i = 0; i < PLACES; i++) have = (*place[i].x = memory_doubles(place[i].n)) != NULL && have;
     for (size_t i = 0; i < GENERAL_WORK; i++) have = (g->work[i] = memory_doubles(g->rows)) != NULL && have;
-    for (size_t i = 0; i < sizeof per_mode / sizeof *per_mode; i++) have = (*per_mode[i] = memory_doubles(g->modes * g->rows)) != NULL && have;
-    g->noise = memory_doubles(g->steps * g->band);
-    g->schedule = memory_doubles(g->steps);
-    g->eigenvalue = memory_doubles(g->modes);
-    g->target = memory_doubles(g->modes);
-    g->variance = memory_doubles((size_t)g->depth + 1);
-    g->branch = memory_doubles((size_t)g->depth + 1);
-    return have && g->noise && g->schedule && g->eigenvalue && g->target && g->variance && g->branch;
+    return have;
 }
 
 static int take_memory(struct kernel_general *g, const struct dmft_problem *p)
@@ -195,8 +205,9 @@ static void fill(struct kernel_general *g, const struct dmft_problem *p)
 int kernel_general_create(kernel_general **out, const struct dmft_problem *p, dmft_error *err)
 {
     if (pow(1.0 - p->weight_decay, (double)p->steps) < least_kept)
-        return error_set(err, DMFT_ERROR_ARGUMENT, "method rows needs (1 - weight_decay)^steps of at least %g; weight_decay %.12g leaves less within %ld steps",
-                         least_kept, p->weight_decay, p->steps);
+        return error_set(err, DMFT_ERROR_ARGUMENT,
+                         "training.weight_decay: method rows needs (1 - weight_decay)^steps of at least %g; %.12g leaves less within %ld steps", least_kept,
+                         p->weight_decay, p->steps);
     struct kernel_general *g = calloc(1, sizeof *g);
     if (g == NULL) return error_memory(err, sizeof *g);
     set_constants(g, p);
@@ -213,14 +224,13 @@ int kernel_general_create(kernel_general **out, const struct dmft_problem *p, dm
 
 void kernel_general_free(kernel_general *g)
 {
+    struct place place[PLACES];
     if (g == NULL) return;
     for (size_t i = 0; i < g->squares; i++) free(g->square[i]);
     for (size_t f = 0; g->sum != NULL && f < 2 * (size_t)g->depth; f++) free(g->sum[f]);
     for (size_t i = 0; i < GENERAL_WORK; i++) free(g->work[i]);
-    double *const vector[] = {g->time, g->weight, g->newest, g->kept, g->kappa, g->power, g->star_mean, g->seen_target, g->source, g->unit, g->spikes, g->star,    g->X,
-                              g->Y,    g->scaled, g->noise, g->schedule, g->eigenvalue,  g->target, g->variance, g->branch, g->G0,      g->C_0,
-                              g->probe_a, g->probe_b, g->probe_past};
-    for (size_t i = 0; i < sizeof vector / sizeof *vector; i++) free(vector[i]);
+    places_of(g, place);
+    for (size_t i = 0; i < PLACES; i++) free(*place[i].x);
     free(g->coefficient);
     free(g->sum);
     free(g->C_h);

@@ -1,5 +1,5 @@
 /* Level 1 of deep linear networks trained as people do it, as two-time kernels, row by row: schedules, momentum, weight decay, spectra of the inputs,
- * batches of a fixed sample, residual branches and their mixtures (doc/theory.md, section 26). Plain descent and flow have a march of their own
+ * batches of a fixed sample, residual branches and their mixtures (doc/theory.md, section 27). Plain descent and flow have a march of their own
  * that costs less, rows.h; on a plain problem the two agree to rounding. */
 #ifndef DMFT_KERNEL_GENERAL_H
 #define DMFT_KERNEL_GENERAL_H

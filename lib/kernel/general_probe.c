@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "kernel/general_state.h"
+#include "kernel/nested.h"
 #include "kernel/triangle.h"
 
 enum { SETTLED = 5 };                   /* the last of a_k +- 2 b_k that are held against each other */
@@ -207,16 +208,50 @@ static double edge(const kernel_general *g, size_t made, double side)
     return high - low <= settled * upper ? last : NAN;
 }
 
-/* The largest Ritz value; it takes the tridiagonal matrix with it. */
+/* The largest Ritz value of the first `made` rows. */
 static double top(kernel_general *g, size_t made)
 {
     if (made == 0) return NAN;
-    return LAPACKE_dsterf((lapack_int)made, g->probe_a, g->probe_b) == 0 ? g->probe_a[made - 1] : NAN;
+    cblas_dcopy((int)made, g->probe_a, 1, g->probe_ritz, 1);
+    cblas_dcopy((int)made, g->probe_b, 1, g->probe_past, 1);
+    return LAPACKE_dsterf((lapack_int)made, g->probe_ritz, g->probe_past) == 0 ? g->probe_ritz[made - 1] : NAN;
 }
 
-/* The largest eigenvalue, and the edges of the bulk. */
+/* The same carried on to more rows: at an edge that is a square root it comes from below as 1/k^2; what is left is of the order 1/k^3 (Q15). */
+static double carried_on(kernel_general *g, size_t made)
+{
+    double whole = top(g, made), half = top(g, made / 2), few = made > 1 ? (double)(made / 2) / (double)made : 0.0;
+    return isnan(half) ? whole : whole + few * few / (1.0 - few * few) * (whole - half);
+}
+
+/* The edges of the bulk of X M X^T/P by the nested law (V3), which holds where there are no branches. */
+static void nested_edges(const kernel_general *g, double edges[2])
+{
+    struct kernel_nested chain;
+    double variance[NESTED_MOST], c[NESTED_MOST], sum = 0.0;
+    size_t t = g->done - 1;
+    for (int l = 0; l <= g->depth; l++) {
+        c[l] = l < g->depth ? general_row(g, g->C_g[l + 1], t)[t] : 1.0;
+        variance[l] = g->variance[l] * g->kept[t] * g->kept[t];
+        sum += c[l];
+    }
+    edges[0] = edges[1] = NAN;
+    if (g->residual || !isfinite(sum)) return;
+    struct nested_network network = {.depth = g->depth,
+                                     .variance = variance,
+                                     .c = c,
+                                     .width_ratio = g->width_ratio,
+                                     .sample_ratio = g->flow && g->online ? 0.0 : g->sample_ratio,
+                                     .modes = g->modes > 1 ? g->modes : 0,
+                                     .eigenvalue = g->eigenvalue};
+    kernel_nested_network(&chain, &network);
+    kernel_nested_edges(&chain, edges);
+}
+
+/* The largest eigenvalue, and the edges of the bulk: those that Lanczos has not come to are the nested law's. */
 static double leading(kernel_general *g, enum space space, size_t most, double edges[2])
 {
+    double law[2] = {NAN, NAN};
     struct run run = {.space = space};
     lanczos(g, &run, most);
     double largest = top(g, run.made);
@@ -224,8 +259,10 @@ static double leading(kernel_general *g, enum space space, size_t most, double e
     lanczos(g, &run, most);
     edges[0] = edge(g, run.made, -1.0);
     edges[1] = edge(g, run.made, 1.0);
-    if (isnan(edges[0]) || isnan(edges[1])) edges[0] = edges[1] = NAN;
-    return fmax(largest, isnan(edges[1]) ? top(g, run.made) : edges[1]); /* fmax passes over nan */
+    if (space == SAMPLES) nested_edges(g, law);
+    for (int i = 0; i < 2; i++)
+        if (isnan(edges[i])) edges[i] = law[i];
+    return fmax(largest, isnan(edges[1]) ? carried_on(g, run.made) : edges[1]); /* fmax passes over nan */
 }
 
 void kernel_general_probe(kernel_general *g, int ntk, int sharpness, struct kernel_general_probe *out)

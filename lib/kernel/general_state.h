@@ -48,7 +48,9 @@ struct kernel_general {
 
     double *X, *Y, *scaled; /* n x rows each */
     double *spikes;
-    double *probe_a, *probe_b, *probe_past; /* Lanczos: the tridiagonal matrix; coefficients of a new v on those before */
+    double *probe_a, *probe_b; /* Lanczos: the tridiagonal matrix */
+    double *probe_past;     /* coefficients of a new v on those before */
+    double *probe_ritz;
     double *work[GENERAL_WORK];
 
     double **square;        /* all triangles that are owned */

@@ -17,7 +17,7 @@
 struct rows {
     kernel_rows *march;      /* one of the two is there */
     kernel_general *general;
-    int flow, store;
+    int flow, store, ntk, sharpness;
     double rate, branch; /* weight of an event a unit of time, in flow; factor on it in a residual branch */
     size_t observables, matrices;
     char (*name)[KERNEL_NAME_BYTES];
@@ -121,6 +121,8 @@ static int create(void **state, const struct dmft_problem *p, dmft_error *err)
     double root_nu = sqrt(p->width_ratio), gamma = p->parameterization == PARAMETERIZATION_MUP ? p->gamma0 * root_nu : p->gamma0;
     r->flow = p->flow;
     r->store = p->store_kernels;
+    r->ntk = p->probes.ntk;
+    r->sharpness = p->probes.sharpness;
     r->rate = p->learning_rate * gamma / root_nu;
     r->branch = p->residual ? 1.0 / sqrt(p->depth) : 1.0;
     r->matrices = (size_t)p->depth;
@@ -169,6 +171,18 @@ static int outliers(void *state, size_t l, long at, double time, struct outlier_
     for (size_t j = 0; j < r->count; j++) r->z[j] = kept * found->z[j];
     found->z = r->z;
     found->drift *= kept;
+    return DMFT_OK;
+}
+
+/* With probes the march is the general one. */
+static int probe(void *state, struct outlier_probe *found, dmft_error *err)
+{
+    struct rows *r = state;
+    struct kernel_general_probe p;
+    (void)err;
+    kernel_general_probe(r->general, r->ntk, r->sharpness, &p);
+    *found = (struct outlier_probe){
+        .ntk_top = p.ntk_top, .sharpness = p.sharpness, .edge_lower = p.edge_lower, .edge_upper = p.edge_upper, .difference = NAN};
     return DMFT_OK;
 }
 
@@ -236,6 +250,7 @@ const struct route route_rows = {.estimate = estimate,
                                  .shape = shape,
                                  .row = row,
                                  .outliers = outliers,
+                                 .probe = probe,
                                  .last = last,
                                  .next = next,
                                  .escape = escape,
