@@ -27,6 +27,10 @@ PKG_CONFIG ?= pkg-config
 # Asked only when something is compiled, so that `make deps` and `make help` work before the packages are there.
 PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell $(PKG_CONFIG) --cflags $(PACKAGES) | sed 's/-I/-isystem /g'))$(PKG_CFLAGS)
 PKG_LIBS   = $(eval PKG_LIBS := $$(shell $(PKG_CONFIG) --libs $(PACKAGES) | sed s,-lgslcblas,,))$(PKG_LIBS)
+# Of the program alone, and only where it is there: several processes work on a sweep. MPI= builds without.
+MPI        = $(eval MPI := $$(shell for p in ompi-c mpi-c mpich mpi; do $(PKG_CONFIG) --exists $$$$p 2> /dev/null && echo $$$$p && break; done))$(MPI)
+MPI_CFLAGS = $(eval MPI_CFLAGS := $$(if $$(MPI),-DDMFT_MPI $$(shell $(PKG_CONFIG) --cflags $$(MPI) | sed 's/-I/-isystem /g')))$(MPI_CFLAGS)
+MPI_LIBS   = $(eval MPI_LIBS := $$(if $$(MPI),$$(shell $(PKG_CONFIG) --libs $$(MPI))))$(MPI_LIBS)
 CHECK_LIBS = $(eval CHECK_LIBS := $$(shell $(PKG_CONFIG) --libs check))$(CHECK_LIBS)
 
 DEFINES   := -D_POSIX_C_SOURCE=200809L
@@ -67,6 +71,8 @@ $(BUILD)/solvers/run.o: $(BUILD)/git.h
 .PHONY: FORCE
 FORCE:
 
+$(BUILD)/solvers/team.o: COMPILE += $(MPI_CFLAGS)
+
 # One relocatable object with the internal names made local: the archive shows dmft_* alone.
 $(LIBA): $(LIB_OBJ)
 	@mkdir -p $(@D)
@@ -87,7 +93,7 @@ $(LIBSO): $(LIB_OBJ)
 $(BIN): $(BIN_OBJ) $(LIB_OBJ)
 	@mkdir -p $(@D)
 	$(call say,LINK $@)
-	$(Q)$(LINK) -o $@ $^ $(PKG_LIBS) -lm
+	$(Q)$(LINK) -o $@ $^ $(PKG_LIBS) $(MPI_LIBS) -lm
 
 -include $(LIB_OBJ:.o=.d) $(BIN_OBJ:.o=.d) $(TEST_OBJ:.o=.d) $(BENCH_OBJ:.o=.d)
 
@@ -147,7 +153,7 @@ check-run: tests
 $(TESTS): $(filter-out $(AGREEMENT_OBJ),$(TEST_OBJ)) $(LIB_OBJ)
 	@mkdir -p $(@D)
 	$(call say,LINK $@)
-	$(Q)$(LINK) -o $@ $^ $(PKG_LIBS) $(CHECK_LIBS) -lm
+	$(Q)$(LINK) -Wl,--wrap=calloc,--wrap=malloc,--wrap=realloc -o $@ $^ $(PKG_LIBS) $(CHECK_LIBS) -lm
 
 $(AGREEMENT): %: %.o $(BUILD)/tests/agreement_parts.o $(LIBA)
 	@mkdir -p $(@D)

@@ -12,6 +12,7 @@
       "holds samples against theory: a table and a verdict")                                                                             \
     X(converge, command_converge, "CONFIG", 1, 1, "CONFIG",                                                                              \
       "halves the step (or doubles width or seeds) and prints orders, errors, extrapolated values and a verdict")                        \
+    X(sweep, command_sweep, "CONFIG -o OUT.h5", 1, 1, "CONFIG", "runs a grid of problems (section sweep) and writes all results as one file")  \
     X(show, command_show, "FILE.h5", 1, 1, "FILE.h5", "prints a result as a table, CSV or JSON; a kernel as .npy")                        \
     X(plot, command_plot, "FILE... -o FIG.png|svg|pdf", 1, 0, "FILE", "draws losses, traces and outliers of results over each other")     \
     X(escape, command_escape, "FILE.h5", 1, 1, "FILE.h5", "prints the steps and times at which outliers leave the bulk")                  \
@@ -20,7 +21,7 @@
     X(info, command_info, "", 0, 0, "", "prints versions, the BLAS core and its rate")
 
 /* Names that are kept for what is to come. */
-#define COMMAND_LATER(X) X("sweep") X("spectrum") X("report")
+#define COMMAND_LATER(X) X("spectrum") X("report")
 
 enum command_id {
 #define COMMAND_ID(name, function, usage, least, most, asked, text) COMMAND_##name,
@@ -31,7 +32,7 @@ enum command_id {
 
 #define IN(name) (1u << COMMAND_##name)
 #define IN_RUNS (IN(solve) | IN(simulate))
-#define IN_CONFIG (IN_RUNS | IN(converge))
+#define IN_CONFIG (IN_RUNS | IN(converge) | IN(sweep))
 #define IN_ALL ((1u << COMMAND_COUNT) - 1u)
 
 /* name, letter, argument (NULL: a flag), subcommands, text with the default */
@@ -41,15 +42,22 @@ enum command_id {
     X(set, 0, "KEY.SUB=VALUE", IN_CONFIG, "set one setting of the configuration; may be given many times")                                  \
     X(dry_run, 0, NULL, IN_CONFIG, "print memory and time that the run would take, and run nothing")                                        \
     X(memory_limit, 0, "BYTES", IN_CONFIG, "refuse to take more; K, M, G for powers of 1000 (default: 3/4 of the memory)")                   \
-    X(checkpoint, 0, "FILE", IN_RUNS, "keep the state of the run there, for --resume (default: none)")                                      \
+    X(checkpoint, 0, "FILE", IN_RUNS | IN(sweep), "keep the state of the run there, for --resume (default: none; sweep: OUT.h5.points, a folder)") \
     X(every, 0, "SECONDS", IN_RUNS, "seconds between two checkpoints; 0: only when a signal stops the run (default: 600)")                \
-    X(resume, 0, "FILE", IN_RUNS, "go on from this checkpoint, and keep it up unless --checkpoint names another")                          \
+    X(resume, 0, "FILE", IN_RUNS | IN(sweep), "go on from this checkpoint, and keep it up unless --checkpoint names another")               \
+    X(simulate, 0, NULL, IN(sweep), "sampled networks at each point (default: theory)")                                                      \
+    X(part, 0, "I/N", IN(sweep), "run points i with i mod N = I-1 and keep them; without it the same command assembles (default: all)")      \
     X(threads, 0, "N", IN_ALL, "threads, of BLAS or of networks at a time (default: all cores)")                              \
     X(blas_core, 0, "auto|NAME", IN_CONFIG | IN(outliers) | IN(info), "OpenBLAS kernels: those for this processor, or NAME (default: its choice)") \
     X(quiet, 0, NULL, IN_ALL, "no progress line, no summary; compare and converge keep their verdict (default: both)")  \
     X(csv, 0, NULL, IN(show), "print CSV, 12 digits (default: an aligned table)")                                                         \
     X(json, 0, NULL, IN(show) | IN(converge), "print JSON, with settings, numbers and texts of the run")                                                 \
-    X(series, 0, "A,B,C", IN(show) | IN(compare) | IN(converge), "these series (default: the default columns; converge in step: all)") \
+    X(series, 0, "A,B,C", IN(show) | IN(compare) | IN(converge) | IN(plot), "these series (default: the default columns; converge in step: all)") \
+    X(step, 0, "N", IN(show) | IN(plot), "of a sweep: series at step N (default: the last step of each point)")                         \
+    X(minimum, 0, "KEY", IN(show), "of a sweep: where along KEY a series is least, for each of the other axes (default: test_loss)")      \
+    X(over, 0, "KEY", IN(plot), "of a sweep: the axis to draw over (default: training.learning_rate, or the first)")                      \
+    X(against, 0, "step", IN(plot), "of a sweep: draw against the step, a curve a point (default: against an axis)")                      \
+    X(map, 0, NULL, IN(plot), "of a sweep: a heat map over two axes of one series, or of `diverged` (default: curves)")                   \
     X(errors, 0, NULL, IN(show), "a column NAME_se with the standard error behind each NAME (default: none)")                             \
     X(kernel, 0, "NAME", IN(show), "the two-time kernel to write; needs --npy")                                                           \
     X(npy, 0, "FILE", IN(show), "where the kernel goes, as an array of numpy")                                                            \

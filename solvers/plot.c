@@ -10,6 +10,8 @@
 #include "base/outline.h"
 #include "gnuplot.h"
 #include "program.h"
+#include "sweep_result.h"
+#include "title.h"
 
 enum { MOST_POINTS = 30, MOST_ON_LINE = 4000, MOST_CURVES = 400, NAME = 64, LABEL = 160 };
 
@@ -156,22 +158,13 @@ static int find_common(const struct figure *f, const char *key, char *out, size_
 /* The main settings. */
 static void write_title(const struct figure *f)
 {
-    static const char *const shown[][2] = {{"model", ""},
-                                           {"network.activation", ""},
-                                           {"network.depth", "L = "},
-                                           {"network.width_ratio", "ν = "},
-                                           {"data.sample_ratio", "α = "},
-                                           {"network.gamma0", "γ₀ = "},
-                                           {"network.weight_variance", "σ² = "},
-                                           {"training.learning_rate", "η = "}};
     char title[512] = "", value[64];
-    for (size_t i = 0; i < sizeof shown / sizeof *shown; i++) {
-        if (!find_common(f, shown[i][0], value, sizeof value)) continue;
-        char *end = value;
-        double number = strtod(value, &end);
-        if (end != value && *end == '\0') (void)snprintf(value, sizeof value, "%.4g", number);
+    for (const struct title_setting *shown = title_settings; shown->key != NULL; shown++) {
+        if (!find_common(f, shown->key, value, sizeof value)) continue;
+        char text[96];
+        title_value(text, sizeof text, shown->key, value);
         size_t have = strlen(title);
-        (void)snprintf(title + have, sizeof title - have, "%s%s%s", have > 0 ? ", " : "", shown[i][1], value);
+        (void)snprintf(title + have, sizeof title - have, "%s%s", have > 0 ? ", " : "", text);
     }
     gnuplot_string(f->script, title);
 }
@@ -283,15 +276,59 @@ static int plot(struct figure *f, const options *o)
     return gnuplot_draw(o, o->value[OPTION_output], f->script, write_plots, f);
 }
 
+/* Sweeps are drawn in their own way; all files are sweeps then. -1: these are none. */
+static int plot_sweeps(const options *o)
+{
+    dmft_trajectory *run;
+    struct sweep_source *source = calloc(o->arguments, sizeof *source);
+    if (source == NULL) return program_error(STATUS_FAILED, "plot: out of memory");
+    size_t sweeps = 0;
+    int status = -1;
+    for (size_t i = 0; i < o->arguments && status == -1; i++) {
+        source[i].path = o->argument[i];
+        int read = sweep_read_either(&run, &source[i].s, o->argument[i]);
+        dmft_trajectory_free(run);
+        sweeps += source[i].s != NULL;
+        const char *kind = source[i].s != NULL ? dmft_sweep_text(source[i].s, "kind") : NULL;
+        source[i].sampled = kind != NULL && strcmp(kind, "simulation") == 0;
+        if (read != STATUS_DONE)
+            status = read;
+        else if (sweeps != 0 && sweeps != i + 1)
+            status = program_error(STATUS_USAGE, "plot: %s is %s, %s is not: sweeps are drawn with sweeps", o->argument[i],
+                                   source[i].s != NULL ? "a sweep" : "the result of one run", o->argument[0]);
+        else if (sweeps == 0)
+            break;
+    }
+    if (status == -1 && sweeps > 0) status = sweep_plot(o, source, o->arguments);
+    for (size_t i = 0; i < o->arguments; i++) dmft_sweep_free(source[i].s);
+    free(source);
+    return status;
+}
+
+/* The first option that only sweeps have; NULL when none is given. */
+static const char *sweep_option(const options *o)
+{
+    return options_given(o, OPTION_over)      ? "over"
+           : options_given(o, OPTION_against) ? "against"
+           : options_given(o, OPTION_map)     ? "map"
+           : options_given(o, OPTION_step)    ? "step"
+           : options_given(o, OPTION_series)  ? "series"
+                                              : NULL;
+}
+
 int command_plot(const options *o)
 {
     if (!options_given(o, OPTION_output)) return program_error(STATUS_USAGE, "plot: -o FIG.png, .svg or .pdf is missing");
     if (!gnuplot_draws(o->value[OPTION_output]))
         return program_error(STATUS_USAGE, "plot: the figure's name must end in .png, .svg or .pdf, got '%s'", o->value[OPTION_output]);
+    int status = plot_sweeps(o);
+    if (status >= 0) return status;
+    if (sweep_option(o) != NULL)
+        return program_error(STATUS_USAGE, "plot: %s is the result of one run; --%s is for sweeps", o->argument[0], sweep_option(o));
     struct figure *f = calloc(1, sizeof *f);
     struct source *source = calloc(o->arguments, sizeof *source);
     FILE *script = tmpfile();
-    int status = STATUS_FAILED;
+    status = STATUS_FAILED;
     if (f == NULL || source == NULL || script == NULL)
         (void)program_error(STATUS_FAILED, "plot: no memory or no temporary file: %s", strerror(errno));
     else {

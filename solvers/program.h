@@ -18,6 +18,7 @@ int command_solve(const options *o);
 int command_simulate(const options *o);
 int command_compare(const options *o);
 int command_converge(const options *o);
+int command_sweep(const options *o);
 int command_show(const options *o);
 int command_plot(const options *o);
 int command_escape(const options *o);

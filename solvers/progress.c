@@ -45,6 +45,7 @@ void progress_begin(progress *p, const char *name, int quiet, long from)
 const char *progress_unit(const dmft_progress *now)
 {
     if (strcmp(now->what, "steps") == 0) return "step";
+    if (strcmp(now->what, "points") == 0) return "point";
     return strcmp(now->what, "network steps") == 0 ? "network step" : now->what;
 }
 

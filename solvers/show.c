@@ -3,6 +3,7 @@
 
 #include "io/print.h"
 #include "program.h"
+#include "sweep_result.h"
 
 static int write_kernel(const options *o, const dmft_trajectory *t)
 {
@@ -38,14 +39,21 @@ static int print_table(const options *o, const dmft_trajectory *t)
 int command_show(const options *o)
 {
     dmft_trajectory *t;
+    dmft_sweep *sweep;
     int kernel = options_given(o, OPTION_kernel), npy = options_given(o, OPTION_npy);
     if (options_given(o, OPTION_csv) && options_given(o, OPTION_json))
         return program_error(STATUS_USAGE, "show: --csv and --json exclude each other");
     if (kernel != npy)
         return program_error(STATUS_USAGE, "show: --kernel NAME and --npy FILE go together: --%s is missing", kernel ? "npy" : "kernel");
-    int status = program_read(&t, o->argument[0]);
+    int status = sweep_read_either(&t, &sweep, o->argument[0]);
     if (status != STATUS_DONE) return status;
-    status = kernel ? write_kernel(o, t) : print_table(o, t);
+    if (sweep != NULL)
+        status = sweep_show(o, sweep);
+    else if (options_given(o, OPTION_minimum) || options_given(o, OPTION_step))
+        status = program_error(STATUS_USAGE, "show: %s is the result of one run; --minimum and --step are for sweeps", o->argument[0]);
+    else
+        status = kernel ? write_kernel(o, t) : print_table(o, t);
     dmft_trajectory_free(t);
+    dmft_sweep_free(sweep);
     return status;
 }

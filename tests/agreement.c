@@ -1,4 +1,4 @@
-/* Theory against simulation: seven configurations of deep linear networks, each at two sizes, through the public interface alone.
+/* Theory against simulation: configurations of deep linear networks, one for each way of training and a mixture of them, each at two sizes, through the public interface alone.
  *
  *   agreement [--seeds n] [--sizes a,b] [--threads n]
  *
@@ -64,6 +64,49 @@ static const struct configuration configurations[] = {
           "data: {sample_ratio: 2.0, label_noise: 0.3, batch: full}\n"
           "training: {flow: true, time: 0.9, steps: 30}\n"
           "outliers: {count: 2, every: 3}\n",
+     2},
+    {"muP, L = 2, schedule with a warm-up",
+     HEAD "{depth: 2, width_ratio: 0.5, parameterization: mup, gamma0: 4, weight_variance: 0.5}\n"
+          "data: {sample_ratio: 3.0, label_noise: 0.2, batch: full}\n"
+          "training: {learning_rate: 0.03, steps: 25, schedule: [0, 0.25, 0.5, 0.75, 1, 1, 1, 1, 1, 1, 1, 1, 0.9, 0.9, 0.8, 0.8, 0.7, 0.7, 0.6, 0.6, 0.5, 0.5, 0.4, 0.3, 0.2]}\n"
+          "outliers: {count: 2, every: 2}\n",
+     2},
+    {"muP, L = 2, momentum and weight decay, noise",
+     HEAD "{depth: 2, width_ratio: 1.0, parameterization: mup, gamma0: 3, weight_variance: 0.5}\n"
+          "data: {sample_ratio: 2.0, label_noise: 0.2, batch: full}\n"
+          "training: {learning_rate: 0.015, steps: 31, momentum: 0.6, weight_decay: 0.02}\n"
+          "outliers: {count: 2, every: 3}\n",
+     2},
+    {"muP, L = 2, inputs and target of a power law",
+     HEAD "{depth: 2, width_ratio: 1.0, parameterization: mup, gamma0: 4, weight_variance: 0.5}\n"
+          "data: {sample_ratio: 3.0, spectrum: {exponent: 1.0, target_exponent: 0.5, modes: 20}}\n"
+          "training: {learning_rate: 0.02, steps: 21}\n"
+          "outliers: {count: 2, every: 2}\n",
+     2},
+    {"muP, L = 2, batches of a fixed sample, independent, noise",
+     HEAD "{depth: 2, width_ratio: 1.0, parameterization: mup, gamma0: 4, weight_variance: 0.5}\n"
+          "data: {sample_ratio: 1.0, label_noise: 0.3, batch: bernoulli, batch_fraction: 0.25}\n"
+          "training: {learning_rate: 0.02, steps: 25}\n"
+          "outliers: {count: 2, every: 3}\n",
+     2},
+    {"muP, L = 2, epochs of four batches, noise",
+     HEAD "{depth: 2, width_ratio: 1.0, parameterization: mup, gamma0: 4, weight_variance: 0.5}\n"
+          "data: {sample_ratio: 1.0, label_noise: 0.3, batch: epoch, batch_fraction: 0.25}\n"
+          "training: {learning_rate: 0.02, steps: 25}\n"
+          "outliers: {count: 2, every: 3}\n",
+     2},
+    {"muP, L = 3, residual branches, noise",
+     HEAD "{depth: 3, width_ratio: 1.0, parameterization: mup, gamma0: 5, weight_variance: 0.3, residual: true}\n"
+          "data: {sample_ratio: 2.0, label_noise: 0.2, batch: full}\n"
+          "training: {learning_rate: 0.02, steps: 25}\n"
+          "outliers: {count: 2, every: 3}\n",
+     3},
+    {"NTK, L = 2, all of these at once",
+     HEAD "{depth: 2, width_ratio: 1.5, parameterization: ntk, gamma0: 4, weight_variance: [0.4, 0.3, 0.5], residual: true}\n"
+          "data: {sample_ratio: 2.0, label_noise: 0.3, batch: bernoulli, batch_fraction: 0.5, spectrum: {exponent: 0.6, target_exponent: 0.5, modes: 5}}\n"
+          "training: {learning_rate: 0.012, steps: 21, momentum: 0.5, weight_decay: 0.01,\n"
+          "  schedule: [0.5, 0.6, 0.7, 0.8, 0.9, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4]}\n"
+          "outliers: {count: 2, every: 2}\n",
      2},
 };
 enum { CONFIGURATIONS = sizeof configurations / sizeof *configurations, LINES = 10 };

@@ -5,34 +5,38 @@
 #include <check.h>
 
 #define SUITES(X)  \
-    X(spectrum)    \
-    X(limit)       \
-    X(sampled)     \
+    X(spectrum) \
+    X(limit) \
+    X(sampled) \
     X(deep_linear) \
-    X(rows)        \
-    X(outlier)     \
+    X(rows) \
+    X(general_rows) \
+    X(outlier) \
     X(kernels_outlier) \
     X(revealed_outlier) \
     X(kernel_file) \
-    X(config)      \
-    X(mlp_config)  \
-    X(data)        \
-    X(activation)  \
-    X(forms)       \
-    X(lazy)        \
-    X(grid)        \
-    X(flow)        \
-    X(network)     \
-    X(dense_mlp)   \
-    X(mlp_law)     \
-    X(mlp)         \
-    X(io)          \
-    X(compare)     \
-    X(converge)    \
-    X(archive)     \
-    X(resume)      \
-    X(response)    \
-    X(probe)
+    X(config) \
+    X(mlp_config) \
+    X(data) \
+    X(activation) \
+    X(forms) \
+    X(lazy) \
+    X(grid) \
+    X(flow) \
+    X(network) \
+    X(network_training) \
+    X(dense_mlp) \
+    X(mlp_law) \
+    X(mlp) \
+    X(io) \
+    X(compare) \
+    X(converge) \
+    X(archive) \
+    X(resume) \
+    X(response) \
+    X(probe) \
+    X(training) \
+    X(sweep)
 
 #define SUITE_DECLARED(name) Suite *suite_##name(void);
 SUITES(SUITE_DECLARED)

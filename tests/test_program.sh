@@ -39,14 +39,14 @@ YAML
 # ---- help and usage ----
 expect "--help" 0 "dmft solve" --help
 expect "--version" 0 "^dmft [0-9]" --version
-for command in solve simulate compare converge show plot escape outliers init info; do expect "$command --help" 0 "^usage: dmft $command" $command --help; done
+for command in solve simulate compare converge sweep show plot escape outliers init info; do expect "$command --help" 0 "^usage: dmft $command" $command --help; done
 expect "defaults are in --help" 0 "default: all cores" solve --help
 "$dmft" >out 2>err; holds "no command is usage" test $? -eq 2
 expect "unknown command" 2 "nearest is 'solve'" slove
 expect "unknown option names the nearest" 2 "nearest is '--force'" solve a.yaml -o x.h5 --forse
 expect "option of another command" 2 "unknown option '--csv'" solve a.yaml -o x.h5 --csv
 expect "option before the command" 2 "command comes before" --quiet solve
-for command in sweep spectrum report; do expect "$command is for later" 2 "not available in this version" $command x; done
+for command in spectrum report; do expect "$command is for later" 2 "not available in this version" $command x; done
 expect "missing argument" 2 "CONFIG is missing" solve -o x.h5
 expect "missing output" 2 "-o OUT.h5 is missing" solve a.yaml
 expect "--quiet goes everywhere" 0 "learning_rate" init deep_linear --quiet
@@ -268,7 +268,7 @@ expect "mlp: response and relu" 2 "misses the delta function" solve m.yaml -o x.
 expect "mlp: ntk" 2 "freezes the features" solve m.yaml -o x.h5 --set network.parameterization=ntk
 expect "mlp: a key of deep_linear" 2 "data.label_noise: does not belong to model mlp" solve m.yaml -o x.h5 --set data.label_noise=1
 expect "deep_linear: a key of mlp" 2 "network.bias: does not belong to model deep_linear" solve a.yaml -o x.h5 --set network.bias=true
-expect "deep_linear: momentum is for later" 2 "training.momentum: not available in this version" solve a.yaml -o x.h5 --set training.momentum=0.9
+expect "deep_linear: noise on the weights is for later" 2 "network.injected_variance: not available in this version" solve a.yaml -o x.h5 --set "network.injected_variance=[1]"
 expect "mlp: a matrix that is none" 2 "not positive semidefinite: its smallest eigenvalue is -1" solve m.yaml -o x.h5 --set 'data.gram=[[1, 2], [2, 1]]' --set 'data.target=[1, 1]'
 printf '1,2,0.5,1\n0,1,1,-1\n2,2,2,1\n' >d.csv
 sed '/gram/d; s/^  target.*/  file: d.csv/' m.yaml >md.yaml

@@ -31,6 +31,7 @@ int config_take(dmft_config *config, const struct setting *row, yaml_document_t 
 {
     struct config_value value, *old = &config->value[row - settings_table];
     int status = config_admit(config, row, key, place, err);
+    if (status == 0 && row->type == TYPE_VALUES) return config_take_axis(config, document, node, key, place, err);
     if (status == 0) status = config_value_read(&value, row, document, node, place->file, err);
     if (status < 0) return status;
     free(old->number);
@@ -174,6 +175,7 @@ void dmft_config_free(dmft_config *config)
 {
     if (config == NULL) return;
     for (size_t i = 0; i < SETTING_COUNT; i++) free(config->value[i].number);
+    config_free_axes(config);
     free(config->directory);
     free(config->file);
     free(config);

@@ -25,10 +25,23 @@ struct config_value {
     struct config_place place; /* .file is not owned */
 };
 
+/* One axis of a grid: the values that a setting takes. */
+struct config_axis {
+    const struct setting *row;
+    size_t count;
+    struct config_value *value;
+    struct config_place place; /* .file is not owned */
+};
+
+/* Most axes and points of a grid. */
+enum { CONFIG_AXES = 8, CONFIG_POINTS = 1000000 };
+
 struct dmft_config {
     char *directory; /* where relative names of data files start, with its slash; or NULL */
     char *file; /* as it is shown in messages, or NULL */
     struct config_value value[SETTING_COUNT];
+    struct config_axis axis[CONFIG_AXES]; /* of a sweep, in order; the last runs fastest */
+    size_t axes;
 };
 
 /* One line "FILE:LINE:COLUMN: key: text"; parts that are not there are left out. Returns the status. */
@@ -57,6 +70,21 @@ int config_fill(dmft_config *config, yaml_document_t *document, dmft_error *err)
 /* Sets one row from a node. `key` is the key as it was given, `place` its place. */
 int config_take(dmft_config *config, const struct setting *row, yaml_document_t *document, yaml_node_t *node, const char *key,
                 const struct config_place *place, dmft_error *err);
+
+/* The same for an axis of a sweep: `key` is "sweep." and the key of a setting; an axis of the same setting is replaced. */
+int config_take_axis(dmft_config *config, yaml_document_t *document, const yaml_node_t *node, const char *key, const struct config_place *place,
+                     dmft_error *err);
+void config_free_axes(dmft_config *config);
+
+/* The axis of a row, or NULL. */
+const struct config_axis *config_axis_of(const dmft_config *config, const struct setting *row);
+
+/* The index along axis `axis` of a point of the grid. */
+size_t config_axis_index(const dmft_config *config, size_t axis, size_t point);
+
+/* The value as it is written in YAML, and all of a sweep: its settings, then its axes; to be freed. NULL when out of memory. */
+char *config_value_text(const struct setting *row, const struct config_value *value);
+char *config_sweep_text(const dmft_config *config);
 
 /* The bytes of a value that is text; NULL when out of memory. */
 char *config_text(const struct config_value *value);

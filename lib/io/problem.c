@@ -38,6 +38,7 @@ static const struct {
 static int check_rows(const dmft_config *config, dmft_error *err)
 {
     char model[SETTINGS_WORD] = "";
+    if (config->axes > 0) return config_error(err, DMFT_ERROR_CONFIG, &config->axis[0].place, "sweep", "is for dmft sweep: one run has one value of each setting");
     if (config->value[SETTING_MODEL].given) config_word(config, SETTING_MODEL, model);
     for (size_t i = 0; i < SETTING_COUNT; i++) {
         const struct setting *row = &settings_table[i];
@@ -68,21 +69,37 @@ static int check_schedule(const dmft_config *config, dmft_error *err)
     return config_error(err, DMFT_ERROR_CONFIG, &schedule->place, "training.schedule", "one number a step, %.0f, got %zu", steps, schedule->count);
 }
 
-static void print_problem(FILE *out, const struct problem_draft *draft)
+/* A section inside of a section stands in one line, "  spectrum: {exponent: 1, modes: 20}". */
+void problem_print(FILE *out, const dmft_config *config)
 {
-    const dmft_config *config = &draft->config;
     char model[SETTINGS_WORD];
     const char *section = "";
+    int inside = 0;
     config_word(config, SETTING_MODEL, model);
     for (size_t i = 0; i < SETTING_COUNT; i++) {
         const struct setting *row = &settings_table[i];
         if (config->value[i].number == NULL || !settings_belongs(row, model) || !settings_available(row, model)) continue;
-        if (strcmp(row->section, section) != 0) fprintf(out, "%s:\n", row->section);
+        if (config_axis_of(config, row) != NULL) continue;
+        int same = strcmp(row->section, section) == 0;
+        const char *inner = strchr(row->section, '.');
+        if (inside && !same) fputs("}\n", out);
+        if (!same && inner != NULL)
+            fprintf(out, "  %s: {", inner + 1);
+        else if (!same && *row->section != '\0')
+            fprintf(out, "%s:\n", row->section);
+        inside = inner != NULL;
         section = row->section;
-        fprintf(out, "%s%s: ", *section != '\0' ? "  " : "", row->name);
+        fputs(inside ? (same ? ", " : "") : *section != '\0' ? "  " : "", out);
+        fprintf(out, "%s: ", row->name);
         config_value_print(out, row, &config->value[i]);
-        fputc('\n', out);
+        if (!inside) fputc('\n', out);
     }
+    if (inside) fputs("}\n", out);
+}
+
+static void print_problem(FILE *out, const struct problem_draft *draft)
+{
+    problem_print(out, &draft->config);
     if (draft->remark[0] != '\0') fprintf(out, "# %s\n", draft->remark);
 }
 

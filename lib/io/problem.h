@@ -26,6 +26,9 @@ const struct config_value *problem_value(const dmft_config *config, enum setting
 double problem_number(const dmft_config *config, enum setting_id id); /* the first; the value must be there */
 int problem_flow(const dmft_config *config);
 
+/* The settings that have a value and belong to the model, as YAML; those that are swept are left out. */
+void problem_print(FILE *out, const dmft_config *config);
+
 /* "KEY: why", at the place of the value. */
 int problem_refuse(const dmft_config *config, enum setting_id id, const char *why, dmft_error *err);
 

@@ -16,6 +16,7 @@
 #define DEEP_LINEAR (1 << MODEL_DEEP_LINEAR)
 #define MLP (1 << MODEL_MLP)
 #define AVAILABLE (DEEP_LINEAR | MLP)
+#define SWEEPS AVAILABLE
 #define LATER 0
 
 /* Of a value that each model has of its own, the table holds that of the first. */
@@ -76,6 +77,7 @@ const size_t settings_section_count = sizeof settings_sections / sizeof *setting
 #define TEMPLATE_SETTING(id, section, name, type, need, value, domain, unit, models, availability, text) \
     FOR_##availability(LINES("  ", #name, need, value, SHAPE_##type(domain) UNIT_##type(unit), text))
 #define FOR_AVAILABLE(lines) lines
+#define FOR_SWEEPS(lines) ""
 #define FOR_LATER(lines) ""
 
 /* ISO C promises 4095 characters of a string; the compilers know no such limit. */

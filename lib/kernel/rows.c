@@ -9,8 +9,8 @@
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "base/grid.h"
 #include "kernel/gram.h"
+#include "kernel/nodes.h"
 #include "kernel/rows_state.h"
 
 /* Rows that begin a multiple of a page apart share their places in the cache; a line more between them does away with that. */
@@ -36,33 +36,6 @@ double kernel_rows_operations(const struct dmft_problem *p)
 }
 
 /* ---- making ---- */
-
-/* Nodes and the weights (M2); some are not positive when intervals grow by a factor of 1.4 or more. */
-static int make_time(struct kernel_rows *r, const struct dmft_problem *p, dmft_error *err)
-{
-    size_t n = r->rows;
-    for (size_t t = 0; t < n; t++) {
-        r->time[t] = (double)t;
-        r->weight[t] = r->newest[t] = 1.0;
-    }
-    if (!r->flow) return DMFT_OK;
-    int status = grid_times(p, r->time, err);
-    if (status != DMFT_OK) return status;
-    double before = 0.0;
-    for (size_t s = 0; s + 1 < n; s++) {
-        double h = r->time[s + 1] - r->time[s], next = s + 2 < n ? r->time[s + 2] - r->time[s + 1] : 0.0;
-        r->newest[s + 1] = before > 0.0 ? h * (1.0 + h / (2.0 * before)) : h;
-        r->weight[s] = r->newest[s + 1] - next * next / (2.0 * h);
-        if (!(r->weight[s] > 0.0))
-            return error_set(err, DMFT_ERROR_ARGUMENT,
-                             "grid: an interval of %.6g is followed by one of %.6g; method rows needs slower growth: more steps or a larger "
-                             "grid.first",
-                             h, next);
-        before = h;
-    }
-    r->weight[n - 1] = 1.0; /* never in use */
-    return DMFT_OK;
-}
 
 static void set_constants(struct kernel_rows *r, const struct dmft_problem *p)
 {
@@ -131,7 +104,7 @@ int kernel_rows_create(kernel_rows **out, const struct dmft_problem *p, dmft_err
     int status = take_memory(r) ? DMFT_OK : error_memory(err, kernel_rows_bytes(p));
     if (status == DMFT_OK) {
         for (int l = 0; l <= p->depth; l++) r->variance[l] = p->weight_variance[l];
-        status = make_time(r, p, err);
+        status = kernel_nodes(p, r->time, r->weight, r->newest, err);
     }
     if (status == DMFT_OK) *out = r;
     else kernel_rows_free(r);

@@ -30,7 +30,7 @@ struct route {
     int (*row)(void *state, long row, double *time, double *diagonal, dmft_error *err);
     /* Level 2 of matrix l at the present node, of those rows that are due. */
     int (*outliers)(void *state, size_t l, long row, double time, struct outlier_state *found, dmft_error *err);
-    /* Leading modes of the tangent kernel at the present node, behind its row; NULL: the route has none. */
+    /* Leading modes of the tangent kernel at the present node, behind its row. */
     int (*probe)(void *state, struct outlier_probe *found, dmft_error *err);
     int (*last)(const void *state);            /* whether the present node is the last, though rows are left (an adaptive grid) */
     int (*next)(void *state, dmft_error *err); /* trains to the next node */

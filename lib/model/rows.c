@@ -1,7 +1,7 @@
-/* The rows route: level 1 as two-time kernels, row by row ((L11) of doc/theory.md), and level 2 from these kernels alone ((O1)-(O6)). It shares
- * nothing with the basis route but the series' names.
+/* The rows route: level 1 as two-time kernels, row by row ((L11) of doc/theory.md), and level 2 from these kernels alone ((O1)-(O6), (Q11)). It shares
+ * nothing with the basis route but the series' names. Plain descent and flow have a march of their own (kernel/rows.h); all else takes the general one.
  *
- * Cost: lib/kernel/rows.c and lib/outlier/follow.c: O(L T^3) operations for either level, (8L + 14) T^2 doubles at most. */
+ * Cost: lib/kernel/rows.c or general.c, and lib/outlier/follow.c: O(L T^3) operations for either level, (8L + 14) T^2 doubles at most in plain descent. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,20 +9,45 @@
 
 #include "base/error.h"
 #include "base/trajectory.h"
+#include "kernel/general.h"
 #include "kernel/rows.h"
 #include "model/route.h"
 #include "outlier/follow.h"
 
 struct rows {
-    kernel_rows *march;
-    int flow, store;
-    double rate; /* weight of an event a unit of time, in flow */
+    kernel_rows *march;      /* one of the two is there */
+    kernel_general *general;
+    int flow, store, ntk, sharpness;
+    double rate, branch; /* weight of an event a unit of time, in flow; factor on it in a residual branch */
     size_t observables, matrices;
     char (*name)[KERNEL_NAME_BYTES];
     const char **names;
     struct route_matrix *about;
     outlier_follow **follow;
+    double *z; /* of the outliers asked for last */
+    size_t count;
 };
+
+/* ---- either march ---- */
+
+static size_t observables_of(const struct rows *r) { return r->general != NULL ? kernel_general_count(r->general) : kernel_rows_count(r->march); }
+
+static double diagonal_of(const struct rows *r, size_t i, size_t t)
+{
+    return r->general != NULL ? kernel_general_diagonal(r->general, i, t) : kernel_rows_diagonal(r->march, i, t);
+}
+
+static void matrix_of(struct rows *r, size_t l, struct kernel_rows_matrix *m)
+{
+    if (r->general != NULL) kernel_general_matrix(r->general, (int)l, m);
+    else kernel_rows_matrix(r->march, (int)l, m);
+}
+
+static void take_result(struct rows *r, size_t i, char *name, double **square, size_t *order, size_t *stride)
+{
+    if (r->general != NULL) kernel_general_result(r->general, i, name, square, order, stride);
+    else kernel_rows_result(r->march, i, name, square, order, stride);
+}
 
 /* ---- before a run ---- */
 
@@ -32,8 +57,9 @@ static dmft_estimate estimate(const struct dmft_problem *p)
     double series = T * (2.0 * L + 6.0 + L * (count + 4.0)), following = L * 100.0 * T;
     double recorded = 1.0 / (double)p->outlier_every;
     /* Level 2: some four products of X Y a recorded step and matrix, of 8 t^2 operations each. */
-    return (dmft_estimate){.bytes = kernel_rows_bytes(p) + sizeof(double) * (series + following),
-                           .operations = kernel_rows_operations(p) + recorded * L * 4.0 * 8.0 * T * T * T / 3.0};
+    int general = kernel_general_wanted(p);
+    return (dmft_estimate){.bytes = (general ? kernel_general_bytes(p) : kernel_rows_bytes(p)) + sizeof(double) * (series + following),
+                           .operations = (general ? kernel_general_operations(p) : kernel_rows_operations(p)) + recorded * L * 4.0 * 8.0 * T * T * T / 3.0};
 }
 
 /* ---- making ---- */
@@ -44,6 +70,8 @@ static void release(void *state)
     if (r == NULL) return;
     for (size_t l = 0; r->follow != NULL && l < r->matrices; l++) outlier_follow_free(r->follow[l]);
     kernel_rows_free(r->march);
+    kernel_general_free(r->general);
+    free(r->z);
     free(r->follow);
     free(r->about);
     free(r->name);
@@ -67,7 +95,7 @@ static int follow_matrices(struct rows *r, const struct dmft_problem *p, dmft_er
     int status = DMFT_OK;
     for (size_t l = 0; l < r->matrices && status == DMFT_OK; l++) {
         struct kernel_rows_matrix m;
-        kernel_rows_matrix(r->march, (int)l, &m);
+        matrix_of(r, l, &m);
         r->about[l] = (struct route_matrix){.variance = p->weight_variance[l], .psi = l == 0 ? p->width_ratio : 1.0, .target = m.target != NULL};
         struct outlier_source source = {.C_phi = m.C_phi,
                                         .R_phi = m.R_phi,
@@ -78,7 +106,8 @@ static int follow_matrices(struct rows *r, const struct dmft_problem *p, dmft_er
                                         .target = m.target,
                                         .sigma2 = r->about[l].variance,
                                         .psi = r->about[l].psi,
-                                        .flow = p->flow};
+                                        .flow = p->flow,
+                                        .moving = p->momentum > 0.0 || p->weight_decay > 0.0};
         status = outlier_follow_create(&r->follow[l], &source, (size_t)p->outlier_count, err);
     }
     return status;
@@ -92,16 +121,21 @@ static int create(void **state, const struct dmft_problem *p, dmft_error *err)
     double root_nu = sqrt(p->width_ratio), gamma = p->parameterization == PARAMETERIZATION_MUP ? p->gamma0 * root_nu : p->gamma0;
     r->flow = p->flow;
     r->store = p->store_kernels;
+    r->ntk = p->probes.ntk;
+    r->sharpness = p->probes.sharpness;
     r->rate = p->learning_rate * gamma / root_nu;
+    r->branch = p->residual ? 1.0 / sqrt(p->depth) : 1.0;
     r->matrices = (size_t)p->depth;
-    int status = kernel_rows_create(&r->march, p, err);
+    r->count = (size_t)p->outlier_count;
+    int status = kernel_general_wanted(p) ? kernel_general_create(&r->general, p, err) : kernel_rows_create(&r->march, p, err);
     if (status != DMFT_OK) return status;
-    r->observables = kernel_rows_count(r->march);
+    r->observables = observables_of(r);
+    r->z = memory_doubles(r->count);
     r->name = calloc(r->observables, sizeof *r->name);
     r->names = calloc(r->observables, sizeof(const char *));
     r->about = calloc(r->matrices, sizeof *r->about);
     r->follow = calloc(r->matrices, sizeof(outlier_follow *));
-    if (r->name == NULL || r->names == NULL || r->about == NULL || r->follow == NULL) return error_memory(err, 64.0 * (double)r->observables);
+    if (r->name == NULL || r->names == NULL || r->about == NULL || r->follow == NULL || r->z == NULL) return error_memory(err, 64.0 * (double)r->observables);
     name_observables(r, p->depth);
     return follow_matrices(r, p, err);
 }
@@ -119,9 +153,10 @@ static int row(void *state, long at, double *time, double *diagonal, dmft_error 
     struct rows *r = state;
     size_t t = (size_t)at;
     (void)err;
-    kernel_rows_step(r->march);
-    *time = kernel_rows_time(r->march, t);
-    for (size_t i = 0; i < r->observables; i++) diagonal[i] = kernel_rows_diagonal(r->march, i, t);
+    if (r->general != NULL) kernel_general_step(r->general);
+    else kernel_rows_step(r->march);
+    *time = r->general != NULL ? kernel_general_time(r->general, t) : kernel_rows_time(r->march, t);
+    for (size_t i = 0; i < r->observables; i++) diagonal[i] = diagonal_of(r, i, t);
     return DMFT_OK;
 }
 
@@ -129,8 +164,26 @@ static int outliers(void *state, size_t l, long at, double time, struct outlier_
 {
     struct rows *r = state;
     struct kernel_rows_matrix m;
-    kernel_rows_matrix(r->march, (int)l, &m);
-    return outlier_follow_step(r->follow[l], (size_t)at, m.d, time, r->rate, found, err);
+    matrix_of(r, l, &m);
+    int status = outlier_follow_step(r->follow[l], (size_t)at, m.d, time, l > 0 ? r->branch * r->rate : r->rate, found, err);
+    if (status != DMFT_OK || r->general == NULL) return status;
+    double kept = kernel_general_kept(r->general); /* what was solved is A_l(t)/b(t), (Q11) */
+    for (size_t j = 0; j < r->count; j++) r->z[j] = kept * found->z[j];
+    found->z = r->z;
+    found->drift *= kept;
+    return DMFT_OK;
+}
+
+/* With probes the march is the general one. */
+static int probe(void *state, struct outlier_probe *found, dmft_error *err)
+{
+    struct rows *r = state;
+    struct kernel_general_probe p;
+    (void)err;
+    kernel_general_probe(r->general, r->ntk, r->sharpness, &p);
+    *found = (struct outlier_probe){
+        .ntk_top = p.ntk_top, .sharpness = p.sharpness, .edge_lower = p.edge_lower, .edge_upper = p.edge_upper, .difference = NAN};
+    return DMFT_OK;
 }
 
 static int last(const void *state)
@@ -167,7 +220,7 @@ static int hand_over_kernels(struct rows *r, size_t rows, dmft_trajectory *resul
         char name[KERNEL_NAME_BYTES];
         double *square = NULL;
         size_t order = 0, stride = 0;
-        kernel_rows_result(r->march, i, name, &square, &order, &stride);
+        take_result(r, i, name, &square, &order, &stride);
         if (square == NULL) continue;
         status = trajectory_add_kernel(result, name, order < rows ? order : rows, stride, square, err);
         if (status != DMFT_OK) free(square);
@@ -186,7 +239,8 @@ static void transfer(void *state, size_t rows, archive *a)
     struct rows *r = state;
     (void)rows;
     archive_tag(a, "rows");
-    kernel_rows_transfer(r->march, a);
+    if (r->general != NULL) kernel_general_transfer(r->general, a);
+    else kernel_rows_transfer(r->march, a);
     for (size_t l = 0; l < r->matrices; l++) outlier_follow_transfer(r->follow[l], a);
 }
 
@@ -196,6 +250,7 @@ const struct route route_rows = {.estimate = estimate,
                                  .shape = shape,
                                  .row = row,
                                  .outliers = outliers,
+                                 .probe = probe,
                                  .last = last,
                                  .next = next,
                                  .escape = escape,

@@ -190,8 +190,6 @@ int dmft_solver_create(dmft_solver **out, const dmft_problem *p, const dmft_run_
 {
     if (p->method == METHOD_LAZY) return error_set(err, DMFT_ERROR_UNAVAILABLE, "method lazy solves all steps at once: call dmft_solve");
     if (p->kind == MODEL_MLP) return error_set(err, DMFT_ERROR_UNAVAILABLE, "model mlp is solved replica by replica: call dmft_solve");
-    if ((p->probes.ntk || p->probes.sharpness) && route_of(p)->probe == NULL)
-        return error_set(err, DMFT_ERROR_UNAVAILABLE, "probes: method basis has them, this method has not");
     struct dmft_solver *s = calloc(1, sizeof *s);
     if (s == NULL) return error_memory(err, sizeof *s);
     clock_gettime(CLOCK_MONOTONIC, &s->begin);

@@ -1,27 +1,11 @@
 /*
- * One dense deep linear network: initial state, the vectors of a step, the update ((C1)-(C7) of doc/theory.md, at finite D, N, P).
+ * One dense deep linear network: its sizes and room, its initial state, its state between two steps. What it computes: step.c.
  *
- * The network is linear, f(x) = w . A_{L-1} .. A_0 x/(gamma sqrt(N)), so the P samples act through two vectors of the input space, and a step
- * of gradient descent on (1/2P) sum Delta^2 with rate eta gamma^2 D is matrix-vector work:
+ * At the start the entries of A_l are N(0, sigma_l^2/fan-in), those of w N(0, sigma_w^2), inputs N(0, lambda_i) with lambda_i = 1 or, of a
+ * spectrum of n modes, the eigenvalue of mode floor(i n/D), and w* is a Gaussian vector, on each mode times the size of the target there, scaled to
+ * (1/D) sum_i lambda_i w*_i^2 = 1; isotropic, |w*|^2 = D. Momentum starts at 0.
  *
- *     g^L = w,  g^l = A_l^T g^{l+1}                          backward
- *     v = w* - A_0^T g^1/(gamma sqrt(N/D))                   what the predictor lacks
- *     Delta = X v/sqrt(D) + sigma_eps eps                    errors on the samples
- *     h^0 = (sqrt(D)/P) X^T Delta                            what the gradient sees of v (vhat)
- *     h^{l+1} = A_l h^l                                      forward
- *     A_l += (c/fan-in) g^{l+1} h^l^T,  w += c h^L,          c = eta gamma/sqrt(N/D)
- *
- * with gamma = gamma0 sqrt(N/D) in muP and gamma0 in NTK, N/D of the actual sizes, and all vectors of before the update. At the start the
- * entries of A_l are N(0, sigma_l^2/fan-in), those of w N(0, sigma_w^2), inputs N(0, 1), and w* a Gaussian vector scaled to |w*|^2 = D.
- *
- * In gradient flow (flow.c) the vectors are also wanted at weights that differ from A_l by terms g h^T of stages before; these terms are never
- * added up: each product with A_l is mended by their inner products. There batch: online means the law of the inputs, vhat = v.
- *
- * X passes the processor once a step: a block of rows that fits its cache is multiplied by v and then, transposed, by its errors. Online the
- * block is drawn, used and forgotten, so that X is never held.
- *
- * Cost of a step: 2 P D + 3 N D + 3 (L-1) N^2 multiply-adds (online: and P D Gaussians); memory P D + N D + (L-1) N^2 doubles (online: without
- * the first term).
+ * Memory: P D + N D + (L-1) N^2 doubles (online: without the first term, unless it is probed); with momentum the weights twice.
  */
 #include <cblas.h>
 #include <limits.h>
@@ -51,7 +35,7 @@ double network_block_rows(const dmft_problem *problem)
     return fmin(n.samples, fmax(1, floor(BLOCK_DOUBLES / n.input_dim)));
 }
 
-static int is_population(const dmft_problem *problem) { return problem->flow && problem->batch == BATCH_ONLINE; }
+int network_is_population(const dmft_problem *problem) { return problem->flow && problem->batch == BATCH_ONLINE; }
 
 /* Rows of each h and g. */
 static double rows_of(const dmft_problem *problem) { return problem->flow ? NETWORK_STAGES : 1; }
@@ -59,21 +43,24 @@ static double rows_of(const dmft_problem *problem) { return problem->flow ? NETW
 /* Rows of X that are held, and errors of samples. */
 static double held_rows(const dmft_problem *problem)
 {
-    if (is_population(problem)) return 0;
-    return problem->batch == BATCH_FULL ? network_size_of(problem).samples : network_block_rows(problem);
+    if (network_is_population(problem)) return 0;
+    return problem->batch != BATCH_ONLINE || problem->probes.sharpness ? network_size_of(problem).samples : network_block_rows(problem);
 }
 
-static double errors_of(const dmft_problem *problem) { return is_population(problem) ? 0 : network_size_of(problem).samples; }
+static double errors_of(const dmft_problem *problem) { return network_is_population(problem) ? 0 : network_size_of(problem).samples; }
 
-static int noise_is_held(const dmft_problem *problem) { return problem->batch == BATCH_FULL && problem->label_noise > 0; }
+static int noise_is_held(const dmft_problem *problem) { return problem->batch != BATCH_ONLINE && problem->label_noise > 0; }
+
+/* A step sees some of a fixed sample. */
+static int is_subsampled(const dmft_problem *problem) { return problem->batch == BATCH_BERNOULLI || problem->batch == BATCH_EPOCH; }
 
 double network_doubles(const dmft_problem *problem)
 {
     struct network_size n = network_size_of(problem);
-    double L = problem->depth, rows = rows_of(problem);
-    double matrices = held_rows(problem) * n.input_dim + n.width * n.input_dim + (L - 1) * n.width * n.width;
-    double vectors = (2 + rows) * n.input_dim + (2 * L * rows + 1) * n.width + errors_of(problem) + (noise_is_held(problem) ? n.samples : 0);
-    return matrices + vectors;
+    double L = problem->depth, rows = rows_of(problem), weights = n.width * n.input_dim + (L - 1) * n.width * n.width + n.width;
+    double vectors = (2 + rows + (problem->modes > 0)) * n.input_dim + 2 * L * rows * n.width + errors_of(problem);
+    double samples = noise_is_held(problem) + is_subsampled(problem) + (problem->batch == BATCH_EPOCH);
+    return held_rows(problem) * n.input_dim + weights * (problem->momentum > 0 ? 2 : 1) + vectors + samples * n.samples;
 }
 
 size_t network_columns(const struct network *n, int l) { return l == 0 ? n->input_dim : n->width; }
@@ -96,6 +83,16 @@ static void arrays_free(double **list, int count)
     free(list);
 }
 
+static size_t weights_of(const struct network *n, int l) { return l < n->depth ? n->width * network_columns(n, l) : n->width; }
+
+static void allocate_velocity(struct network *n, int *whole)
+{
+    n->velocity = calloc((size_t)n->depth + 1, sizeof *n->velocity);
+    if (n->velocity == NULL) *whole = 0;
+    for (int l = 0; n->velocity != NULL && l <= n->depth; l++)
+        if ((n->velocity[l] = memory_doubles(weights_of(n, l))) == NULL) *whole = 0;
+}
+
 /* Takes all arrays; 0 when one is not to be had. */
 static int network_allocate(struct network *n)
 {
@@ -115,6 +112,10 @@ static int network_allocate(struct network *n)
     n->Delta = memory_doubles((size_t)errors_of(n->problem));
     n->inputs = memory_doubles(D * (size_t)held_rows(n->problem));
     if (noise_is_held(n->problem) && (n->noise = memory_doubles(n->samples)) == NULL) whole = 0;
+    if (n->problem->modes > 0 && (n->root = memory_doubles(D)) == NULL) whole = 0;
+    if (is_subsampled(n->problem) && (n->batch_error = memory_doubles(n->samples)) == NULL) whole = 0;
+    if (n->problem->batch == BATCH_EPOCH && (n->order = calloc(n->samples, sizeof *n->order)) == NULL) whole = 0;
+    if (n->problem->momentum > 0) allocate_velocity(n, &whole);
     return whole && n->readout != NULL && n->target != NULL && n->v != NULL && n->Delta != NULL && n->inputs != NULL;
 }
 
@@ -134,9 +135,12 @@ int network_create(struct network **out, const dmft_problem *problem, dmft_error
     n->width = (size_t)size.width;
     n->samples = (size_t)size.samples;
     n->block = (size_t)network_block_rows(problem);
+    n->held = (size_t)held_rows(problem);
+    n->branch = problem->residual ? 1 / sqrt((double)problem->depth) : 1.0;
     n->gamma = problem->parameterization == PARAMETERIZATION_MUP ? problem->gamma0 * sqrt(ratio) : problem->gamma0;
     n->coupling = problem->learning_rate * n->gamma / sqrt(ratio);
     int status = network_allocate(n) ? network_singular_create(n, err) : error_memory(err, 8 * network_doubles(problem));
+    if (status == DMFT_OK) status = probe_create(&n->probe, problem, err);
     if (status != DMFT_OK) {
         network_free(n);
         return status;
@@ -149,6 +153,8 @@ void network_free(struct network *n)
 {
     if (n == NULL) return;
     singular_free(&n->singular);
+    probe_free(&n->probe);
+    arrays_free(n->velocity, n->depth);
     arrays_free(n->weight, n->depth - 1);
     arrays_free(n->h_rows, n->depth);
     arrays_free(n->g_rows, n->depth);
@@ -160,6 +166,9 @@ void network_free(struct network *n)
     free(n->Delta);
     free(n->inputs);
     free(n->noise);
+    free(n->root);
+    free(n->batch_error);
+    free(n->order);
     free(n->time);
     free(n);
 }
@@ -171,6 +180,8 @@ static struct random_stream stream_of(const struct network *n, long index, int p
     return random_start(n->problem->simulation.seed, (uint64_t)index, (uint64_t)purpose);
 }
 
+static size_t mode_of(const struct network *n, size_t i) { return i * n->problem->modes / n->input_dim; }
+
 static void draw_target(struct network *n, long index)
 {
     struct random_stream stream = stream_of(n, index, NETWORK_TARGET);
@@ -178,9 +189,21 @@ static void draw_target(struct network *n, long index)
     double norm = 0;
     while (!(norm > 0)) { /* a Gaussian of 24 bits can be 0, and D can be 1 */
         random_gaussians(&stream, 1.0, n->input_dim, n->target);
-        norm = cblas_dnrm2(D, n->target, 1);
+        for (size_t i = 0; n->root != NULL && i < n->input_dim; i++) n->target[i] *= n->problem->target_mode[mode_of(n, i)];
+        norm = network_norm(n, n->target);
     }
     cblas_dscal(D, sqrt((double)D) / norm, n->target, 1);
+    n->target_square = n->root != NULL ? cblas_ddot(D, n->target, 1, n->target, 1) : (double)D;
+}
+
+/* The weights' momentum, the batches, and how far it has come. */
+static void start_training(struct network *n, long index)
+{
+    n->step = 0;
+    n->batch_stream = stream_of(n, index, NETWORK_BATCHES);
+    for (size_t mu = 0; n->order != NULL && mu < n->samples; mu++) n->order[mu] = mu;
+    for (int l = 0; n->velocity != NULL && l <= n->depth; l++) memset(n->velocity[l], 0, weights_of(n, l) * sizeof(double));
+    n->flow = (struct network_flow){.step = 0};
 }
 
 void network_start(struct network *n, long index)
@@ -193,13 +216,15 @@ void network_start(struct network *n, long index)
     }
     struct random_stream stream = stream_of(n, index, NETWORK_WEIGHTS + n->depth);
     random_gaussians(&stream, sqrt(variance[n->depth]), n->width, n->readout);
+    for (size_t i = 0; n->root != NULL && i < n->input_dim; i++) n->root[i] = sqrt(n->problem->eigenvalue[mode_of(n, i)]);
     draw_target(n, index);
     n->input_stream = stream_of(n, index, NETWORK_INPUTS);
     n->noise_stream = stream_of(n, index, NETWORK_NOISE);
-    if (n->problem->batch == BATCH_FULL) random_gaussians(&n->input_stream, 1.0, n->samples * n->input_dim, n->inputs);
+    if (n->problem->batch != BATCH_ONLINE) network_draw_inputs(n, n->samples, n->inputs);
     if (n->noise != NULL) random_gaussians(&n->noise_stream, n->problem->label_noise, n->samples, n->noise);
-    n->flow = (struct network_flow){.step = 0};
+    start_training(n, index);
     singular_start(&n->singular);
+    probe_start(&n->probe);
 }
 
 void network_transfer(struct network *n, archive *a)
@@ -212,144 +237,11 @@ void network_transfer(struct network *n, archive *a)
     archive_bytes(a, n->noise_stream.state, sizeof n->noise_stream.state);
     archive_double(a, &n->flow.elapsed);
     archive_double(a, &n->flow.step);
+    archive_long(a, &n->step);
+    for (int l = 0; n->velocity != NULL && l <= n->depth; l++) archive_doubles(a, n->velocity[l], weights_of(n, l));
+    archive_bytes(a, n->batch_stream.state, sizeof n->batch_stream.state);
+    if (n->order != NULL) archive_bytes(a, n->order, n->samples * sizeof *n->order);
     archive_tag(a, "singular");
     singular_transfer(&n->singular, a);
-}
-
-/* ---- A step ---- */
-
-static size_t length_of(const struct network *n, int l) { return l == 0 ? n->input_dim : n->width; }
-
-/* y += factor sum_j bend_j (c/fan-in) (from_j . x) to_j over the rows of the stages before. */
-static void add_bends(const struct network *n, double factor, const double *from, size_t inner, const double *x, const double *to, size_t outer, double *y)
-{
-    double share[NETWORK_STAGES];
-    if (n->bends == 0) return;
-    cblas_dgemv(CblasRowMajor, CblasNoTrans, n->bends, (int)inner, factor, from, (int)inner, x, 1, 0.0, share, 1);
-    for (int j = 0; j < n->bends; j++) share[j] *= n->bend[j];
-    cblas_dgemv(CblasRowMajor, CblasTrans, n->bends, (int)outer, 1.0, to, (int)outer, share, 1, 1.0, y, 1);
-}
-
-/* y = A_l x. */
-static void product(const struct network *n, int l, const double *x, double *y)
-{
-    size_t N = n->width, columns = network_columns(n, l);
-    cblas_dgemv(CblasRowMajor, CblasNoTrans, (int)N, (int)columns, 1.0, n->weight[l], (int)columns, x, 1, 0.0, y, 1);
-    add_bends(n, n->coupling / (double)columns, n->h_rows[l], columns, x, n->g_rows[l + 1], N, y);
-}
-
-/* y = factor A_l^T x + keep y. */
-static void transposed_product(const struct network *n, int l, double factor, const double *x, double keep, double *y)
-{
-    size_t N = n->width, columns = network_columns(n, l);
-    cblas_dgemv(CblasRowMajor, CblasTrans, (int)N, (int)columns, factor, n->weight[l], (int)columns, x, 1, keep, y, 1);
-    add_bends(n, factor * n->coupling / (double)columns, n->g_rows[l + 1], N, x, n->h_rows[l], columns, y);
-}
-
-/* g^L .. g^1. */
-static void backward(struct network *n)
-{
-    int N = (int)n->width, L = n->depth;
-    memcpy(n->g[L], n->readout, n->width * sizeof(double));
-    if (n->bends > 0) cblas_dgemv(CblasRowMajor, CblasTrans, n->bends, N, n->coupling, n->h_rows[L], N, n->bend, 1, 1.0, n->g[L], 1);
-    for (int l = L - 1; l >= 1; l--) transposed_product(n, l, 1.0, n->g[l + 1], 0.0, n->g[l]);
-}
-
-/* v. */
-static void residual_of_predictor(struct network *n)
-{
-    double scale = -1.0 / (n->gamma * sqrt((double)n->width / (double)n->input_dim));
-    memcpy(n->v, n->target, n->input_dim * sizeof(double));
-    transposed_product(n, 0, scale, n->g[1], 1.0, n->v);
-}
-
-/* The label noise of this step, as the start of Delta. */
-static void fill_noise(struct network *n)
-{
-    if (n->noise != NULL)
-        memcpy(n->Delta, n->noise, n->samples * sizeof(double));
-    else if (n->problem->batch == BATCH_ONLINE)
-        random_gaussians(&n->noise_stream, n->problem->label_noise, n->samples, n->Delta);
-    else
-        memset(n->Delta, 0, n->samples * sizeof(double));
-}
-
-/* Delta and h^0 = vhat, in one pass over X. */
-static void pass_samples(struct network *n)
-{
-    int D = (int)n->input_dim, online = n->problem->batch == BATCH_ONLINE;
-    double root = sqrt((double)D), *vhat = n->h[0];
-    if (is_population(n->problem)) {
-        memcpy(vhat, n->v, n->input_dim * sizeof *vhat);
-        return;
-    }
-    fill_noise(n);
-    memset(vhat, 0, n->input_dim * sizeof(double));
-    for (size_t first = 0; first < n->samples; first += n->block) {
-        size_t rows = n->samples - first < n->block ? n->samples - first : n->block;
-        if (online) random_gaussians(&n->input_stream, 1.0, rows * n->input_dim, n->inputs);
-        const double *X = online ? n->inputs : n->inputs + first * n->input_dim;
-        cblas_dgemv(CblasRowMajor, CblasNoTrans, (int)rows, D, 1.0 / root, X, D, n->v, 1, 1.0, n->Delta + first, 1);
-        cblas_dgemv(CblasRowMajor, CblasTrans, (int)rows, D, root / (double)n->samples, X, D, n->Delta + first, 1, 1.0, vhat, 1);
-    }
-}
-
-/* h^1 .. h^L. */
-static void forward(struct network *n)
-{
-    for (int l = 0; l < n->depth; l++) product(n, l, n->h[l], n->h[l + 1]);
-}
-
-void network_evaluate_stage(struct network *n, int stage, const double bend[])
-{
-    n->bends = stage;
-    for (int j = 0; j < stage; j++) n->bend[j] = bend[j];
-    for (int l = 0; l <= n->depth; l++) {
-        n->h[l] = n->h_rows[l] + (size_t)stage * length_of(n, l);
-        if (l > 0) n->g[l] = n->g_rows[l] + (size_t)stage * n->width;
-    }
-    backward(n);
-    residual_of_predictor(n);
-    pass_samples(n);
-    forward(n);
-}
-
-void network_evaluate(struct network *n) { network_evaluate_stage(n, 0, NULL); }
-
-void network_learn(struct network *n)
-{
-    int N = (int)n->width;
-    for (int l = 0; l < n->depth; l++) {
-        int fan_in = (int)network_columns(n, l);
-        cblas_dger(CblasRowMajor, N, fan_in, n->coupling / fan_in, n->g[l + 1], 1, n->h[l], 1, n->weight[l], fan_in);
-    }
-    cblas_daxpy(N, n->coupling, n->h[n->depth], 1, n->readout, 1);
-}
-
-void network_bend(struct network *n, const double weight[NETWORK_STAGES])
-{
-    int N = (int)n->width;
-    for (int l = 0; l < n->depth; l++) {
-        int fan_in = (int)network_columns(n, l);
-        for (int j = 0; j < NETWORK_STAGES; j++) cblas_dscal(N, weight[j], n->g_rows[l + 1] + j * N, 1);
-        cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, N, fan_in, NETWORK_STAGES, n->coupling / fan_in, n->g_rows[l + 1], N, n->h_rows[l], fan_in,
-                    1.0, n->weight[l], fan_in);
-    }
-    cblas_dgemv(CblasRowMajor, CblasTrans, NETWORK_STAGES, N, n->coupling, n->h_rows[n->depth], N, weight, 1, 1.0, n->readout, 1);
-}
-
-/* ---- Kernels ---- */
-
-size_t network_kernel_columns(const dmft_problem *problem) { return 2 * (size_t)problem->depth + 3; }
-
-static double mean_square(const double *x, size_t n) { return cblas_ddot((int)n, x, 1, x, 1) / (double)n; }
-
-void network_kernels(const struct network *n, double *out)
-{
-    double noise = n->problem->label_noise, C_v = mean_square(n->v, n->input_dim);
-    *out++ = C_v;
-    *out++ = is_population(n->problem) ? C_v + noise * noise : mean_square(n->Delta, n->samples);
-    *out++ = mean_square(n->h[0], n->input_dim);
-    for (int l = 1; l <= n->depth; l++) *out++ = mean_square(n->h[l], n->width);
-    for (int l = 1; l <= n->depth; l++) *out++ = mean_square(n->g[l], n->width);
+    probe_transfer(&n->probe, a);
 }

@@ -1,9 +1,10 @@
 /*
- * Gradient flow of one network, dA_l/dt = (c/fan-in) g^{l+1} h^l^T, dw/dt = c h^L, c = gamma/sqrt(N/D) ((Y1) of doc/theory.md): between two rows as many
- * steps of the Runge-Kutta method of Cash and Karp (six stages, order 5, with one of order 4 inside of it) as the error asks for.
+ * Gradient flow of one network, dA_l/dt = (c/fan-in) g^{l+1} h^l^T, dw/dt = c h^L, c = gamma/sqrt(N/D) ((Y1) of doc/theory.md; in residual branches
+ * with their factor, (S14)): between two rows as many steps of the Runge-Kutta method of Cash and Karp (six stages, order 5, with one of order 4 inside
+ * of it) as the error asks for.
  *
  * A slope is a matrix of rank one, so that the weights of a stage are never formed: a product with them is one with A_l and the inner
- * products with the slopes before ((Y2), dense.c). The step ends with one update of rank six. Memory grows by vectors, not by matrices; for
+ * products with the slopes before ((Y2), step.c). The step ends with one update of rank six. Memory grows by vectors, not by matrices; for
  * that reason the integrators of GSL, which keep nine copies of the state, are not used.
  *
  * Error. The two orders differ in A_l by h (c/fan-in) sum_j e_j g_j h_j^T; its Frobenius norm, from the inner products of the slopes, summed over
@@ -66,7 +67,7 @@ static double error_of(const struct network *n, double step)
     double sum = norm_of_sum(e, NULL, 0, n->h_rows[n->depth], n->width) / sqrt((double)n->width);
     for (int l = 0; l < n->depth; l++) {
         size_t fan_in = network_columns(n, l);
-        sum += norm_of_sum(e, n->g_rows[l + 1], n->width, n->h_rows[l], fan_in) / (double)fan_in;
+        sum += norm_of_sum(e, n->g_rows[l + 1], n->width, n->h_rows[l], fan_in) * (l > 0 ? n->branch : 1.0) / (double)fan_in;
     }
     return sum / (TOLERANCE * fmin(1, n->gamma));
 }
@@ -123,18 +124,25 @@ int network_flow(struct network *n, double interval, dmft_error *err)
 
 /* ---- How many ---- */
 
+/* Mean of what A_k, or w for k = L, does to the square of a vector. */
+static double gain(const dmft_problem *p, int k)
+{
+    int branch = p->residual && k > 0 && k < p->depth;
+    return branch ? 1 + p->weight_variance[k] / p->depth : p->weight_variance[k];
+}
+
 /* About the largest rate at the start, (Y4): layer by layer the mean of what its learning takes off the error, with the spread of the spectra of
- * the matrices that are passed on the way. */
+ * the matrices that are passed on the way, on the largest eigenvalue of the inputs. */
 static double largest_rate(const dmft_problem *p)
 {
     double rate = 0;
     for (int l = 0; l <= p->depth; l++) { /* what learns is A_l, or w for l = L */
-        double mean = 1, spread = p->batch == BATCH_ONLINE ? 0 : 1 / p->sample_ratio;
-        for (int k = 0; k <= p->depth; k++) mean *= k != l ? p->weight_variance[k] : 1.0;
+        double mean = p->residual && l > 0 && l < p->depth ? 1.0 / p->depth : 1, spread = p->batch == BATCH_ONLINE ? 0 : 1 / p->sample_ratio;
+        for (int k = 0; k <= p->depth; k++) mean *= k != l ? gain(p, k) : 1.0;
         if (l > 0) spread += 1 / p->width_ratio + l - 1;
         rate += mean * pow(1 + sqrt(spread), 2);
     }
-    return rate;
+    return rate * (p->modes > 0 ? p->eigenvalue[0] : 1.0);
 }
 
 double network_flow_steps(const dmft_problem *problem) { return (double)problem->steps + problem->time * largest_rate(problem) / STABLE; }

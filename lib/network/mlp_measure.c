@@ -88,8 +88,8 @@ static int top_of_ntk(const struct dense_mlp *n, double *row, dmft_error *err)
     int order = (int)PK, wanted = (int)n->table.tops, found = 0, support[2];
     memset(n->ntk, 0, PK * PK * sizeof *n->ntk);
     for (int l = 0; l <= n->depth; l++) add_share(n, l);
-    int info = LAPACKE_dsyevr_work(LAPACK_COL_MAJOR, 'N', 'I', 'U', order, n->ntk, order, 0, 0, order - wanted + 1, order, 0, &found, n->eigenvalue, NULL, 1, support,
-                                   n->work, n->work_size, n->iwork, 10 * order);
+    int info = LAPACKE_dsyevr_work(LAPACK_COL_MAJOR, 'N', 'I', 'U', order, n->ntk, order, 0, 0, order - wanted + 1, order, 0, &found, n->eigenvalue, NULL, 1,
+                                   support, n->work, n->work_size, n->iwork, 10 * order);
     if (info != 0 || found != wanted) return error_set(err, DMFT_ERROR_NUMERIC, "the tangent kernel has no eigenvalues (dsyevr: %d)", info);
     mlp_table_enter_ntk(&n->table, row, n->eigenvalue, 1);
     return DMFT_OK;

@@ -1,4 +1,4 @@
-/* Dense deep linear networks of finite width: one network, what is measured on it, an ensemble of them. Equations: dense.c, spectrum.c. */
+/* Dense deep linear networks of finite width: one network, what is measured on it, an ensemble of them. Equations: step.c, spectrum.c, probe.c. */
 #ifndef DMFT_NETWORK_NETWORK_H
 #define DMFT_NETWORK_NETWORK_H
 
@@ -8,6 +8,7 @@
 #include "base/problem.h"
 #include "base/random.h"
 #include "ensemble/ensemble.h"
+#include "network/probe.h"
 #include "network/singular.h"
 
 /* ---- Sizes --------------------------------------------------------------------------------------------------------------------- */
@@ -19,7 +20,8 @@ struct network_size {
 
 struct network_size network_size_of(const dmft_problem *problem);
 
-/* Rows of X that are worked on together, and doubles that one network holds (dense.c); doubles of its singular values (spectrum.c). */
+/* Rows of X that are worked on together, and doubles that one network holds (dense.c); doubles of its singular values (spectrum.c). Those of its
+ * probes: probe.h. */
 double network_block_rows(const dmft_problem *problem);
 double network_doubles(const dmft_problem *problem);
 double network_singular_doubles(const dmft_problem *problem);
@@ -27,7 +29,14 @@ double network_singular_doubles(const dmft_problem *problem);
 /* ---- One network --------------------------------------------------------------------------------------------------------------- */
 
 /* Streams of one network, by purpose. */
-enum network_purpose { NETWORK_TARGET, NETWORK_INPUTS, NETWORK_NOISE, NETWORK_WEIGHTS /* + l for A_l, + L for the readout */ };
+enum network_purpose {
+    NETWORK_TARGET,
+    NETWORK_INPUTS,
+    NETWORK_NOISE,
+    NETWORK_WEIGHTS,        /* + l for A_l, + L for the readout */
+    NETWORK_BATCHES = 1000, /* beyond any depth */
+    NETWORK_PROBES
+};
 
 /* Stages of a step of gradient flow (flow.c). */
 enum { NETWORK_STAGES = 6 };
@@ -43,14 +52,21 @@ struct network_flow {
 struct network {
     const dmft_problem *problem;
     int depth;                  /* L */
-    size_t input_dim, width, samples, block; /* D, N, P, rows of X in a block */
+    size_t input_dim, width, samples, block, held; /* D, N, P, rows of X in a block, of X in `inputs` */
     double gamma, coupling;     /* gamma; c = eta gamma / sqrt(N/D) */
+    double branch;              /* factor on A_1 .. A_{L-1}: L^{-1/2} in residual branches, else 1 */
     double **weight;            /* A_l, l = 0 .. L-1 */
     double *readout;            /* w */
-    double *target;             /* w*, |w*|^2 = D */
-    double *inputs;             /* X, P x D (online: one block of it) */
+    double **velocity;          /* m of A_0 .. A_{L-1} and of w (momentum only, else NULL) */
+    double *root;               /* sqrt(lambda_i), D (anisotropic inputs only, else NULL) */
+    double *target;             /* w*, sum of lambda_i w*_i^2 = D */
+    double target_square;       /* |w*|^2 */
+    double *inputs;             /* X, P x D (online: one block of it, or all of the step's batch for a probe) */
     double *noise;              /* sigma_eps eps, P (full batch with label noise only, else NULL) */
     double *v, *Delta;          /* D; P */
+    double *batch_error;        /* P: Delta of the samples in the batch, 0 of the others (batches of a fixed sample only, else NULL) */
+    size_t *order;              /* the P samples as this epoch takes them (epoch only, else NULL) */
+    long step;                  /* updates done */
     double **h_rows, **g_rows;  /* of each h^l and g^l one row (flow: NETWORK_STAGES rows) */
     double **h;                 /* h^0 = vhat (D), h^1 .. h^L (N) */
     double **g;                 /* g^1 .. g^L (N); g[0] is NULL */
@@ -58,8 +74,9 @@ struct network {
     double bend[NETWORK_STAGES];
     struct network_flow flow;
     double *time;               /* of the rows (flow only, else NULL) */
-    struct random_stream input_stream, noise_stream;
+    struct random_stream input_stream, noise_stream, batch_stream;
     struct singular singular;   /* of A_0 .. A_{L-1}: outlier_count + 1 pairs, or fewer where every matrix is smaller */
+    struct probe probe;
 };
 
 /* Room for networks of this problem. Errors: DMFT_ERROR_ARGUMENT (a size BLAS cannot count), DMFT_ERROR_MEMORY. */
@@ -69,13 +86,20 @@ void network_free(struct network *network);
 /* Columns of A_l, its fan-in (it has `width` rows). */
 size_t network_columns(const struct network *network, int l);
 
+/* c/fan-in of what A_l learns, with the factor of a residual branch. */
+double network_coupling(const struct network *network, int l);
+
 /* Draws network number `index`: weights, target, data. It depends on the problem's seed and the index alone. */
 void network_start(struct network *network, long index);
 
 /* The state between two steps, besides what network_start draws for the same number. */
 void network_transfer(struct network *network, archive *a);
 
-/* All vectors of the step from the present weights; online, on a fresh batch (in flow on all of the inputs' law: no batch is drawn). */
+/* Draws this many rows of X. The root of sum_i lambda_i x_i^2. */
+void network_draw_inputs(struct network *network, size_t rows, double *X);
+double network_norm(const struct network *network, const double *x);
+
+/* All vectors of the step from the present weights; on a fresh batch where the problem has batches (in flow on all of the inputs' law: none is drawn). */
 void network_evaluate(struct network *network);
 
 /* The same with the weights bent along the vectors of the rows 0 .. stage-1, into row `stage`. */
@@ -83,6 +107,14 @@ void network_evaluate_stage(struct network *network, int stage, const double ben
 
 /* The update of all weights from the vectors of network_evaluate. */
 void network_learn(struct network *network);
+
+/* y = h^{l+1} of h^l = x, and y = what g^{l+1} = x is at layer l >= 1, with the present weights; y = factor A_0^T x + keep y. */
+void network_forward(const struct network *network, int l, const double *x, double *y);
+void network_backward(const struct network *network, int l, const double *x, double *y);
+void network_to_inputs(const struct network *network, double factor, const double *x, double keep, double *y);
+
+/* 1 where a step sees the law of the inputs and no samples. */
+int network_is_population(const dmft_problem *problem);
 
 /* Adds the bends weight_j of the rows 0 .. NETWORK_STAGES-1 to the weights for good; the vectors are used up. */
 void network_bend(struct network *network, const double weight[NETWORK_STAGES]);
@@ -109,7 +141,7 @@ void network_kernels(const struct network *network, double *out);
 enum network_overlap {
     NETWORK_LEFT,   /* (g^{l+1} . A)^2 / N */
     NETWORK_RIGHT,  /* (h^l . B)^2 / fan-in */
-    NETWORK_TO_TARGET, /* (w* . B)^2 / D for A_0, nan for the others */
+    NETWORK_TO_TARGET, /* (w* . B)^2 / |w*|^2 for A_0, nan for the others */
     NETWORK_OVERLAPS
 };
 size_t network_layer_columns(const dmft_problem *problem);
@@ -122,10 +154,10 @@ int network_spectrum(struct network *network, double *out, dmft_error *err);
 
 /* ---- The ensemble -------------------------------------------------------------------------------------------------------------- */
 
-/* Refuses what cannot be simulated: a grid of time that is chosen as it goes. */
+/* Refuses what cannot be simulated: a grid of time that is chosen as it goes, fewer input dimensions than modes. */
 int network_check(const dmft_problem *problem, dmft_error *err);
 
-/* Numbers that one network leaves: T rows of kernels, then the spectra. */
+/* Numbers that one network leaves: T rows of kernels, then the spectra, then the probes. */
 double network_slot(const dmft_problem *problem);
 
 /* dmft_simulate and its estimate for model deep_linear (simulate.c, estimate.c). */

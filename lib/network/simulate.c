@@ -1,4 +1,5 @@
-/* Deep linear networks as members of an ensemble: (S1) of doc/theory.md. A slot holds the kernels of all rows, then the spectra of the recorded ones. */
+/* Deep linear networks as members of an ensemble: (S1) of doc/theory.md. A slot holds the kernels of all rows, then the spectra of the
+ * recorded ones, then what the probes gave. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -46,13 +47,15 @@ static int diverged(const double *row, const double *first, size_t columns)
 static int record(void *state, long row, double *slot, dmft_error *err)
 {
     struct network *n = state;
-    long every = n->problem->outlier_every;
-    size_t columns = network_kernel_columns(n->problem), spectrum = network_spectrum_columns(n->problem);
-    double *kernels = slot + (size_t)row * columns, *spectra = slot + (size_t)n->problem->rows * columns;
+    const dmft_problem *p = n->problem;
+    size_t columns = network_kernel_columns(p), spectrum = network_spectrum_columns(p), probe = probe_columns(p);
+    double *kernels = slot + (size_t)row * columns, *spectra = slot + (size_t)p->rows * columns, *probes = spectra + network_spectrum_rows(p) * spectrum;
     network_evaluate(n);
     network_kernels(n, kernels);
     if (diverged(kernels, slot, columns)) return DMFT_DIVERGED;
-    return row % every == 0 ? network_spectrum(n, spectra + (size_t)(row / every) * spectrum, err) : DMFT_OK;
+    int status = row % p->outlier_every == 0 ? network_spectrum(n, spectra + (size_t)(row / p->outlier_every) * spectrum, err) : DMFT_OK;
+    if (status != DMFT_OK || probe == 0 || row % p->probes.every != 0) return status;
+    return probe_measure(n, probes + (size_t)(row / p->probes.every) * probe, err);
 }
 
 static int advance(void *state, long row, dmft_error *err)
@@ -78,6 +81,9 @@ static const struct ensemble_kind kind = {.name = "network",
 
 int network_check(const dmft_problem *problem, dmft_error *err)
 {
+    if ((long)problem->modes > problem->simulation.input_dim)
+        return error_set(err, DMFT_ERROR_CONFIG, "simulation.input_dim: at least the number of modes, data.spectrum.modes = %zu, got %ld", problem->modes,
+                         problem->simulation.input_dim);
     if (!problem->flow || problem->grid != GRID_ADAPTIVE) return DMFT_OK;
     return error_set(err, DMFT_ERROR_UNAVAILABLE, "grid.kind: adaptive is for the theory; simulate takes uniform | geometric");
 }
@@ -98,7 +104,8 @@ static int check_memory(const dmft_problem *problem, const dmft_run_options *opt
 static double operations_of(const dmft_problem *problem)
 {
     double recorded = network_spectrum_operations(problem) / (double)problem->outlier_every, stages = problem->flow ? NETWORK_STAGES : 1;
-    return stages * network_step_operations(problem) + recorded;
+    double probed = probe_columns(problem) > 0 ? probe_operations(problem) / (double)problem->probes.every : 0;
+    return stages * network_step_operations(problem) + recorded + probed;
 }
 
 int network_simulate(const dmft_problem *problem, const dmft_run_options *options, dmft_trajectory **out, dmft_error *err)

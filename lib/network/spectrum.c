@@ -1,6 +1,6 @@
 /*
  * Spectra of the weights of one deep linear network: leading singular values (singular.c), and the overlaps of the first pair of singular vectors
- * A (left), B (right) with the vectors of the step: (g^{l+1}.A)^2/N, (h^l.B)^2/fan-in, and for A_0 the squared cosine (w*.B)^2/D; what (B5) of
+ * A (left), B (right) with the vectors of the step: (g^{l+1}.A)^2/N, (h^l.B)^2/fan-in, and for A_0 the squared cosine (w*.B)^2/|w*|^2; what (B5) of
  * doc/theory.md gives in the limit.
  *
  * Cost and memory: singular.c, which is given one new vector a matrix to start from, the newest g or h.
@@ -57,18 +57,20 @@ int network_singular_create(struct network *n, dmft_error *err)
 
 /* ---- Measuring ---- */
 
-static double squared_overlap(const double *x, const double *unit, size_t n)
+/* (x.unit)^2 over `square`. */
+static double squared_overlap(const double *x, const double *unit, size_t n, double square)
 {
     double product = cblas_ddot((int)n, x, 1, unit, 1);
-    return product * product / (double)n;
+    return product * product / square;
 }
 
 static void measure_overlaps(const struct network *n, int l, struct singular_pair pair, double *out)
 {
     if (pair.left == NULL) return;
-    out[NETWORK_LEFT] = squared_overlap(n->g[l + 1], pair.left, n->width);
-    out[NETWORK_RIGHT] = squared_overlap(n->h[l], pair.right, network_columns(n, l));
-    if (l == 0) out[NETWORK_TO_TARGET] = squared_overlap(n->target, pair.right, n->input_dim);
+    size_t N = n->width, columns = network_columns(n, l);
+    out[NETWORK_LEFT] = squared_overlap(n->g[l + 1], pair.left, N, (double)N);
+    out[NETWORK_RIGHT] = squared_overlap(n->h[l], pair.right, columns, (double)columns);
+    if (l == 0) out[NETWORK_TO_TARGET] = squared_overlap(n->target, pair.right, columns, n->target_square);
 }
 
 /* One layer's columns: see enum network_overlap. */

@@ -4,12 +4,12 @@
  *
  * A singular value counts as an outlier where its mean over networks exceeds
  *
- *     sigma_l (1 + sqrt(psi)) (1 + N^{-2/3}),   psi = rows/columns,
+ *     (1 - omega)^t sigma_l (1 + sqrt(psi)) (1 + N^{-2/3}),   psi = rows/columns,
  *
- * the edge of the bulk with room for the fluctuations of a finite matrix, (S2) of doc/theory.md; the bulk edge measured is the mean of the first
- * one that does not. The escape step of the j-th outlier is the first recorded step at which it exists; the escape time is where the mean over
- * its threshold minus 1, linear between that step and the recorded one before, crosses zero; at variance 0 there is no bulk to escape from, and
- * no such time.
+ * the edge of the bulk at step t, which weight decay shrinks, with room for the fluctuations of a finite matrix, (S2) of doc/theory.md; the bulk
+ * edge measured is the mean of the first one that does not. The escape step of the j-th outlier is the first recorded step at which it exists; the
+ * escape time is where the mean over its threshold minus 1, linear between that step and the recorded one before, crosses zero; at variance 0 there is
+ * no bulk to escape from, and no such time. What probes gave are means too, and what follows from them, (S17).
  *
  * Cost: one pass over the results for each moment; memory: the trajectory, and two numbers a column of the spectra and recorded step.
  */
@@ -68,7 +68,8 @@ static double threshold(const struct summary *s, size_t record, int l)
 {
     struct network_size n = network_size_of(s->problem);
     double psi = l == 0 ? n.width / n.input_dim : 1.0;
-    double edge = sqrt(s->problem->weight_variance[l]) * (1 + sqrt(psi));
+    double kept = pow(1 - s->problem->weight_decay, (double)record * (double)s->problem->outlier_every);
+    double edge = kept * sqrt(s->problem->weight_variance[l]) * (1 + sqrt(psi));
     return fmax(edge * (1 + pow(n.width, -2.0 / 3)), RESOLVED * s->mean[place(s, record, l, 1)]);
 }
 
@@ -189,6 +190,41 @@ static void add_spectra(struct summary *s)
     }
 }
 
+/* ---- Probes ---- */
+
+/* A number at the probed steps, or what follows from it. */
+struct probe_series {
+    const char *name;
+    enum probe_number number;
+    int scaled, margin; /* times eta e_t; 2 (1 + mu) minus that */
+};
+
+static void add_probe(struct summary *s, struct probe_series what)
+{
+    const dmft_problem *p = s->problem;
+    size_t every = (size_t)p->probes.every, begin = (size_t)network_slot(p) - probe_rows(p) * probe_columns(p);
+    struct trajectory_series *series = add(s, TRAJECTORY_HIDDEN | TRAJECTORY_ERRORS, what.name);
+    for (size_t t = 0; series != NULL && t < s->rows; t += every) {
+        double mean, se, factor = what.scaled ? p->learning_rate * (p->schedule != NULL ? p->schedule[t] : 1.0) : 1.0;
+        ensemble_moments(s->results, begin + t / every * probe_columns(p) + (size_t)what.number, 1, &mean, &se);
+        series->value[t] = what.margin ? 2 * (1 + p->momentum) - factor * mean : factor * mean;
+        series->error[t] = factor * se;
+    }
+}
+
+static void add_probes(struct summary *s)
+{
+    if (s->problem->probes.ntk) add_probe(s, (struct probe_series){"ntk_top", PROBE_NTK, 0, 0});
+    if (!s->problem->probes.sharpness) return;
+    add_probe(s, (struct probe_series){"sharpness", PROBE_SHARPNESS, 0, 0});
+    if (!s->problem->flow) {
+        add_probe(s, (struct probe_series){"eta_sharpness", PROBE_SHARPNESS, 1, 0});
+        add_probe(s, (struct probe_series){"stability_margin", PROBE_SHARPNESS, 1, 1});
+    }
+    add_probe(s, (struct probe_series){"bulk_edge_upper", PROBE_UPPER, 0, 0});
+    add_probe(s, (struct probe_series){"bulk_edge_lower", PROBE_LOWER, 0, 0});
+}
+
 /* ---- Numbers and texts ---- */
 
 static void add_number(struct summary *s, double value, const char *name)
@@ -260,6 +296,7 @@ static void summarise(struct summary *s)
     add_steps(s);
     add_kernels(s);
     add_spectra(s);
+    add_probes(s);
     if (s->status == DMFT_OK) add_facts(s);
 }
 
@@ -286,7 +323,8 @@ int network_summary(dmft_trajectory **out, const dmft_problem *problem, const st
 double network_summary_bytes(const dmft_problem *problem)
 {
     double L = problem->depth, count = problem->outlier_count, T = (double)problem->rows;
-    double series = 1 + (problem->flow ? 1 : 0) + 2 * ((double)network_kernel_columns(problem) + 2) + 2 * L * (2 * count + 1) + 2 * (L + 1 + 2 * L);
+    double probes = 2 * ((problem->probes.ntk ? 1 : 0) + (problem->probes.sharpness ? (problem->flow ? 3 : 5) : 0));
+    double series = 1 + (problem->flow ? 1 : 0) + probes + 2 * ((double)network_kernel_columns(problem) + 2) + 2 * L * (2 * count + 1) + 2 * (L + 1 + 2 * L);
     double moments_of_spectra = 2 * (double)network_spectrum_rows(problem) * (double)network_spectrum_columns(problem);
     return 8 * (series * T + moments_of_spectra);
 }

@@ -360,7 +360,7 @@ static int step(outlier_follow *f, const struct outlier_kernels *p, size_t t, do
     for (size_t j = 0; j < f->count; j++) roots[j] = f->outlier[j].root;
     take(f, p, t, rate, state);
     outlier_watch_node(&f->watch, f->found, time);
-    if (follows && outlier_watch_due(&f->watch, t) && before > 0 && f->found > 0) status = check_inside(f, t, before, roots, err);
+    if (follows && !f->source.moving && outlier_watch_due(&f->watch, t) && before > 0 && f->found > 0) status = check_inside(f, t, before, roots, err);
     for (size_t j = 0; j < f->found && status == DMFT_OK; j++)
         if (f->escape[j].step < 0) status = note_escape(f, j, t, time, err);
     return status;

@@ -14,6 +14,7 @@ struct outlier_source {
     size_t rows, stride;  /* of the arrays when they are full */
     const double *target; /* m_t = <phi_t w>, rows numbers, or NULL */
     double sigma2, psi;
+    int moving;           /* 1: old weights change from step to step as well, so that the ODE is not integrated inside a step */
     int flow;             /* 1: the weights are a quadrature over time; 0: event t is one update, of weight d_t */
 };
 

@@ -107,6 +107,15 @@ struct modes {
     double top, lower, upper, difference;
 };
 
+/* The largest Ritz value of k rows, carried on to more of them: at an edge that is a square root it comes from below as 1/k^2. What is left is of the
+ * order 1/k^3. */
+static double carried_on(outlier_prober *p, size_t k)
+{
+    double half = k > 1 && ritz_values(p, k / 2) ? p->ritz[k / 2 - 1] : NAN, whole = ritz_values(p, k) ? p->ritz[k - 1] : NAN;
+    double few = (double)(k / 2) / (double)k;
+    return isnan(half) ? whole : whole + few * few / (1.0 - few * few) * (whole - half);
+}
+
 static int all_sound(const double *x, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -143,7 +152,7 @@ static double leading(outlier_prober *p, int tangent)
     return ritz_values(p, k) ? p->ritz[k - 1] : NAN;
 }
 
-/* The run in the bare network, from a fresh field; *top is the largest Ritz value. */
+/* The run in the bare network, from a fresh field; *top is what its largest Ritz value goes to. */
 static void bulk(outlier_prober *p, int tangent, double edges[2], double *top)
 {
     const struct probe_network *n = &p->bare;
@@ -155,8 +164,8 @@ static void bulk(outlier_prober *p, int tangent, double edges[2], double *top)
     if (tangent) limit_copy(&v->x, &p->input[1].y);
     else n->see(n->state, &p->input[1].y, &v->x);
     size_t k = lanczos(p, v, tangent ? n->tangent : n->curvature, n->state);
+    *top = k < p->rows ? NAN : carried_on(p, k);
     if (!ritz_values(p, k)) return;
-    *top = p->ritz[k - 1];
     int complete = k < p->rows; /* the bulk is these points */
     edges[0] = complete ? p->ritz[0] : settled_edge(p, k, -1.0);
     edges[1] = complete ? p->ritz[k - 1] : settled_edge(p, k, 1.0);
