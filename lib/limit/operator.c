@@ -121,7 +121,7 @@ static int reserve(limit_operator *A, size_t more_inputs, size_t more_outputs, d
     size_t inputs = A->in.unit.count + more_inputs, outputs = A->out.unit.count + more_outputs, least = inputs > outputs ? inputs : outputs;
     int status = DMFT_OK;
     if (least > wide.room) {
-        wide.room = least + wide.room / 2;
+        wide.room = wide.room + wide.room / 2 > least ? wide.room + wide.room / 2 : least;
         status = reshape(A, wide, err);
     }
     if (status == DMFT_OK) status = reserve_side(&A->in, more_inputs, wide.blocked, err);

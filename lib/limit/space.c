@@ -66,13 +66,16 @@ static int stretch_rows(limit_rows *r, size_t more, dmft_error *err)
     return DMFT_OK;
 }
 
+/* By a half at least, so that growing by one is rare; by no more where much is needed at once. */
+static size_t grown(size_t had, size_t needed) { return had + had / 2 > needed ? had + had / 2 : needed; }
+
 /* All rows are laid out anew before the first old one is given up, so that a failure leaves the space as it was. */
 int limit_space_reserve(limit_space *space, size_t more, dmft_error *err)
 {
     if (space->sites != NULL) return sites_reserve(space, more, err);
     more *= space->modes;
     if (space->axes + more <= space->stride) return DMFT_OK;
-    size_t stride = space->stride + space->stride / 2 + more, rows = 0;
+    size_t stride = grown(space->stride, space->axes + more), rows = 0;
     for (limit_rows *r = space->first; r != NULL; r = r->next) rows++;
     double **data = calloc(rows > 0 ? rows : 1, sizeof *data);
     int status = data != NULL ? DMFT_OK : error_memory(err, 8.0 * (double)rows);
@@ -120,7 +123,7 @@ int limit_rows_reserve(limit_rows *rows, size_t more, dmft_error *err)
 {
     if (rows->count + more <= rows->capacity) return DMFT_OK;
     if (!rows->space->backend->axes) return stretch_rows(rows, more, err);
-    return move_rows(rows, rows->capacity + rows->capacity / 2 + more, rows->space->stride, err);
+    return move_rows(rows, grown(rows->capacity, rows->count + more), rows->space->stride, err);
 }
 
 int limit_field_init(limit_rows *field, limit_space *space, dmft_error *err)

@@ -67,13 +67,14 @@ static double evaluations(const struct dmft_problem *p) { return p->flow ? fmax(
 
 static int probed(const struct dmft_problem *p) { return p->probes.ntk || p->probes.sharpness; }
 
-/* Numbers and products of probes where k directions and d axes are met without them: room for what they meet, their vectors, and a bare network. */
+/* Numbers and products of probes where k directions and d axes are met without them: room for what they meet, which grows by up to a half, their vectors,
+ * and a bare network. */
 static void add_probes(const struct dmft_problem *p, double k, double d, double *numbers, double *products)
 {
     if (!probed(p)) return;
     double n = (double)p->probes.rows + 1.0, operators = p->depth + 1.0, runs = p->probes.ntk + p->probes.sharpness;
     double axes = 2.0 * n * fmax((double)p->modes, p->residual ? (double)p->depth : 1.0); /* that n rows open */
-    *numbers += operators * (6.0 * ((k + n) * (d + axes) - k * d) + (k + n) * (k + n) - k * k + 6.0 * n * axes + n * n) + 2.0 * n * runs * (d + axes);
+    *numbers += 1.3 * operators * (6.0 * ((k + n) * (d + axes) - k * d) + (k + n) * (k + n) - k * k + 6.0 * n * axes + n * n) + 2.0 * n * runs * (d + axes);
     *products += ceil(nodes(p) / (double)p->probes.every) * runs * n * operators * 2.0 * 8.0 * ((k + n) * (d + axes) + n * axes);
 }
 
