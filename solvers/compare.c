@@ -114,8 +114,8 @@ static void print_rule(const dmft_comparison *c, const dmft_trajectory *theory, 
     if (isnan(width))
         (void)printf("allowance: %g |theory| for kernels, %g for outliers\n", allowance, allowance);
     else
-        (void)printf("allowance: %g |theory|/%.0f for kernels, %g/%.0f for outliers\n", allowance, isnan(input_dim) ? width : input_dim,
-                     allowance, width);
+        (void)printf("allowance: %g |theory|/%.0f for kernels, %g/%.0f for outliers, %g |theory|/%.0f^(2/3) for edges of bulks\n", allowance,
+                     isnan(input_dim) ? width : input_dim, allowance, width, 0.25 * allowance, isnan(input_dim) ? width : input_dim);
 }
 
 static void print_outcome(const dmft_comparison *c)

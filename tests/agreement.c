@@ -108,6 +108,27 @@ static const struct configuration configurations[] = {
           "  schedule: [0.5, 0.6, 0.7, 0.8, 0.9, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4]}\n"
           "outliers: {count: 2, every: 2}\n",
      2},
+    {"leading modes, muP, L = 2, full batch",
+     HEAD "{depth: 2, width_ratio: 1.0, parameterization: mup, gamma0: 3, weight_variance: 0.5}\n"
+          "data: {sample_ratio: 4.0}\n"
+          "training: {learning_rate: 0.03, steps: 21}\n"
+          "outliers: {count: 2, every: 5}\n"
+          "probes: {ntk: true, sharpness: true, every: 5}\n",
+     2},
+    {"leading modes, NTK, L = 3, momentum, noise",
+     HEAD "{depth: 3, width_ratio: 1.5, parameterization: ntk, gamma0: 3, weight_variance: 0.5}\n"
+          "data: {sample_ratio: 2.0, label_noise: 0.3}\n"
+          "training: {learning_rate: 0.015, steps: 21, momentum: 0.5}\n"
+          "outliers: {count: 2, every: 5}\n"
+          "probes: {ntk: true, sharpness: true, every: 5}\n",
+     3},
+    {"leading modes, muP, L = 2, fewer samples than inputs, branches, a power law, weight decay",
+     HEAD "{depth: 2, width_ratio: 0.5, parameterization: mup, gamma0: 4, weight_variance: 0.4, residual: true}\n"
+          "data: {sample_ratio: 0.8, label_noise: 0.2, spectrum: {exponent: 0.5, target_exponent: 0.5, modes: 4}}\n"
+          "training: {learning_rate: 0.03, steps: 21, weight_decay: 0.01}\n"
+          "outliers: {count: 2, every: 5}\n"
+          "probes: {ntk: true, sharpness: true, every: 5}\n",
+     2},
 };
 enum { CONFIGURATIONS = sizeof configurations / sizeof *configurations, LINES = 10 };
 
@@ -117,6 +138,27 @@ struct options {
 };
 
 /* ---- one configuration at one size ---- */
+
+static void print_row(const dmft_comparison_row *row)
+{
+    printf("  %-15s %5ld %14.8g %14.8g %10.2e %7.2f%s\n", row->series, row->step, row->theory, row->mean, row->se, row->z,
+           row->holds ? "" : "  beyond the bound");
+}
+
+/* Leading modes where they are probed. The second eigenvalue stands for an edge in sampled networks: it comes to it as D^{-2/3}, so (S4) is not asked. */
+static void compare_modes(const dmft_trajectory *theory, const dmft_trajectory *sample)
+{
+    dmft_compare_options modes = {.series = "ntk_top,sharpness,bulk_edge_upper,bulk_edge_lower"};
+    dmft_comparison *comparison = NULL;
+    dmft_error err = {.text = ""};
+    if (dmft_trajectory_series(theory, "sharpness") == NULL) return;
+    agreement_demand(dmft_compare(theory, sample, &modes, &comparison, &err), &err);
+    size_t count = 0;
+    const dmft_comparison_row *row = dmft_comparison_rows(comparison, &count);
+    for (size_t i = 0; i < count; i++) print_row(&row[i]);
+    agreement_verdict(comparison);
+    dmft_comparison_free(comparison);
+}
 
 static dmft_comparison *compare(const struct configuration *c, long input_dim, const struct options *o)
 {
@@ -133,6 +175,7 @@ static dmft_comparison *compare(const struct configuration *c, long input_dim, c
     agreement_demand(dmft_compare(theory, sample, NULL, &comparison, &err), &err);
     printf("D %ld, N %.0f, %.0f networks, %.1f s\n", input_dim, dmft_trajectory_number(sample, "width"),
            dmft_trajectory_number(sample, "seeds"), dmft_trajectory_number(sample, "seconds"));
+    compare_modes(theory, sample);
     dmft_trajectory_free(theory);
     dmft_trajectory_free(sample);
     dmft_problem_free(problem);
@@ -156,11 +199,9 @@ static void print_table(const struct configuration *c, const dmft_comparison *co
     long most = 0;
     for (size_t i = 0; i < count; i++) most = row[i].step > most ? row[i].step : most;
     long every = most / LINES > 0 ? most / LINES : 1;
-    printf("  %-12s %5s %14s %14s %10s %7s\n", "series", "step", "theory", "mean", "se", "z");
+    printf("  %-15s %5s %14s %14s %10s %7s\n", "series", "step", "theory", "mean", "se", "z");
     for (size_t i = 0; i < count; i++)
-        if (is_listed(c, row[i].series) && row[i].step % every == 0)
-            printf("  %-12s %5ld %14.8g %14.8g %10.2e %7.2f%s\n", row[i].series, row[i].step, row[i].theory, row[i].mean, row[i].se,
-                   row[i].z, row[i].holds ? "" : "  beyond the bound");
+        if (is_listed(c, row[i].series) && row[i].step % every == 0) print_row(&row[i]);
 }
 
 /* ---- two sizes: (S4) ---- */

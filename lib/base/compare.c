@@ -1,7 +1,8 @@
 /* Theory against samples: the verdict (S3) of doc/theory.md.
  *
  *   |theory - mean| <= q se + allowance,
- *   allowance = c |theory| / D for kernels and losses (model mlp: / N), c / N for what is measured on a matrix A_l (outliers, overlaps),
+ *   allowance = c |theory| / D for kernels, losses and leading eigenvalues (model mlp: / N), c/4 |theory| D^{-2/3} for the edges of their bulk,
+ *               c / N for what is measured on a matrix A_l (outliers, overlaps),
  *   se: of the samples, and of a sampled theory, in quadrature,
  *   q: Student's quantile, seeds - 1 degrees of freedom, of the two-sided probability of 4 normal standard errors.
  *
@@ -17,6 +18,7 @@
 
 static const double normal_errors = 4; /* q of (S3) for many seeds */
 static const double default_allowance = 20; /* c of (S3): the coefficients of 1/D that were measured stay below 10 */
+static const double edge_part = 0.25; /* of c; coefficients of D^{-2/3} were up to 4.8 (the second eigenvalue of a bulk of four bands) */
 
 struct dmft_comparison {
     dmft_comparison_row *row;
@@ -25,7 +27,7 @@ struct dmft_comparison {
     size_t names;
     int holds;
     double quantile;
-    double of_kernels, of_matrices; /* the allowance is of_kernels |theory|, or of_matrices */
+    double of_kernels, of_edges, of_matrices; /* the allowance is of_kernels |theory|, of_edges |theory|, or of_matrices */
 };
 
 /* One series on both sides. */
@@ -39,6 +41,9 @@ static int of_matrix(const char *name)
     if (name[0] != 'A' || !isdigit((unsigned char)name[1])) return 0;
     return name[1 + strspn(name + 1, "0123456789")] == '_';
 }
+
+/* An edge of a bulk, for which sampled networks have an eigenvalue next to it. */
+static int of_edge(const char *name) { return strncmp(name, "bulk_edge_", 10) == 0; }
 
 /* ---- the rule ---- */
 
@@ -74,10 +79,11 @@ static int set_allowance(dmft_comparison *c, const dmft_trajectory *theory, cons
     if (isnan(input_dim) || mlp) input_dim = width; /* the inputs of an mlp stay finite in number */
     if (!isnan(width) && !isnan(input_dim)) {
         c->of_kernels = factor / input_dim;
+        c->of_edges = edge_part * factor * pow(input_dim, -2.0 / 3.0);
         c->of_matrices = factor / width;
         return DMFT_OK;
     }
-    c->of_kernels = c->of_matrices = factor;
+    c->of_kernels = c->of_edges = c->of_matrices = factor;
     return given ? DMFT_OK
                  : error_set(err, DMFT_ERROR_ARGUMENT,
                              "the size of the samples is not known: give an allowance, or simulation.%s in the theory's configuration",
@@ -142,7 +148,7 @@ static int compare_at(dmft_comparison *c, const struct pair *pair, size_t i, siz
     dmft_comparison_row *row = &c->row[c->count++];
     *row = (dmft_comparison_row){.series = name, .step = step, .theory = theory, .mean = mean, .se = se};
     row->z = theory == mean ? 0.0 : (mean - theory) / se;
-    row->bound = c->quantile * se + (of_matrix(name) ? c->of_matrices : c->of_kernels * fabs(theory));
+    row->bound = c->quantile * se + (of_matrix(name) ? c->of_matrices : (of_edge(name) ? c->of_edges : c->of_kernels) * fabs(theory));
     row->holds = fabs(theory - mean) <= row->bound;
     c->holds = c->holds && row->holds;
     return DMFT_OK;
