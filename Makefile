@@ -171,6 +171,7 @@ asan:  ## all tests under AddressSanitizer and UBSan
 	$(MAKE) BUILD=$(BUILD)/asan WERROR= SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer" tests
 	$(TEST_ENV) DMFT_BUILD=$(abspath $(BUILD)/asan) CK_FORK=no $(BUILD)/asan/tests/run
 	bash tests/test_program.sh $(BUILD)/asan/bin/dmft
+	bash tests/test_sweep.sh $(BUILD)/asan/bin/dmft
 
 .PHONY: valgrind
 valgrind: tests  ## all unit tests under valgrind

@@ -7,6 +7,7 @@
 
 #include "blas.h"
 #include "program.h"
+#include "team.h"
 
 static const double self_test_bound = 1e-13; /* rounding of sums of 53 products of order 1 is 1e-15 */
 
@@ -16,7 +17,9 @@ static void print_libraries(void)
     (void)H5get_libversion(&major, &minor, &release);
     (void)printf("dmft      %s\ncompiler  %s\n", dmft_version(), COMPILER);
     (void)printf("GSL       %s\nHDF5      %u.%u.%u\nlibyaml   %s\n", gsl_version, major, minor, release, yaml_get_version_string());
-    (void)printf("BLAS      %s\n", openblas_get_config());
+    char mpi[TEAM_LIBRARY];
+    team_library(mpi);
+    (void)printf("MPI       %s\nBLAS      %s\n", mpi, openblas_get_config());
 }
 
 int command_info(const options *o)

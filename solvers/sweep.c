@@ -151,25 +151,23 @@ static void print_needs(FILE *out, const struct sweep *s, const struct needs *n)
 }
 
 /* -1 when the sweep may begin, else the exit status. */
-static int state_needs(struct sweep *s)
+static int check_needs(struct sweep *s, struct needs *n)
 {
-    struct needs n;
     if (stores_kernels(s)) return program_error(STATUS_USAGE, "sweep: output.kernels: must be false: sweeps store no kernels");
-    look_around(s, &n);
-    if (n.refused == n.looked) return program_failed(n.err.status, &n.err);
+    look_around(s, n);
+    if (n->refused == n->looked) return program_failed(n->err.status, &n->err);
     if ((size_t)s->threads > s->folder.points) s->threads = (int)s->folder.points;
-    while (s->threads > 1 && (double)s->threads * n.point.bytes > s->memory) s->threads--;
+    while (s->threads > 1 && (double)s->threads * n->point.bytes > s->memory) s->threads--;
     if (options_given(s->o, OPTION_dry_run)) {
         if (team_rank(s->team) > 0) return STATUS_DONE;
-        dmft_estimate share = {.operations = n.all.operations / (double)(s->threads * team_size(s->team)) / (double)s->parts};
-        print_needs(stdout, s, &n);
+        dmft_estimate share = {.operations = n->all.operations / (double)(s->threads * team_size(s->team)) / (double)s->parts};
+        print_needs(stdout, s, n);
         run_print_time(stdout, &share);
         return STATUS_DONE;
     }
-    if (n.all.bytes > s->memory * (double)team_local(s->team))
+    if (n->all.bytes > s->memory * (double)team_local(s->team))
         return program_error(STATUS_USAGE, "sweep: the result takes about %.3g GB of memory, %.3g are allowed: fewer points or steps, or --memory-limit",
-                             n.all.bytes / 1e9, s->memory * (double)team_local(s->team) / 1e9);
-    if (!options_given(s->o, OPTION_quiet) && team_rank(s->team) == 0) print_needs(stderr, s, &n);
+                             n->all.bytes / 1e9, s->memory * (double)team_local(s->team) / 1e9);
     return -1;
 }
 
@@ -252,20 +250,23 @@ static int finish(struct sweep *s)
 
 static int prepare(struct sweep *s)
 {
+    struct needs n;
     int status = read_part(s);
     if (status == STATUS_DONE) status = read_limits(s);
     if (status == STATUS_DONE) status = check_options(s);
     if (status == STATUS_DONE) status = read_grid(s);
     if (status == STATUS_DONE && options_given(s->o, OPTION_dry_run)) {
         s->folder.points = dmft_config_points(s->config);
-        return state_needs(s);
+        return check_needs(s, &n);
     }
     if (status == STATUS_DONE) status = name_folder(s);
-    if (status == STATUS_DONE) status = state_needs(s);
+    if (status == STATUS_DONE) status = check_needs(s, &n);
     if (status >= 0) return status;
     status = sweep_folder_open(&s->folder, s->record, options_given(s->o, OPTION_resume));
     if (status == STATUS_DONE && team_rank(s->team) == 0) status = sweep_folder_scan(&s->folder);
-    return status == STATUS_DONE ? -1 : status;
+    if (status != STATUS_DONE) return status;
+    if (!options_given(s->o, OPTION_quiet) && team_rank(s->team) == 0) print_needs(stderr, s, &n);
+    return -1;
 }
 
 /* What is there already, and what is to be run. */

@@ -2,7 +2,9 @@
  * MPI is never initialised. The shared counter is one number in a window of the leader. */
 #include "team.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #ifdef DMFT_MPI
 #include <mpi.h>
@@ -40,6 +42,14 @@ static int refuse(team *t, const char *why)
 }
 
 #ifdef DMFT_MPI
+
+void team_library(char name[TEAM_LIBRARY])
+{
+    char text[MPI_MAX_LIBRARY_VERSION_STRING] = "";
+    int length = 0;
+    (void)MPI_Get_library_version(text, &length); /* one of the few calls that need no MPI_Init */
+    (void)snprintf(name, TEAM_LIBRARY, "%.*s", (int)strcspn(text, ",\n"), text);
+}
 
 static int join(team *t)
 {
@@ -109,6 +119,8 @@ void team_end(team *t)
 }
 
 #else
+
+void team_library(char name[TEAM_LIBRARY]) { (void)snprintf(name, TEAM_LIBRARY, "none"); }
 
 int team_begin(team **out)
 {

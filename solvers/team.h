@@ -9,6 +9,10 @@ typedef struct team team;
 /* Joins the others, where the program was started as one of several; returns an exit status. */
 int team_begin(team **out);
 
+/* The MPI library, or "none". */
+enum { TEAM_LIBRARY = 64 };
+void team_library(char name[TEAM_LIBRARY]);
+
 /* From 0; process 0 leads. */
 int team_rank(const team *t);
 int team_size(const team *t);

@@ -38,7 +38,8 @@ static const struct {
 static int check_rows(const dmft_config *config, dmft_error *err)
 {
     char model[SETTINGS_WORD] = "";
-    if (config->axes > 0) return config_error(err, DMFT_ERROR_CONFIG, &config->axis[0].place, "sweep", "is for dmft sweep: one run has one value of each setting");
+    if (config->axes > 0)
+        return config_error(err, DMFT_ERROR_CONFIG, &config->axis[0].place, "sweep", "is for dmft sweep: one run has one value of each setting");
     if (config->value[SETTING_MODEL].given) config_word(config, SETTING_MODEL, model);
     for (size_t i = 0; i < SETTING_COUNT; i++) {
         const struct setting *row = &settings_table[i];

@@ -187,7 +187,8 @@ int dmft_sweep_fail(dmft_sweep *s, size_t point, int outcome, const char *messag
     int status = check_point(s, point, err);
     if (status != DMFT_OK) return status;
     if (outcome != DMFT_POINT_FAILED && outcome != DMFT_POINT_REFUSED)
-        return error_set(err, DMFT_ERROR_ARGUMENT, "the outcome of a point that failed must be %d or %d, got %d", DMFT_POINT_FAILED, DMFT_POINT_REFUSED, outcome);
+        return error_set(err, DMFT_ERROR_ARGUMENT, "the outcome of a point that failed must be %d or %d, got %d", DMFT_POINT_FAILED,
+                         DMFT_POINT_REFUSED, outcome);
     char *copy = memory_string(message);
     if (copy == NULL) return error_memory(err, (double)strlen(message));
     free(s->message[point]);
