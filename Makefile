@@ -134,6 +134,14 @@ demo-digits-run: all
 	$(BIN) escape $(DEMO)/digits-networks.h5
 	$(BIN) compare $(DEMO)/digits-theory.h5 $(DEMO)/digits-networks.h5
 
+.PHONY: gallery
+gallery: deps  ## the pictures of doc/gallery.md: theory as lines, sampled networks as points
+	@$(MAKE) --no-print-directory gallery-run
+
+.PHONY: gallery-run
+gallery-run: all
+	@OPENBLAS_NUM_THREADS=1 sh tools/gallery.sh $(BIN) examples/gallery $(BUILD)/gallery doc/gallery
+
 .PHONY: check
 check: deps  ## build, run all tests, print the totals
 	@$(MAKE) --no-print-directory check-run

@@ -57,6 +57,7 @@ enum command_id {
     X(minimum, 0, "KEY", IN(show), "of a sweep: where along KEY a series is least, for each of the other axes (default: test_loss)")      \
     X(over, 0, "KEY", IN(plot), "of a sweep: the axis to draw over (default: training.learning_rate, or the first)")                      \
     X(against, 0, "step", IN(plot), "of a sweep: draw against the step, a curve a point (default: against an axis)")                      \
+    X(range, 0, "LOW:HIGH", IN(plot), "of a sweep: the range of the ordinate (default: that of the numbers)")                             \
     X(map, 0, NULL, IN(plot), "of a sweep: a heat map over two axes of one series, or of `diverged` (default: curves)")                   \
     X(errors, 0, NULL, IN(show), "a column NAME_se with the standard error behind each NAME (default: none)")                             \
     X(kernel, 0, "NAME", IN(show), "the two-time kernel to write; needs --npy")                                                           \

@@ -2,6 +2,7 @@
  * the others; or a series against the step, with a curve a point; or a heat map over two axes. Theory is drawn as lines, sampled networks as
  * points with error bars in the same colours. A script with the data in it is made and given to gnuplot. */
 #include <errno.h>
+#include <limits.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 
 #include "base/outline.h"
 #include "gnuplot.h"
+#include "io/number.h"
 #include "sweep_result.h"
 #include "title.h"
 
@@ -32,6 +34,7 @@ struct figure {
     char over[NAME];                     /* the key of the abscissa */
     char panel[MOST_PANELS][NAME];
     double least[MOST_PANELS], most[MOST_PANELS]; /* of what is drawn */
+    double low, high;                    /* the range of the ordinate; low = high: that of the numbers */
     size_t panels;
     char (*label)[LABEL];                /* MOST_CURVES of them */
     size_t labels;
@@ -132,6 +135,14 @@ static void write_range(FILE *out, char letter, const dmft_sweep *s, size_t axis
     (void)fprintf(out, "set %crange [%.9g:%.9g]\n", letter, fmin(a, b), fmax(a, b));
 }
 
+/* Tics at 1, 2, 5 of each decade between two numbers. */
+static void write_tics(FILE *out, char letter, double least, double most)
+{
+    (void)fprintf(out, "set %ctics (", letter);
+    for (double decade = pow(10, floor(log10(least))); decade <= most; decade *= 10)
+        (void)fprintf(out, "%.9g, %.9g, %.9g%s", decade, 2 * decade, 5 * decade, 10 * decade <= most ? ", " : ")\n");
+}
+
 static void write_axis(FILE *out, char letter, const dmft_sweep *s, size_t axis)
 {
     char title[LABEL];
@@ -140,7 +151,12 @@ static void write_axis(FILE *out, char letter, const dmft_sweep *s, size_t axis)
     gnuplot_string(out, title);
     (void)fputs(" noenhanced\n", out);
     const double *number = dmft_sweep_axis_numbers(s, axis);
-    if (number != NULL && (dmft_sweep_axis_count(s, axis) > FEW || !is_logarithmic(s, axis))) return;
+    if (number != NULL && (dmft_sweep_axis_count(s, axis) > FEW || !is_logarithmic(s, axis))) {
+        size_t last = dmft_sweep_axis_count(s, axis) - 1;
+        double least = fmin(number[0], number[last]), most = fmax(number[0], number[last]);
+        if (is_logarithmic(s, axis) && most <= 1000 * least) write_tics(out, letter, least, most);
+        return;
+    }
     (void)fprintf(out, "set %ctics (", letter);
     for (size_t k = 0; k < dmft_sweep_axis_count(s, axis); k++) {
         char text[NAME];
@@ -240,23 +256,38 @@ static void add_line(struct figure *f, size_t panel, size_t source, const char *
     end_block(f, written, panel, source, edge, text);
 }
 
+/* Rows that can be drawn, and the least distance from one to the next: what is recorded every few steps has no gaps between. */
+static long count_marks(const dmft_sweep *s, const double *y, const char *name, size_t point, long *spacing)
+{
+    long count = 0, last = -1;
+    *spacing = LONG_MAX;
+    for (long row = 0; row < dmft_sweep_steps(s, point); row++) {
+        if (!can_be_drawn(sweep_value(s, y, point, row), name)) continue;
+        if (count++ > 0 && row - last < *spacing) *spacing = row - last;
+        last = row;
+    }
+    return count;
+}
+
 /* One point of the grid against the step. */
 static void add_history(struct figure *f, size_t panel, size_t source, const char *name, size_t point, int edge)
 {
     const dmft_sweep *s = f->source[source].s;
     const double *x = dmft_sweep_series(s, "time"), *y = dmft_sweep_series(s, name), *e = dmft_sweep_errors(s, name);
-    long rows = dmft_sweep_steps(s, point), most = f->source[source].sampled ? MOST_MARKS : MOST_ON_LINE, last = -1;
+    long spacing = 0, most = f->source[source].sampled ? MOST_MARKS : MOST_ON_LINE, seen = 0, before = -1;
+    long count = y != NULL ? count_marks(s, y, name, point, &spacing) : 0;
     size_t written = 0;
     char text[LABEL];
     if (x == NULL) x = dmft_sweep_series(s, "step");
     describe(s, point, dmft_sweep_axes(s), text);
     begin_block(f);
-    for (long row = 0; x != NULL && y != NULL && row < rows; row++) {
-        long slot = rows <= most ? row : row * (most - 1) / (rows - 1);
-        double error = sweep_value(s, e, point, row);
-        if (slot == last) continue;
-        last = slot;
-        written += write_mark(f, panel, sweep_value(s, x, point, row), sweep_value(s, y, point, row), isfinite(error) ? error : 0.0);
+    for (long row = 0; x != NULL && count > 0 && row < dmft_sweep_steps(s, point); row++) {
+        double value = sweep_value(s, y, point, row), error = sweep_value(s, e, point, row);
+        if (!can_be_drawn(value, name)) continue;
+        if (before >= 0 && row - before > spacing) (void)fputc('\n', f->script); /* it was not there in between */
+        before = row;
+        if (seen++ % ((count + most - 1) / most) != 0) continue;
+        written += write_mark(f, panel, sweep_value(s, x, point, row), value, isfinite(error) ? error : 0.0);
     }
     end_block(f, written, panel, source, edge, text);
 }
@@ -332,16 +363,25 @@ static void write_curve(const struct figure *f, size_t i)
     gnuplot_string(f->script, c->titled && f->labels <= MOST_IN_LEGEND ? f->label[c->label] : "");
 }
 
-/* A logarithmic axis ends near the numbers and not at the next power of ten; over less than two decades it has tics at 1, 2, 5 of each. */
+/* A logarithmic axis ends near the numbers and not at the next power of ten. */
 static void write_logarithmic(const struct figure *f, size_t panel)
 {
     double least = f->least[panel], most = f->most[panel], margin = pow(fmax(most / least, 2), 0.04);
     int wide = most >= 100 * least;
-    (void)fprintf(f->script, "set logscale y\nset format y '%s'\nset yrange [%.9g:%.9g]\nset ytics ", wide ? "10^{%L}" : "%g", least / margin,
-                  most * margin);
-    (void)fputs(wide ? "autofreq\n" : "(", f->script);
-    for (double decade = pow(10, floor(log10(least))); !wide && decade <= most * margin; decade *= 10)
-        (void)fprintf(f->script, "%.9g, %.9g, %.9g%s", decade, 2 * decade, 5 * decade, 10 * decade <= most * margin ? ", " : ")\n");
+    (void)fprintf(f->script, "set logscale y\nset format y '%s'\nset yrange [%.9g:%.9g]\n", wide ? "10^{%L}" : "%g", least / margin, most * margin);
+    if (wide) (void)fputs("set ytics autofreq\n", f->script);
+    else write_tics(f->script, 'y', least, most * margin);
+}
+
+static const char stable_below[] = "stable below";
+
+/* Where descent becomes unstable (--series eta_sharpness): 2 (1 + momentum); nan of other series, or where the momentum is swept. */
+static double stability_limit(const struct figure *f, size_t panel)
+{
+    char value[NAME] = "0";
+    const char *config = dmft_sweep_text(f->source[0].s, "config");
+    if (strcmp(f->panel[panel], "eta_sharpness") != 0 || config == NULL) return NAN;
+    return outline_find(config, "training.momentum", value, sizeof value) ? 2.0 * (1.0 + strtod(value, NULL)) : NAN;
 }
 
 static void write_panel(const struct figure *f, size_t panel)
@@ -355,6 +395,7 @@ static void write_panel(const struct figure *f, size_t panel)
         write_logarithmic(f, panel);
     else
         (void)fputs("unset logscale y\nset format y '%g'\nset ytics autofreq\nset autoscale y\n", f->script);
+    if (f->low < f->high) (void)fprintf(f->script, "set yrange [%.9g:%.9g]\n", f->low, f->high);
     (void)fputs("set ylabel ", f->script);
     gnuplot_string(f->script, title);
     (void)fputc('\n', f->script);
@@ -364,6 +405,8 @@ static void write_panel(const struct figure *f, size_t panel)
         write_curve(f, i);
         separator = ", \\\n  ";
     }
+    double limit = stability_limit(f, panel);
+    if (!isnan(limit)) (void)fprintf(f->script, "%s%.9g with lines lw 1.2 dt '- ' lc rgb '#000000' title '%s'", separator, limit, stable_below);
     (void)fputc('\n', f->script);
 }
 
@@ -399,6 +442,8 @@ static void write_title(const struct figure *f)
 static size_t longest_label(const struct figure *f)
 {
     size_t longest = 4;
+    for (size_t p = 0; p < f->panels; p++)
+        if (!isnan(stability_limit(f, p))) longest = strlen(stable_below);
     for (size_t i = 0; i < f->labels; i++)
         if (strlen(f->label[i]) > longest) longest = strlen(f->label[i]);
     return longest < 44 ? longest : 44;
@@ -513,6 +558,15 @@ static int draw_map(struct figure *f)
 
 /* ---- what is drawn ---- */
 
+static int read_range(struct figure *f)
+{
+    const char *range = f->o->value[OPTION_range], *colon = range != NULL ? strchr(range, ':') : NULL;
+    if (range == NULL) return STATUS_DONE;
+    int two = colon != NULL && number_parse(range, (size_t)(colon - range), &f->low) && number_parse(colon + 1, strlen(colon + 1), &f->high);
+    if (two && f->low < f->high) return STATUS_DONE;
+    return program_error(STATUS_USAGE, "plot: --range must be LOW:HIGH, two numbers that rise, got '%s'", range);
+}
+
 static int choose_mode(struct figure *f)
 {
     const options *o = f->o;
@@ -522,7 +576,8 @@ static int choose_mode(struct figure *f)
     if (against != NULL && options_given(o, OPTION_map)) return program_error(STATUS_USAGE, "plot: --map and --against exclude each other");
     if (against != NULL && options_given(o, OPTION_over)) return program_error(STATUS_USAGE, "plot: --over and --against exclude each other");
     if (against != NULL && options_given(o, OPTION_step)) return program_error(STATUS_USAGE, "plot: --step and --against exclude each other");
-    return sweep_read_step(o, &f->step);
+    int status = read_range(f);
+    return status == STATUS_DONE ? sweep_read_step(o, &f->step) : status;
 }
 
 /* The learning rate, or the first axis of several values. */

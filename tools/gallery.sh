@@ -5,22 +5,22 @@ set -eu
 dmft=$1 from=$2 work=$3 to=$4
 mkdir -p "$work" "$to"
 
-# sweep NAME FILE [options]: results that are there already from the same parameters are kept.
+# sweep NAME FILE [options]: results that are there already, newer than the program and the parameters, are kept.
 sweep()
 {
-    name=$1 file=$from/$2
+    result=$work/$1.h5 parameters=$from/$2
     shift 2
-    if [ -f "$work/$name.h5" ] && [ "$work/$name.h5" -nt "$file" ] && [ "$work/$name.h5" -nt "$dmft" ]; then return; fi
-    "$dmft" sweep "$file" -o "$work/$name.h5" --force "$@"
+    if [ -f "$result" ] && [ "$result" -nt "$parameters" ] && [ "$result" -nt "$dmft" ]; then return; fi
+    "$dmft" sweep "$parameters" -o "$result" --force "$@"
 }
 
 # both NAME FILE [options]: theory and sampled networks.
 both()
 {
-    name=$1 file=$2
-    shift 2
-    sweep "$name" "$file" "$@"
-    sweep "$name-networks" "$file" --simulate "$@"
+    sweep "$@"
+    networks=$1-networks
+    shift
+    sweep "$networks" "$@" --simulate
 }
 
 # picture NAME RESULTS.. OPTIONS
@@ -39,16 +39,21 @@ done
 
 for scaling in mup ntk; do
     both collapse_$scaling collapse.yaml --set network.parameterization=$scaling
-    picture collapse_$scaling "$work/collapse_$scaling.h5" "$work/collapse_$scaling-networks.h5" --against step --series test_loss
+    picture collapse_$scaling "$work/collapse_$scaling.h5" "$work/collapse_$scaling-networks.h5" --against step --series test_loss --range 0.001:0.6
     sweep transfer_$scaling transfer.yaml --set network.parameterization=$scaling
-    sweep transfer_$scaling-networks transfer.yaml --simulate --set network.parameterization=$scaling --set 'sweep.training.learning_rate={log: [0.05, 0.4, 7]}'
+    sweep transfer_$scaling-networks transfer.yaml --simulate --set network.parameterization=$scaling --set 'sweep.training.learning_rate={log: [0.05, 0.4, 13]}'
     picture transfer_$scaling "$work/transfer_$scaling.h5" "$work/transfer_$scaling-networks.h5"
     "$dmft" show "$work/transfer_$scaling.h5" --minimum training.learning_rate
-    both stability_$scaling stability.yaml --set network.parameterization=$scaling
-    picture stability_$scaling "$work/stability_$scaling.h5" "$work/stability_$scaling-networks.h5" --against step --series eta_sharpness
+done
+both stability_mup stability.yaml
+both stability_ntk stability.yaml --set network.parameterization=ntk --set training.learning_rate=0.1
+for scaling in mup ntk; do
+    picture stability_$scaling "$work/stability_$scaling.h5" "$work/stability_$scaling-networks.h5" --against step --series eta_sharpness --range 0:2.6
 done
 
 sweep phase phase.yaml
 picture phase "$work/phase.h5" --map --series A1_outlier1
-sweep divergence divergence.yaml
-picture divergence "$work/divergence.h5" --map --series diverged
+for scaling in mup ntk; do
+    sweep divergence_$scaling divergence.yaml --set network.parameterization=$scaling
+    picture divergence_$scaling "$work/divergence_$scaling.h5" --map --series diverged
+done
