@@ -408,7 +408,9 @@ static void write_head(const struct figure *f, const char *terminal, const char 
 {
     (void)fprintf(f->script, "set encoding utf8\nset terminal %s\nset output ", terminal);
     gnuplot_string(f->script, file);
-    (void)fputs("\nset grid lt 1 lw 0.5 lc rgb '#dddddd'\nset bars 0.6\nset tics nomirror\nset border 3\nset lmargin 12\nset format x '%g'\nset offsets 0, 0, graph 0.04, graph 0.04\n", f->script);
+    (void)fputs("\nset grid lt 1 lw 0.5 lc rgb '#dddddd'\nset bars 0.6\nset tics nomirror\nset border 3\nset lmargin 12\n"
+                "set format x '%g'\nset offsets 0, 0, graph 0.04, graph 0.04\n",
+                f->script);
 }
 
 static void write_curves(void *figure, const char *terminal, const char *file)
