@@ -223,7 +223,7 @@ expect "init mlp" 0 "^  # Activation function$" init mlp
 holds "init mlp shows no rows of others" test "$(grep -cE 'label_noise|width_ratio|flow:|grid:|method' out)" -eq 0
 cp out mlp.yaml
 expect "the template of mlp is a configuration" 0 "wrote template_mlp.h5: 4 steps" solve mlp.yaml --set training.steps=4 --set sampling.sites=64 -o template_mlp.h5
-"$dmft" init deep_linear >out; holds "init deep_linear shows no rows of mlp" test "$(grep -cE 'activation|gram|momentum|sampling' out)" -eq 0
+"$dmft" init deep_linear >out; holds "init deep_linear shows no rows of mlp" test "$(grep -cE 'activation|gram|bias|sampling' out)" -eq 0
 expect "init of a model for later" 2 "unknown model 'noisy_matrix'; there are deep_linear and mlp" init noisy_matrix
 expect "mlp: solve" 0 "wrote m.h5: 12 steps in .*, 4 replicas" solve m.yaml -o m.h5
 expect "mlp: simulate" 0 "4 networks" simulate m.yaml -o ms.h5

@@ -97,6 +97,26 @@ START_TEST(ranges_have_exact_ends)
 }
 END_TEST
 
+/* Where a (b/a) is not b after rounding, too. */
+START_TEST(ranges_end_where_they_are_told_to)
+{
+    int rounded = 0;
+    for (int i = 1; i < 60; i++) {
+        char sweep[128];
+        double a = 0.001 * i, b = 0.7;
+        (void)snprintf(sweep, sizeof sweep, "sweep: {training.learning_rate: {log: [%.17g, %.17g, 4]}}\n", a, b);
+        dmft_config *config = parsed(sweep);
+        dmft_problem *first = problem_at(config, 0), *last = problem_at(config, 3);
+        ck_assert(first->learning_rate == a && last->learning_rate == b);
+        rounded += a * (b / a) != b;
+        dmft_problem_free(first);
+        dmft_problem_free(last);
+        dmft_config_free(config);
+    }
+    ck_assert_int_gt(rounded, 0);
+}
+END_TEST
+
 START_TEST(axes_are_numbers_words_and_lists)
 {
     dmft_config *config = parsed("sweep:\n  network.parameterization: [mup, ntk]\n  probes.ntk: [false, true]\n"
@@ -574,6 +594,7 @@ Suite *suite_sweep(void)
     suite_add_tcase(suite, memory);
     tcase_add_test(grids, the_last_axis_runs_fastest);
     tcase_add_test(grids, ranges_have_exact_ends);
+    tcase_add_test(grids, ranges_end_where_they_are_told_to);
     tcase_add_test(grids, axes_are_numbers_words_and_lists);
     tcase_add_test(grids, an_axis_can_be_set);
     tcase_add_loop_test(grids, errors_name_the_place, 0, sizeof mistakes / sizeof *mistakes);
