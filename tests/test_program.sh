@@ -86,7 +86,8 @@ expect "--blas-core auto" 0 "self-test passed" info --blas-core auto
 holds "leaves nothing to warn of" test "$(grep -c '^warning' out)" -eq 0
 core=$("$dmft" info --blas-core auto | sed -n 's/^core *//p')
 expect "--blas-core NAME" 0 "^core +$core" info --blas-core "$core"
-expect "--blas-core of no processor" 2 "does not take 'nonsense'; it runs [A-Z]" info --blas-core nonsense
+(unset OPENBLAS_CORETYPE; "$dmft" info --blas-core nonsense >out 2>err; test $? -eq 2 && grep -q "does not take 'nonsense'; it runs [A-Z]" err && test "$(wc -l <err)" -eq 1)
+holds "--blas-core of no processor" test $? -eq 0
 expect "--blas-core of a run" 0 "wrote core.h5" solve a.yaml -o core.h5 --blas-core auto
 expect "the core is in the result" 0 "\"blas\": .*, core $core\"" show core.h5 --json
 OPENBLAS_CORETYPE=$core "$dmft" info --blas-core auto >out 2>err; holds "the environment's core stays" grep -q "^core *$core" out

@@ -37,13 +37,13 @@ struct world {
 
 struct kind {
     size_t in, out; /* sites; 0: exact coordinates */
-    int sobol, moment_matching;
+    int sobol, moment_matching; /* matched: linear too */
 };
 
 static struct limit_sampling sampling_of(const struct kind *k, size_t sites, uint64_t seed, uint64_t purpose)
 {
     return (struct limit_sampling){
-        .sites = sites, .stream = random_start(seed, 5, purpose), .sobol = k->sobol, .moment_matching = k->moment_matching};
+        .sites = sites, .stream = random_start(seed, 5, purpose), .sobol = k->sobol, .moment_matching = k->moment_matching, .linear = k->moment_matching};
 }
 
 static void open_space(limit_space *space, const struct kind *k, size_t sites, uint64_t seed, uint64_t purpose)

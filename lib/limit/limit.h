@@ -32,8 +32,8 @@ struct limit_backend {
     double (*weight)(const limit_space *space); /* <a,b> = weight x (a . b) */
     /* Writes `count` unit Gaussian fields, independent of all that the space has met, to rows of zeros. */
     void (*fresh)(limit_space *space, size_t count, double *rows);
-    /* Takes off a unit field what `rounding`, the relative error that it may have, explains and the space knows cannot be there. NULL: it knows nothing. */
-    void (*settle)(limit_space *space, double *row, double rounding);
+    /* Takes off a residual what can only be rounding, from what the space knows of its fields. NULL: it knows nothing. */
+    void (*settle)(limit_space *space, double *row);
     int axes; /* each fresh field is an axis of its own, so that nothing met before need be projected off; rows end in zeros, for axes to come */
 };
 
@@ -91,6 +91,7 @@ struct limit_sampling {
     struct random_stream stream; /* the space's own */
     int sobol;                   /* the first 16 fresh fields are coordinates of one scrambled Sobol' set, made Gaussian */
     int moment_matching;         /* fresh fields are made orthonormal among each other: what is linear is then exact (N4) */
+    int linear;                  /* nothing but linear combinations is taken of fields: with moment matching all lie in the span of the fresh ones */
 };
 
 extern const struct limit_backend limit_sampled;

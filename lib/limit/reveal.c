@@ -18,9 +18,6 @@ static const double drop = 0.2;
  * which saves a fifth of the reading. Single vectors get a third pass always. */
 static const double clear = 0.1;
 
-/* The relative error of a unit direction is this over the part of its vector that was left for it: sums over thousands of sites, several passes. */
-static const double rounding = 1e-13;
-
 static struct block one(const limit_rows *rows, size_t i) { return block_of(rows, i, i + 1); }
 
 static double norm(struct block a)
@@ -49,7 +46,7 @@ static void take_out_again(const limit_operator *A, struct block unit, struct bl
 }
 
 /* Gram-Schmidt among the residuals, in their order: those above what counts as none become new directions. Returns how many; *least_left is the
- * smallest part of one that was left of it. What was least[i] of the picked ones is then the error that the direction may have. */
+ * smallest part of one that was left of it. */
 static size_t pick(const limit_operator *A, struct side *s, double *least_left)
 {
     size_t met = s->unit.count, picked = 0;
@@ -60,11 +57,14 @@ static size_t pick(const limit_operator *A, struct side *s, double *least_left)
         take_out_again(A, before, r, c);
         take_out_again(A, before, r, c);
         double left = norm(r);
+        if (left > s->least[i] && s->space->backend->settle != NULL) {
+            s->space->backend->settle(s->space, r.x);
+            left = norm(r);
+        }
         if (!(left > s->least[i]) || !isfinite(left)) continue;
         double *unit = s->unit.x + (met + picked) * s->space->stride;
         memset(unit, 0, s->space->stride * sizeof *unit);
         cblas_daxpy((int)s->space->axes, 1.0 / left, r.x, 1, unit, 1);
-        s->least[picked] = rounding * cblas_dnrm2((int)(met + picked), s->c + i * A->shape.room, 1) / left;
         c[picked++] = left;
         *least_left = fmin(*least_left, left / whole);
     }
@@ -122,8 +122,6 @@ static void meet(limit_operator *A, struct side *s, const struct side *other)
     size_t met = s->unit.count, picked = pick(A, s, &least_left);
     if (picked == 0) return;
     if (!A->shape.blocked || least_left < clear) polish(A, s, block_of(&s->unit, met, met + picked));
-    for (size_t i = 0; i < picked && s->space->backend->settle != NULL; i++)
-        s->space->backend->settle(s->space, s->unit.x + (met + i) * s->space->stride, fmax(s->least[i], rounding));
     reveal(A, s, other, picked);
     for (size_t i = 0; i < picked; i++) s->order[met + i] = A->clock++;
     s->unit.count = s->answer.count = met + picked;

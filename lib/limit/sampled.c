@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "base/sobol.h"
@@ -53,18 +54,16 @@ static void sampled_fresh(limit_space *space, size_t count, double *rows)
     }
 }
 
-/* With moment matching, linear fields lie in the span of the fresh ones, and what comes later is orthogonal to that span, not to what rounding left
- * outside of it. Nonlinear fields stick out of it by more than rounding, and stay as they are. */
-static void sampled_settle(limit_space *space, double *row, double rounding)
+/* Linear fields lie in the span of the fresh ones, to which those that come later are made orthogonal. What a residual has outside of that span is rounding,
+ * however large a part of it that is, and goes before anybody asks whether the residual is a new direction. */
+static void sampled_settle(limit_space *space, double *row)
 {
     struct limit_sites *sites = space->sites;
     struct block drawn = block_of(&sites->drawn, 0, sites->drawn.count), x = {.space = space, .count = 1, .x = row};
-    if (!sites->sampling.moment_matching || drawn.count == 0 || drawn.count >= space->axes) return;
+    if (!sites->sampling.moment_matching || !sites->sampling.linear || drawn.count >= space->axes) return;
     block_inner(1.0, x, drawn, 0.0, sites->work, sites->room);
-    double inside = cblas_dnrm2((int)drawn.count, sites->work, 1);
-    if (!(1.0 - inside * inside < rounding * rounding)) return;
-    cblas_dscal((int)space->axes, 0.0, row, 1);
-    block_combine(1.0 / inside, sites->work, sites->room, drawn, x);
+    memset(row, 0, space->axes * sizeof *row);
+    block_combine(1.0, sites->work, sites->room, drawn, x);
 }
 
 const struct limit_backend limit_sampled = {.weight = sampled_weight, .fresh = sampled_fresh, .settle = sampled_settle};

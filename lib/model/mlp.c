@@ -258,7 +258,8 @@ static int make_layer(struct mlp *n, size_t l, long index, dmft_error *err)
     struct limit_sampling sampling = {.sites = s->count,
                                       .stream = random_start(s->seed, (uint64_t)index, s->purpose + l),
                                       .sobol = s->sobol,
-                                      .moment_matching = s->moment_matching};
+                                      .moment_matching = s->moment_matching,
+                                      .linear = n->linear};
     int status = DMFT_OK;
     if (s->count > 0) status = limit_space_init_sampled(space, &sampling, err);
     else limit_space_init(space, &limit_exact);
