@@ -261,7 +261,12 @@ static int finish(const struct run *r, dmft_trajectory *result, double seconds)
     if (dmft_trajectory_diverged_at(result) < 0) return STATUS_DONE;
     char flow[8] = "";
     (void)outline_find(dmft_problem_text(r->problem), "training.flow", flow, sizeof flow);
-    return program_error(STATUS_DIVERGED, "diverged at step %ld; %s holds the steps before%s", dmft_trajectory_diverged_at(result), r->output,
+    char networks[96] = "";
+    double mean = dmft_trajectory_number(result, "diverged_mean");
+    if (!isnan(mean))
+        (void)snprintf(networks, sizeof networks, " (%.0f of %.0f networks, at %.4g on average)", dmft_trajectory_number(result, "seeds_diverged"),
+                       dmft_trajectory_number(result, "seeds"), mean);
+    return program_error(STATUS_DIVERGED, "diverged at step %ld%s; %s holds the steps before%s", dmft_trajectory_diverged_at(result), networks, r->output,
                          strcmp(flow, "true") == 0 ? " (a flow does not diverge: the intervals of the grid are too long for this method)" : "");
 }
 

@@ -260,6 +260,39 @@ static void run(const struct configuration *c, const struct options *o)
     for (int i = 0; i < 2; i++) dmft_comparison_free(pair[i]);
 }
 
+/* ---- divergence ---- */
+
+/* A learning rate beyond stability: the step at which theory diverges, and the steps at which networks do. */
+static void run_divergence(double rate, const struct options *o)
+{
+    static const char text[] = HEAD "{depth: 2, width_ratio: 1.0, gamma0: 2, weight_variance: 0.5}\ndata: {sample_ratio: 4.0}\n"
+                                    "training: {learning_rate: 0.1, steps: 60}\noutliers: {every: 60}\n";
+    printf("== divergence, learning rate %g\n%s", rate, text);
+    for (int i = 0; i < 2; i++) {
+        dmft_config *config = agreement_config(text, "divergence");
+        agreement_set(config, "training.learning_rate", "%g", rate);
+        agreement_set(config, "simulation.input_dim", "%ld", o->sizes[i]);
+        agreement_set(config, "simulation.seeds", "%ld", o->seeds);
+        dmft_problem *problem = agreement_problem(config);
+        dmft_run_options run = {.threads = o->threads};
+        dmft_trajectory *theory = NULL, *sample = NULL;
+        dmft_error err = {.text = ""};
+        int both = dmft_solve(problem, NULL, &theory, &err) == DMFT_DIVERGED && dmft_simulate(problem, &run, &sample, &err) == DMFT_DIVERGED;
+        if (both) {
+            double step = (double)dmft_trajectory_diverged_at(theory), mean = dmft_trajectory_number(sample, "diverged_mean");
+            printf("D %ld: theory at step %.0f; %.0f of %ld networks, at %ld to %.0f, mean %.2f (%.2f)\n", o->sizes[i], step,
+                   dmft_trajectory_number(sample, "seeds_diverged"), o->seeds, dmft_trajectory_diverged_at(sample),
+                   dmft_trajectory_number(sample, "diverged_last"), mean, dmft_trajectory_number(sample, "diverged_se"));
+            both = fabs(step - mean) <= 2.0;
+        }
+        printf("  %s: within two steps\n", both ? "holds" : "FAILS");
+        agreement_note(both);
+        dmft_trajectory_free(theory);
+        dmft_trajectory_free(sample);
+        dmft_problem_free(problem);
+    }
+}
+
 /* ---- the command line ---- */
 
 static int read_option(const char *name, const char *value, struct options *o)
@@ -284,5 +317,7 @@ int main(int argc, char **argv)
         }
     openblas_set_num_threads(1);
     for (size_t i = 0; i < CONFIGURATIONS; i++) run(&configurations[i], &o);
+    run_divergence(0.6, &o);
+    run_divergence(0.8, &o);
     return agreement_totals();
 }

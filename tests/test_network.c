@@ -1013,10 +1013,12 @@ START_TEST(test_divergence)
     f.problem.learning_rate = _i == 0 ? 0.8 : _i == 1 ? 1.2 : 1.0;
     f.problem.rows = f.problem.steps = 60;
     f.problem.simulation.seeds = 5;
-    long earliest = -1, count = 0;
+    long earliest = -1, count = 0, sum = 0, last = 0;
     for (long i = 0; i < 5; i++) {
         long step = divergence_of(&f.problem, i);
         count += step >= 0;
+        sum += step >= 0 ? step : 0;
+        last = step > last ? step : last;
         if (step >= 0 && (earliest < 0 || step < earliest)) earliest = step;
     }
     ck_assert_int_gt(earliest, 1);
@@ -1024,6 +1026,8 @@ START_TEST(test_divergence)
     ck_assert_int_eq(dmft_trajectory_diverged_at(t), earliest);
     ck_assert_uint_eq(dmft_trajectory_rows(t), (size_t)earliest);
     ck_assert(dmft_trajectory_number(t, "seeds_diverged") == (double)count);
+    ck_assert_double_eq_tol(dmft_trajectory_number(t, "diverged_mean"), (double)sum / (double)count, 1e-12);
+    ck_assert(dmft_trajectory_number(t, "diverged_last") == (double)last);
     for (size_t row = 0; row < (size_t)earliest; row++) ck_assert(isfinite(at(t, "C_v", row)) && isfinite(at(t, "A0_sv1", row)));
     assert_same(t, again);
     dmft_trajectory_free(t);

@@ -259,6 +259,26 @@ static void add_escape(struct summary *s, int l, int j)
     add_number(s, instant(s, r) - (instant(s, r) - instant(s, r - 1)) * after / (after - before), name);
 }
 
+/* The steps at which networks diverged, over those that did: mean, standard error (nan for one), last. */
+static void add_divergence(struct summary *s)
+{
+    double count = 0, sum = 0, square = 0, last = 0;
+    for (long i = 0; i < s->results->members; i++) {
+        double step = (double)s->results->diverged_at[i];
+        if (step < 0) continue;
+        count++;
+        sum += step;
+        square += step * step;
+        last = fmax(last, step);
+    }
+    add_number(s, count, "seeds_diverged");
+    if (count == 0) return;
+    double mean = sum / count, variance = fmax(0, square / count - mean * mean);
+    add_number(s, mean, "diverged_mean");
+    add_number(s, count > 1 ? sqrt(variance / (count - 1)) : NAN, "diverged_se");
+    add_number(s, last, "diverged_last");
+}
+
 static void add_facts(struct summary *s)
 {
     const dmft_problem *problem = s->problem;
@@ -270,7 +290,7 @@ static void add_facts(struct summary *s)
     add_number(s, (double)problem->simulation.seed, "seed");
     add_number(s, s->results->seconds, "seconds");
     add_number(s, problem->label_noise, "label_noise");
-    add_number(s, (double)ensemble_diverged(s->results), "seeds_diverged");
+    add_divergence(s);
     for (int l = 0; l < problem->depth; l++)
         for (int j = 1; j <= problem->outlier_count; j++) add_escape(s, l, j);
     add_text(s, "kind", "simulation");
