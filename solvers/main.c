@@ -31,8 +31,7 @@ int program_error(int status, const char *format, ...)
     return status;
 }
 
-/* What the user can mend is status 2. */
-int program_failed(int status, const dmft_error *err)
+int program_status(int status)
 {
     switch (status) {
     case DMFT_ERROR_ARGUMENT:
@@ -41,10 +40,12 @@ int program_failed(int status, const dmft_error *err)
     case DMFT_ERROR_MEMORY_LIMIT:
     case DMFT_ERROR_READ:
     case DMFT_ERROR_FORMAT:
-    case DMFT_ERROR_EXISTS: return program_error(STATUS_USAGE, "%s", err->text);
-    default: return program_error(STATUS_FAILED, "%s", err->text);
+    case DMFT_ERROR_EXISTS: return STATUS_USAGE;
+    default: return STATUS_FAILED;
     }
 }
+
+int program_failed(int status, const dmft_error *err) { return program_error(program_status(status), "%s", err->text); }
 
 int program_read(dmft_trajectory **out, const char *path)
 {

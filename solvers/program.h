@@ -29,6 +29,9 @@ int command_info(const options *o);
 /* One line "dmft: ..." on stderr, whatever is in the arguments; returns `status`. */
 int program_error(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* The exit status that goes with an error of the library: what the user can mend is 2. */
+int program_status(int status);
+
 /* The same for a failure of the library: its own line, and the exit status that goes with its status. */
 int program_failed(int status, const dmft_error *err);
 

@@ -9,18 +9,7 @@
 /* Seconds between two looks at what the other processes want of the leader. */
 static const double serving = 0.02;
 
-int sweep_outcome(int status)
-{
-    switch (status) {
-    case DMFT_ERROR_ARGUMENT:
-    case DMFT_ERROR_CONFIG:
-    case DMFT_ERROR_UNAVAILABLE:
-    case DMFT_ERROR_MEMORY_LIMIT:
-    case DMFT_ERROR_READ:
-    case DMFT_ERROR_FORMAT: return DMFT_POINT_REFUSED;
-    default: return DMFT_POINT_FAILED;
-    }
-}
+int sweep_outcome(int status) { return program_status(status) == STATUS_USAGE ? DMFT_POINT_REFUSED : DMFT_POINT_FAILED; }
 
 int sweep_is_mine(const struct sweep *s, size_t point) { return point % s->parts == s->part; }
 

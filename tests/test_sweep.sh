@@ -3,28 +3,12 @@
 # usage: test_sweep.sh PATH/TO/dmft; prints "ok" and "not ok" lines, exits 1 when one is not ok.
 set -u
 dmft=$(realpath "${1:?usage: test_sweep.sh PATH/TO/dmft}")
+source_folder=$(realpath "$(dirname "$0")")
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder" || exit 1
 export LC_ALL=C OPENBLAS_NUM_THREADS=1 OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
-passed=0 failed=0
-
-ok() { passed=$((passed + 1)); echo "ok - $1"; }
-bad() { failed=$((failed + 1)); echo "not ok - $1"; }
-skip() { passed=$((passed + 1)); echo "ok - $1 # skip $2"; }
-holds() { local name=$1; shift; if "$@"; then ok "$name"; else bad "$name"; fi; }
-
-# expect NAME STATUS PATTERN ARGUMENTS..: exit status, and a pattern in stdout and stderr together; an error of usage is one line of stderr.
-expect() {
-    local name=$1 wanted=$2 pattern=$3 status
-    shift 3
-    "$dmft" "$@" >out 2>err </dev/null
-    status=$?
-    if [ "$status" -ne "$wanted" ]; then bad "$name (status $status, wanted $wanted: $(head -c 300 err))"; return; fi
-    if [ -n "$pattern" ] && ! cat out err | grep -qE -e "$pattern"; then bad "$name (no '$pattern' in: $(head -c 300 err))"; return; fi
-    if [ "$status" -eq 2 ] && [ "$(wc -l <err)" -ne 1 ]; then bad "$name (not one line: $(cat err))"; return; fi
-    ok "$name"
-}
+. "$source_folder/program_parts.sh"
 
 # all FILE: every number of a sweep that is no matter of time or place: all series with errors at two steps, and the rest as JSON.
 all() {
