@@ -8,6 +8,9 @@
 
 /* ---- batches and spectra ---- */
 
+/* 0.3333 stands for 1/3. */
+static const double decimals = 1e-3;
+
 static int subsampled(const dmft_config *config)
 {
     enum batch batch = (enum batch)problem_number(config, SETTING_DATA_BATCH);
@@ -21,7 +24,7 @@ static int check_batch(const dmft_config *config, dmft_error *err)
         return fraction->given ? problem_refuse(config, SETTING_DATA_BATCH_FRACTION, "belongs to data.batch: bernoulli | epoch", err) : 0;
     if (!fraction->given) return problem_missing(config, SETTING_DATA_BATCH_FRACTION, "; data.batch: bernoulli and epoch need it", err);
     double parts = 1.0 / fraction->number[0];
-    if ((enum batch)problem_number(config, SETTING_DATA_BATCH) == BATCH_BERNOULLI || fabs(parts - round(parts)) <= 1e-9 * parts) return 0;
+    if ((enum batch)problem_number(config, SETTING_DATA_BATCH) == BATCH_BERNOULLI || fabs(parts - round(parts)) <= decimals * parts) return 0;
     return config_error(err, DMFT_ERROR_CONFIG, &fraction->place, "data.batch_fraction",
                         "an epoch has a whole number of batches: one of 1, 1/2, 1/3, .., got %.12g", fraction->number[0]);
 }
@@ -168,6 +171,7 @@ int problem_fill_deep_linear(struct dmft_problem *p, struct problem_draft *draft
     p->simulation.input_dim = (long)problem_number(config, SETTING_SIMULATION_INPUT_DIM);
     p->residual = (int)problem_number(config, SETTING_NETWORK_RESIDUAL);
     if (subsampled(config)) p->batch_fraction = problem_number(config, SETTING_DATA_BATCH_FRACTION);
+    if (p->batch == BATCH_EPOCH) p->batch_fraction = 1.0 / round(1.0 / p->batch_fraction);
     fill_grid(p, config);
     return fill_spectrum(p, config);
 }

@@ -12,7 +12,7 @@
 #include "kernel/triangle.h"
 
 enum { SETTLED = 5 };                   /* the last of a_k +- 2 b_k that are held against each other */
-static const double settled = 1e-6;     /* their spread over the upper edge */
+static const double settled = 1e-7;     /* their spread over the upper edge */
 static const double exhausted = 1e-6;   /* b_k over the largest a_k: with less, nothing but rounding is left */
 
 /* How an operator is probed. Vectors v are inputs, orthonormal on the samples (M^{1/2} (X^T X/P) M^{1/2}) or as they are (M - c_0), or hidden: x = psi^1, with
