@@ -20,4 +20,8 @@ void block_inner(double factor, struct block x, struct block r, double beta, dou
 /* x_i <- x_i + factor sum_j c_ij r_j */
 void block_combine(double factor, const double *c, size_t stride, struct block r, struct block x);
 
+/* Room for n numbers that keeps rows at multiples of 16 bytes: where a vector begins makes a difference to the last bit of some kernels of BLAS, and
+ * must not depend on how things grew. */
+static inline size_t block_room(size_t n) { return n + n % 2; }
+
 #endif

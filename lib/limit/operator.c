@@ -121,7 +121,7 @@ static int reserve(limit_operator *A, size_t more_inputs, size_t more_outputs, d
     size_t inputs = A->in.unit.count + more_inputs, outputs = A->out.unit.count + more_outputs, least = inputs > outputs ? inputs : outputs;
     int status = DMFT_OK;
     if (least > wide.room) {
-        wide.room = wide.room + wide.room / 2 > least ? wide.room + wide.room / 2 : least;
+        wide.room = block_room(wide.room + wide.room / 2 > least ? wide.room + wide.room / 2 : least);
         status = reshape(A, wide, err);
     }
     if (status == DMFT_OK) status = reserve_side(&A->in, more_inputs, wide.blocked, err);
@@ -166,7 +166,7 @@ int limit_operator_block(limit_operator *A, size_t inputs, size_t outputs, dmft_
     wide.blocked = 1;
     wide.inputs = inputs;
     wide.outputs = outputs;
-    if (wide.room < FIRST_DIRECTIONS + inputs + outputs) wide.room = FIRST_DIRECTIONS + inputs + outputs;
+    if (wide.room < FIRST_DIRECTIONS + inputs + outputs) wide.room = block_room(FIRST_DIRECTIONS + inputs + outputs);
     int status = reshape(A, wide, err);
     if (status == DMFT_OK) status = block_side(&A->in, inputs, err);
     return status == DMFT_OK ? block_side(&A->out, outputs, err) : status;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "limit/block.h"
 #include "limit/limit.h"
 #include "limit/sites.h"
 
@@ -75,7 +76,7 @@ int limit_space_reserve(limit_space *space, size_t more, dmft_error *err)
     if (space->sites != NULL) return sites_reserve(space, more, err);
     more *= space->modes;
     if (space->axes + more <= space->stride) return DMFT_OK;
-    size_t stride = grown(space->stride, space->axes + more), rows = 0;
+    size_t stride = block_room(grown(space->stride, space->axes + more)), rows = 0;
     for (limit_rows *r = space->first; r != NULL; r = r->next) rows++;
     double **data = calloc(rows > 0 ? rows : 1, sizeof *data);
     int status = data != NULL ? DMFT_OK : error_memory(err, 8.0 * (double)rows);
