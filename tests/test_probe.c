@@ -544,6 +544,29 @@ START_TEST(two_methods_agree)
 }
 END_TEST
 
+/* What few samples do not see of the vectors of a run takes digits from rows, which stop before they are gone. */
+START_TEST(few_samples_by_rows)
+{
+    static const double ratio[] = {0.1, 0.3, 0.5, 0.8};
+    char text[768];
+    (void)snprintf(text, sizeof text,
+                   "model: deep_linear\nnetwork: {depth: 3, width_ratio: 4, gamma0: 1, weight_variance: [0.1, 1.0, 0.5, 0.1], parameterization: ntk}\n"
+                   "data: {sample_ratio: %g, label_noise: 0.2, batch: bernoulli, batch_fraction: 0.9}\n"
+                   "training: {learning_rate: 0.1, steps: 28, momentum: 0.3}\nprobes: {sharpness: true, every: 3}\n",
+                   ratio[_i]);
+    dmft_trajectory *basis = run(text, ""), *rows = run(text, "method: rows\n");
+    double largest = 0.0;
+    for (size_t s = 0; s < 28; s += 3) {
+        largest = fmax(largest, fabs(series(rows, "sharpness")[s] / series(basis, "sharpness")[s] - 1.0));
+        ck_assert_double_eq_tol(series(rows, "bulk_edge_upper")[s] / series(basis, "bulk_edge_upper")[s], 1.0, 1e-6);
+    }
+    printf("few samples, ratio %g: sharpness by rows off by %.1e\n", ratio[_i], largest);
+    ck_assert_double_lt(largest, 1e-3); /* next to an escape; with forty vectors by hundreds */
+    dmft_trajectory_free(basis);
+    dmft_trajectory_free(rows);
+}
+END_TEST
+
 /* The n-th allocation fails, for every n: an error each time, and in the end the result. */
 START_TEST(allocations_fail)
 {
@@ -683,6 +706,7 @@ Suite *suite_probe(void)
     tcase_add_test(runs, steps_that_are_not_probed_are_nan);
     tcase_add_test(runs, memory_is_counted);
     tcase_add_loop_test(runs, two_methods_agree, 0, 7);
+    tcase_add_loop_test(runs, few_samples_by_rows, 0, 4);
     tcase_add_loop_test(runs, allocations_fail, 0, 2);
     tcase_add_loop_test(runs, eigenvalues_of_three_samples, 0, sizeof mlp_runs / sizeof *mlp_runs);
     tcase_add_test(runs, mlp_has_the_top_always);

@@ -3,6 +3,7 @@
  * A run of m vectors at step t makes m rows of t to t + m numbers, each at the cost of a step of training, and takes no memory. Two runs tell of one
  * operator: from w*, which sees the outliers, and from a vector that is independent of everything, which sees the bulk. */
 #include <cblas.h>
+#include <float.h>
 #include <lapacke.h>
 #include <math.h>
 #include <string.h>
@@ -265,6 +266,16 @@ static double leading(kernel_general *g, enum space space, size_t most, double e
     return fmax(largest, isnan(edges[1]) ? carried_on(g, run.made) : edges[1]); /* fmax passes over nan */
 }
 
+/* Vectors that a run through fewer samples than inputs may have: what X does not see of them grows by (D/P)^{1/2} a step, as polynomials do outside of the
+ * spectrum that they are orthogonal on, and takes its square of digits from what X sees. */
+static size_t seen_by_samples(const kernel_general *g, size_t most)
+{
+    static const double digits = 1e-7; /* that are left */
+    if ((g->flow && g->online) || g->sample_ratio >= 1.0) return most;
+    double few = floor(log(digits / DBL_EPSILON) / log(1.0 / g->sample_ratio));
+    return few < 2.0 ? 2 : few < (double)most ? (size_t)few : most;
+}
+
 void kernel_general_probe(kernel_general *g, int ntk, int sharpness, struct kernel_general_probe *out)
 {
     double edges[2];
@@ -273,7 +284,7 @@ void kernel_general_probe(kernel_general *g, int ntk, int sharpness, struct kern
     size_t most = g->rows - g->steps - 1, t = g->done - 1;
     if (ntk) out->ntk_top = row(g, g->C_g[1], t)[t] + fmax(0.0, leading(g, g->width_ratio < 1.0 ? HIDDEN : INPUTS, most, edges));
     if (!sharpness) return;
-    out->sharpness = leading(g, SAMPLES, most, edges);
+    out->sharpness = leading(g, SAMPLES, seen_by_samples(g, most), edges);
     out->edge_lower = edges[0];
     out->edge_upper = edges[1];
 }
