@@ -106,11 +106,12 @@ static int fill_axis(struct sweep_axis *to, const struct config_axis *from)
 int dmft_sweep_create(dmft_sweep **out, const dmft_config *config, dmft_error *err)
 {
     const struct config_place whole = {config->file, 0, 0};
-    size_t points = dmft_config_points(config), rows = most_rows(config);
+    size_t points = dmft_config_points(config);
     dmft_sweep *s = NULL;
     if (points == 0) return config_error(err, DMFT_ERROR_CONFIG, &whole, NULL, "there is no section sweep: a list of values of a setting, by its dotted key");
     if (!config->value[SETTING_MODEL].given)
         return config_error(err, DMFT_ERROR_CONFIG, &whole, NULL, "model is missing: %s", settings_table[SETTING_MODEL].shape);
+    size_t rows = most_rows(config);
     if (rows == 0)
         return config_error(err, DMFT_ERROR_CONFIG, &whole, NULL, "training.steps is missing: %s", settings_table[SETTING_TRAINING_STEPS].shape);
     int status = sweep_create(&s, config->axes, points, rows, err);
