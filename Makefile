@@ -1,7 +1,7 @@
 # libdmft. `make help` lists the targets. Everything that is built goes to build/ (BUILD=dir for another place).
 
 VERSION   := $(shell sed -n 's/^\#define DMFT_VERSION "\(.*\)"/\1/p' include/dmft.h)
-SOVERSION := 0
+SOVERSION := 1
 BUILD     ?= build
 
 prefix     ?= /usr/local
@@ -11,7 +11,11 @@ libdir     ?= $(exec_prefix)/lib
 includedir ?= $(prefix)/include
 datarootdir ?= $(prefix)/share
 docdir     ?= $(datarootdir)/doc/libdmft
+mandir     ?= $(datarootdir)/man
+completionsdir ?= $(datarootdir)/bash-completion/completions
 pkgconfigdir ?= $(libdir)/pkgconfig
+cmakedir   ?= $(libdir)/cmake/dmft
+pythondir  ?= $(libdir)/python3/dist-packages
 INSTALL    ?= install
 
 CC        ?= cc
@@ -219,24 +223,43 @@ doc: $(BUILD)/settings_page  ## doc/config.md from the table of settings; the he
 
 # ---- installation ----
 
+# Manual pages and completion, made from what the program says of itself.
+MAN := $(BUILD)/man/dmft.1
+$(MAN): tools/man.sh include/dmft.h $(BIN)
+	$(call say,MAN $(@D))
+	$(Q)sh tools/man.sh $(BIN) include/dmft.h $(@D)
+
+FILL = sed -e 's|@prefix@|$(prefix)|' -e 's|@libdir@|$(libdir)|' -e 's|@includedir@|$(includedir)|' -e 's|@version@|$(VERSION)|' \
+  -e 's|@soversion@|$(SOVERSION)|' -e 's|@packages@|$(PACKAGES)|'
+
 .PHONY: install
-install: all  ## install below prefix (/usr/local), DESTDIR is respected
-	$(INSTALL) -d $(DESTDIR)$(bindir) $(DESTDIR)$(libdir) $(DESTDIR)$(includedir) $(DESTDIR)$(pkgconfigdir) $(DESTDIR)$(docdir)
+install: all $(MAN)  ## install below prefix (/usr/local), DESTDIR is respected
+	$(INSTALL) -d $(addprefix $(DESTDIR),$(bindir) $(libdir) $(includedir) $(pkgconfigdir) $(cmakedir) $(docdir) $(mandir)/man1 $(mandir)/man3 $(completionsdir))
 	$(INSTALL) -m 755 $(BIN) $(DESTDIR)$(bindir)/dmft
 	$(INSTALL) -m 644 include/dmft.h $(DESTDIR)$(includedir)/dmft.h
 	$(INSTALL) -m 644 $(LIBA) $(DESTDIR)$(libdir)/libdmft.a
 	$(INSTALL) -m 755 $(LIBSO) $(DESTDIR)$(libdir)/libdmft.so.$(VERSION)
 	ln -sf libdmft.so.$(VERSION) $(DESTDIR)$(libdir)/libdmft.so.$(SOVERSION)
 	ln -sf libdmft.so.$(SOVERSION) $(DESTDIR)$(libdir)/libdmft.so
-	sed -e 's|@prefix@|$(prefix)|' -e 's|@libdir@|$(libdir)|' -e 's|@includedir@|$(includedir)|' -e 's|@version@|$(VERSION)|' \
-	  -e 's|@packages@|$(PACKAGES)|' lib/dmft.pc.in > $(DESTDIR)$(pkgconfigdir)/dmft.pc
+	$(FILL) lib/dmft.pc.in > $(DESTDIR)$(pkgconfigdir)/dmft.pc
+	$(FILL) lib/dmft-config.cmake.in > $(DESTDIR)$(cmakedir)/dmft-config.cmake
+	$(FILL) lib/dmft-config-version.cmake.in > $(DESTDIR)$(cmakedir)/dmft-config-version.cmake
+	$(INSTALL) -m 644 $(BUILD)/man/*.1 $(DESTDIR)$(mandir)/man1
+	$(INSTALL) -m 644 $(BUILD)/man/*.3 $(DESTDIR)$(mandir)/man3
+	$(INSTALL) -m 644 $(BUILD)/man/dmft.bash $(DESTDIR)$(completionsdir)/dmft
 	$(INSTALL) -m 644 doc/*.md README.md LICENSE $(DESTDIR)$(docdir)
 
+.PHONY: install-python
+install-python:  ## install the reader for Python to pythondir (prefix/lib/python3/dist-packages)
+	$(INSTALL) -d $(DESTDIR)$(pythondir)
+	$(INSTALL) -m 644 python/dmft.py $(DESTDIR)$(pythondir)/dmft.py
+
 .PHONY: uninstall
-uninstall:  ## remove what install put there
-	rm -f $(DESTDIR)$(bindir)/dmft $(DESTDIR)$(includedir)/dmft.h $(DESTDIR)$(pkgconfigdir)/dmft.pc
+uninstall:  ## remove what install and install-python put there
+	rm -f $(DESTDIR)$(bindir)/dmft $(DESTDIR)$(includedir)/dmft.h $(DESTDIR)$(pkgconfigdir)/dmft.pc $(DESTDIR)$(pythondir)/dmft.py
 	rm -f $(DESTDIR)$(libdir)/libdmft.a $(DESTDIR)$(libdir)/libdmft.so $(DESTDIR)$(libdir)/libdmft.so.$(SOVERSION) $(DESTDIR)$(libdir)/libdmft.so.$(VERSION)
-	rm -rf $(DESTDIR)$(docdir)
+	rm -f $(DESTDIR)$(mandir)/man1/dmft.1 $(DESTDIR)$(mandir)/man1/dmft-*.1 $(DESTDIR)$(mandir)/man3/libdmft.3 $(DESTDIR)$(completionsdir)/dmft
+	rm -rf $(DESTDIR)$(docdir) $(DESTDIR)$(cmakedir)
 
 .PHONY: installcheck
 installcheck: all  ## install to a scratch prefix, build and run the example there through pkg-config, in C and C++
