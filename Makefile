@@ -265,6 +265,16 @@ uninstall:  ## remove what install and install-python put there
 installcheck: all  ## install to a scratch prefix, build and run the example there through pkg-config, in C and C++
 	@sh tools/installcheck.sh "$(MAKE)" $(abspath $(BUILD))
 
+.PHONY: deb
+deb:  ## Debian packages libdmft1, libdmft-dev, dmft, python3-dmft in build/deb, checked and tried out
+	@sh tools/deb.sh $(abspath $(BUILD))
+
+.PHONY: dist
+dist:  ## the sources of the last commit as build/libdmft-VERSION.tar.gz
+	@mkdir -p $(BUILD)
+	git archive --prefix=libdmft-$(VERSION)/ -o $(BUILD)/libdmft-$(VERSION).tar.gz HEAD
+	@echo "$(BUILD)/libdmft-$(VERSION).tar.gz"
+
 .PHONY: clean
 clean:  ## remove everything that was built
 	rm -rf $(BUILD)
