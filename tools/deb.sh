@@ -27,7 +27,7 @@ ok()
     fi
 }
 set +e
-lintian --allow-root --fail-on error,warning "$work"/*.deb
+lintian --allow-root --fail-on error,warning "$work"/libdmft1_*.deb "$work"/libdmft-dev_*.deb "$work"/dmft_*.deb "$work"/python3-dmft_*.deb
 ok $? "lintian"
 for package in libdmft1 libdmft-dev dmft python3-dmft; do
     dpkg-deb -x "$work/${package}"_*.deb "$root"
