@@ -99,7 +99,7 @@ $(BIN): $(BIN_OBJ) $(LIB_OBJ)
 	$(call say,LINK $@)
 	$(Q)$(LINK) -o $@ $^ $(PKG_LIBS) $(MPI_LIBS) -lm
 
--include $(LIB_OBJ:.o=.d) $(BIN_OBJ:.o=.d) $(TEST_OBJ:.o=.d) $(BENCH_OBJ:.o=.d)
+-include $(wildcard $(BUILD)/tests/fuzz/*.d) $(LIB_OBJ:.o=.d) $(BIN_OBJ:.o=.d) $(TEST_OBJ:.o=.d) $(BENCH_OBJ:.o=.d)
 
 # ---- packages, demo, tests ----
 
@@ -188,6 +188,24 @@ asan:  ## all tests under AddressSanitizer and UBSan
 .PHONY: valgrind
 valgrind: tests  ## all unit tests under valgrind
 	$(TEST_ENV) CK_FORK=no CK_DEFAULT_TIMEOUT=0 DMFT_TEST_SHRINK=8 valgrind --quiet --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite,indirect $(TESTS)
+
+# Fuzzers, with clang: `make fuzz SECONDS=600` lets each read altered files of tests/fuzz/corpus for so long, under the sanitizers. What HDF5 itself does with
+# damaged files (it leaks, and asks for absurd memory) is not looked at: of these files only crashes count.
+FUZZ_SECONDS ?= 20
+FUZZ := config csv npy hdf5
+FUZZERS := $(FUZZ:%=$(BUILD)/fuzz_%)
+
+$(FUZZERS): $(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/common.o $(LIB_OBJ)
+	$(call say,LINK $@)
+	$(Q)$(LINK) -fsanitize=fuzzer -o $@ $^ $(PKG_LIBS) -lm
+
+.PHONY: fuzzers
+fuzzers: $(FUZZERS)
+
+.PHONY: fuzz
+fuzz:  ## let fuzzers read altered files for FUZZ_SECONDS (20) each: executions and coverage
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC="$(filter ccache,$(CC)) clang" SANITIZE="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all" MPI= fuzzers
+	@sh tools/fuzz.sh $(BUILD)/fuzz $(FUZZ_SECONDS) $(FUZZ)
 
 BENCHES := $(BUILD)/bench/bench $(BUILD)/bench/bench_mlp
 
