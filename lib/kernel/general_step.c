@@ -1,8 +1,8 @@
 /* One row of the general march, in the order (L1): (Q1)-(Q10) of doc/theory.md.
  *
  * Floating-point operations of row t in units of t^2, a product of a row with a triangle being 1 and with a symmetric matrix 2: for every source that a
- * field feels 4 (r^L: 1 unless it is shaken), that is 16 L - 6 in all, with residual branches 16 L^2 - 6 L; the data 14 + 6 n for n > 1 modes, 19 for one; batches
- * of a fixed sample 1 more, epochs 5. So 15 T^3 for T steps at L = 2. A step allocates nothing. */
+ * field feels 4 (r^L: 1 unless it is shaken), that is 16 L - 6 in all, with residual branches 16 L^2 - 6 L; the data 14 + 6 n for n > 1 modes, 19 for
+ * one; batches of a fixed sample 1 more, epochs 5. So 15 T^3 for T steps at L = 2. A step allocates nothing. */
 #include <cblas.h>
 #include <stddef.h>
 #include <string.h>
