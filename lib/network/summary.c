@@ -7,9 +7,9 @@
  *     sigma_l(t) (1 + sqrt(psi)) (1 + N^{-2/3}),   psi = rows/columns,
  *
  * the edge of the bulk at step t, which weight decay shrinks and noise widens, with room for the fluctuations of a finite matrix, (S2) of
- * doc/theory.md; the bulk edge measured is the mean of the first one that does not. The escape step of the j-th outlier is the first recorded
- * step at which it exists; the escape time is where the mean over its threshold minus 1, linear between that step and the recorded one before, crosses zero; at variance 0 there is
- * no bulk to escape from, and no such time. What probes gave are means too, and what follows from them, (S17).
+ * doc/theory.md; the bulk edge measured is the mean of the first one that does not. The escape step of the j-th outlier is the first recorded step
+ * at which it exists; the escape time is where the mean over its threshold minus 1, linear between that step and the recorded one before, crosses
+ * zero; at variance 0 there is no bulk to escape from, and no such time. What probes gave are means too, and what follows from them, (S17).
  *
  * Cost: one pass over the results for each moment; memory: the trajectory, and two numbers a column of the spectra and recorded step.
  */
