@@ -36,7 +36,8 @@ static void print_course(const struct represent *r, size_t file, size_t l)
     const dmft_relaxation *x = dmft_representation_relaxation(r->layer[file][l]);
     (void)printf("layer %zu: %s", l, dmft_relaxation_text(x->verdict));
     if (!isnan(x->departure))
-        (void)printf(": %.3g of the way came later than in a change that slows down; noise alone: %.2g (level 0.05), p = %.2g", x->departure, x->critical, x->p_value);
+        (void)printf(": %.3g of the way came later than in a change that slows down; noise alone: %.2g (level 0.05), p = %.2g", x->departure, x->critical,
+                     x->p_value);
     if (!isnan(x->from)) (void)printf("; fastest between steps %.0f and %.0f, %.3g times the speed before", x->from, x->to, x->quickening);
     (void)putchar('\n');
 }

@@ -99,7 +99,8 @@ static void write_eigenvalues(const struct picture *p, size_t file, size_t l)
         (void)fprintf(p->script, "%.9g", dmft_representation_step(d, i));
         for (size_t j = 0; j < CURVES; j++) {
             double value = fabs(dmft_representation_eigenvalue(d, i, j)), error = dmft_representation_error(d, i, j);
-            (void)fprintf(p->script, " %.6g %.6g", value > 0.0 ? value : NAN, isfinite(error) ? fmin(error, 0.99 * value) : 0.0); /* the axis has no zero */
+            if (!isfinite(error)) error = 0.0;
+            (void)fprintf(p->script, " %.6g %.6g", value > 0.0 ? value : NAN, fmin(error, 0.99 * value)); /* the axis has no zero */
         }
         (void)fputc('\n', p->script);
     }
@@ -133,8 +134,8 @@ static void write_title(const struct picture *p)
     const char *kind[REPRESENT_FILES] = {NULL};
     for (size_t i = 0; i < p->r->files; i++) kind[i] = dmft_trajectory_text(p->r->t[i], "kind");
     if (p->r->files > 1)
-        (void)snprintf(title + have, sizeof title - have, "%srings and lines: %s; dots: %s", have > 0 ? "; " : "", kind[0] != NULL ? kind[0] : p->r->o->argument[0],
-                       kind[1] != NULL ? kind[1] : p->r->o->argument[1]);
+        (void)snprintf(title + have, sizeof title - have, "%srings and lines: %s; dots: %s", have > 0 ? "; " : "",
+                       kind[0] != NULL ? kind[0] : p->r->o->argument[0], kind[1] != NULL ? kind[1] : p->r->o->argument[1]);
     gnuplot_string(p->script, title);
 }
 
@@ -161,7 +162,7 @@ static double tics(double range)
 static void write_points(const struct picture *p, size_t l, size_t column, double half)
 {
     FILE *out = p->script;
-    (void)fprintf(out, "unset logscale y; set format '%%g'; set xrange [%.4g:%.4g]; set yrange [%.4g:%.4g]; unset xlabel; unset key\n", -half, half, -half, half);
+    (void)fprintf(out, "unset logscale y; set format '%%g'; set xrange [%.4g:%.4g]; set yrange [%.4g:%.4g]; unset key\n", -half, half, -half, half);
     (void)fprintf(out, "set size ratio 1; set xtics %.4g; set ytics %.4g; set title '%sstep %.0f' offset 0,-0.6\n", tics(half), tics(half),
                   column == 0 ? "coordinates, " : "", dmft_representation_step(p->r->layer[0][l], p->snapshot[column]));
     if (column == 0) (void)fprintf(out, "set ylabel 'layer %zu' offset 1.5,0\n", l);
@@ -177,10 +178,8 @@ static void write_curves(const struct picture *p, size_t l)
     const dmft_representation *d = p->r->layer[0][l];
     size_t count = dmft_representation_eigenvalues(d), last = dmft_representation_snapshots(d) - 1;
     double end = last > 0 ? dmft_representation_step(d, last) : 1.0;
-    (void)fprintf(out,
-                  "set size ratio 1; set xrange [0:%.6g]; set yrange [*:*]; set logscale y; set format y '10^{%%L}'; unset ylabel; set xtics %.4g; set ytics autofreq; "
-                  "set title '|eigenvalues|' offset 0,-0.6%s\n",
-                  end, tics(end), l == p->r->last ? "; set xlabel 'step' font ',11' offset 0,0.7" : "");
+    (void)fprintf(out, "set xrange [0:%.6g]; set yrange [*:*]; set logscale y; set format y '10^{%%L}'; unset ylabel\n", end);
+    (void)fprintf(out, "set size ratio 1; set xtics %.4g; set ytics autofreq; set title '|eigenvalues| by step' offset 0,-0.6\n", tics(end));
     for (size_t j = 0; j < count && j < CURVES; j++) {
         (void)fprintf(out, "%s$e0_%zu using 1:%zu with lines lw 2 lc rgb '%s'", j > 0 ? ", \\\n  " : "plot ", l, 2 + 2 * j, gnuplot_colour(j));
         if (p->r->files > 1)
@@ -194,7 +193,7 @@ static void write_terminal(FILE *out, const char *terminal, size_t rows)
 {
     const char *size = strstr(terminal, "size "), *comma = size != NULL ? strchr(size, ',') : NULL;
     char *unit = NULL;
-    double height = comma != NULL ? strtod(comma + 1, &unit) : 0.0, part = 0.045 + 0.225 * (double)rows; /* of what five columns of squares leave */
+    double height = comma != NULL ? strtod(comma + 1, &unit) : 0.0, part = 0.06 + 0.22 * (double)rows; /* of what five columns of squares leave */
     if (comma == NULL) (void)fprintf(out, "set terminal %s\n", terminal);
     else (void)fprintf(out, "set terminal %.*s,%.0f%s\n", (int)(comma - terminal), terminal, height * part, unit);
 }
@@ -209,10 +208,10 @@ static void write_plots(void *figure, const char *terminal, const char *file)
     gnuplot_string(p->script, file);
     (void)fprintf(p->script,
                   "\nset grid lt 1 lw 0.5 lc rgb '#dddddd'\nset tics nomirror scale 0.5 font ',10'\nset border 3\nset bars 0.5\nset lmargin 5\nset rmargin 0.5\n"
-                  "set tmargin 1.5\nset bmargin 2\nset title font ',12'\nset multiplot layout %zu,%d title ",
+                  "set tmargin 1.8\nset bmargin 1.6\nset title font ',12'\nset multiplot layout %zu,%d title ",
                   r->last - r->first + 1, COLUMNS + 1);
     write_title(p);
-    (void)fputs(" noenhanced font ',12'\n", p->script);
+    (void)fputs(" noenhanced font ',12' offset 0,0.3\n", p->script);
     for (size_t l = r->first; l <= r->last; l++) {
         double half = extent(p, l);
         for (size_t column = 0; column < COLUMNS; column++) write_points(p, l, column, half);
