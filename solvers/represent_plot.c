@@ -207,8 +207,8 @@ static void write_plots(void *figure, const char *terminal, const char *file)
     (void)fputs("set output ", p->script);
     gnuplot_string(p->script, file);
     (void)fprintf(p->script,
-                  "\nset grid lt 1 lw 0.5 lc rgb '#dddddd'\nset tics nomirror scale 0.5 font ',10'\nset border 3\nset bars 0.5\nset lmargin 5\nset rmargin 0.5\n"
-                  "set tmargin 1.8\nset bmargin 1.6\nset title font ',12'\nset multiplot layout %zu,%d title ",
+                  "\nset grid lt 1 lw 0.5 lc rgb '#dddddd'\nset tics nomirror scale 0.5 font ',10'\nset border 3\nset bars 0.5\n"
+                  "set lmargin 5\nset rmargin 0.5\nset tmargin 1.8\nset bmargin 1.6\nset title font ',11'\nset multiplot layout %zu,%d title ",
                   r->last - r->first + 1, COLUMNS + 1);
     write_title(p);
     (void)fputs(" noenhanced font ',12' offset 0,0.3\n", p->script);

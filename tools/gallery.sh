@@ -57,3 +57,10 @@ for scaling in mup ntk; do
     sweep divergence_$scaling divergence.yaml --set network.parameterization=$scaling
     picture divergence_$scaling "$work/divergence_$scaling.h5" --map --series diverged
 done
+
+# newer NAME FILE: the result is there already, newer than the program and the parameters.
+newer() { [ -f "$work/$1.h5" ] && [ "$work/$1.h5" -nt "$from/$2" ] && [ "$work/$1.h5" -nt "$dmft" ]; }
+newer represent represent.yaml || "$dmft" solve "$from/represent.yaml" -o "$work/represent.h5" --force
+newer represent-networks represent.yaml || "$dmft" simulate "$from/represent.yaml" -o "$work/represent-networks.h5" --force
+"$dmft" represent "$work/represent.h5" "$work/represent-networks.h5" -o "$to/represent.png" --force --quiet
+echo "$to/represent.png"
