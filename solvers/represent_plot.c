@@ -22,19 +22,22 @@ struct picture {
 
 /* ---- classes ---- */
 
-/* One output: the rank of the target among its values where these are few, else its sign against the mean. */
-static int class_of_number(const double *y, size_t P, size_t mu)
+/* One output: the rank of the target among its values where these are few, else whether it is above the mean. */
+static void find_ranks(const double *y, size_t P, int *class)
 {
-    double mean = 0.0;
-    int rank = 0, distinct = 0;
-    for (size_t i = 0; i < P; i++) {
-        int first = 1;
-        for (size_t j = 0; j < i && first; j++) first = y[j] != y[i];
-        if (distinct <= CLASSES) distinct += first;
-        rank += first && y[i] < y[mu];
-        mean += y[i] / (double)P;
+    double value[CLASSES], mean = 0.0;
+    size_t distinct = 0;
+    for (size_t mu = 0; mu < P; mu++) {
+        size_t i = 0;
+        while (i < distinct && i < CLASSES && value[i] != y[mu]) i++;
+        if (i == distinct && i < CLASSES) value[i] = y[mu];
+        distinct += i == distinct;
+        mean += y[mu] / (double)P;
     }
-    return distinct <= CLASSES ? rank : y[mu] > mean;
+    for (size_t mu = 0; mu < P; mu++) {
+        class[mu] = distinct > CLASSES && y[mu] > mean;
+        for (size_t i = 0; i < distinct && distinct <= CLASSES; i++) class[mu] += value[i] < y[mu];
+    }
 }
 
 /* Of several outputs the largest. */
@@ -42,12 +45,11 @@ static void find_classes(const struct picture *p, const dmft_trajectory *t)
 {
     size_t size[3], P = dmft_representation_samples(p->r->layer[0][p->r->first]);
     const double *y = dmft_trajectory_array(t, "target", size);
-    if (y == NULL || size[0] != P) return;
-    for (size_t mu = 0; mu < P; mu++) {
-        if (size[1] == 1) p->class[mu] = class_of_number(y, P, mu);
+    if (y == NULL || size[0] != P || size[1] < 1 || size[2] != 1) return;
+    if (size[1] == 1) find_ranks(y, P, p->class);
+    for (size_t mu = 0; mu < P; mu++)
         for (size_t k = 1; k < size[1]; k++)
             if (y[mu * size[1] + k] > y[mu * size[1] + (size_t)p->class[mu]]) p->class[mu] = (int)k;
-    }
 }
 
 /* ---- data ---- */
