@@ -38,7 +38,8 @@
     X(probe) \
     X(training) \
     X(noise) \
-    X(sweep)
+    X(sweep) \
+    X(represent)
 
 #define SUITE_DECLARED(name) Suite *suite_##name(void);
 SUITES(SUITE_DECLARED)

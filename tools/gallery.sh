@@ -70,3 +70,8 @@ done
 one solve noise noise.yaml --set outliers.every=1
 one simulate noise-networks noise.yaml
 picture noise "$work/noise.h5" "$work/noise-networks.h5"
+
+one solve represent represent.yaml
+one simulate represent-networks represent.yaml
+"$dmft" represent "$work/represent.h5" "$work/represent-networks.h5" -o "$to/represent.png" --force --quiet
+echo "$to/represent.png"
