@@ -161,10 +161,10 @@ static void places_of(struct kernel_general *g, struct place place[PLACES])
     size_t n = g->rows, many = g->modes * g->rows, layers = (size_t)g->depth + 1;
     const struct place all[] = {{&g->time, n}, {&g->weight, n}, {&g->newest, n}, {&g->kept, n}, {&g->kappa, g->shaken ? layers * n : n}, {&g->power, n},
                                 {&g->star_mean, n}, {&g->seen_target, n}, {&g->source, n}, {&g->unit, n}, {&g->spikes, n}, {&g->G0, n}, {&g->C_0, n},
-                                {&g->probe_a, n}, {&g->probe_b, n}, {&g->probe_past, n}, {&g->probe_ritz, n}, {&g->star, many}, {&g->X, many}, {&g->Y, many}, {&g->scaled, many},
-                                {&g->noise, g->steps * g->band}, {&g->schedule, g->steps}, {&g->eigenvalue, g->modes}, {&g->target, g->modes},
-                                {&g->variance, layers}, {&g->branch, layers}, {&g->factor, layers}, {&g->remembered, n},
-                                {&g->shrunk, g->shaken ? layers * g->steps : 0}, {&g->bulk, g->shaken ? layers * g->steps : 0}};
+                                {&g->probe_a, n}, {&g->probe_b, n}, {&g->probe_past, n}, {&g->probe_ritz, n}, {&g->star, many}, {&g->X, many},
+                                {&g->Y, many}, {&g->scaled, many}, {&g->noise, g->steps * g->band}, {&g->schedule, g->steps},
+                                {&g->eigenvalue, g->modes}, {&g->target, g->modes}, {&g->variance, layers}, {&g->branch, layers}, {&g->factor, layers},
+                                {&g->remembered, n}, {&g->shrunk, g->shaken ? layers * g->steps : 0}, {&g->bulk, g->shaken ? layers * g->steps : 0}};
     memcpy(place, all, sizeof all);
 }
 
