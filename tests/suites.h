@@ -37,6 +37,7 @@
     X(response) \
     X(probe) \
     X(training) \
+    X(noise) \
     X(sweep) \
     X(represent)
 

@@ -23,6 +23,15 @@ both()
     sweep "$networks" "$@" --simulate
 }
 
+# one COMMAND NAME FILE [options]: the result of one run, likewise.
+one()
+{
+    command=$1 result=$work/$2.h5 parameters=$from/$3
+    shift 3
+    if [ -f "$result" ] && [ "$result" -nt "$parameters" ] && [ "$result" -nt "$dmft" ]; then return; fi
+    "$dmft" "$command" "$parameters" -o "$result" --force "$@"
+}
+
 # picture NAME RESULTS.. OPTIONS
 picture()
 {
@@ -58,9 +67,11 @@ for scaling in mup ntk; do
     picture divergence_$scaling "$work/divergence_$scaling.h5" --map --series diverged
 done
 
-# newer NAME FILE: the result is there already, newer than the program and the parameters.
-newer() { [ -f "$work/$1.h5" ] && [ "$work/$1.h5" -nt "$from/$2" ] && [ "$work/$1.h5" -nt "$dmft" ]; }
-newer represent represent.yaml || "$dmft" solve "$from/represent.yaml" -o "$work/represent.h5" --force
-newer represent-networks represent.yaml || "$dmft" simulate "$from/represent.yaml" -o "$work/represent-networks.h5" --force
+one solve noise noise.yaml --set outliers.every=1
+one simulate noise-networks noise.yaml
+picture noise "$work/noise.h5" "$work/noise-networks.h5"
+
+one solve represent represent.yaml
+one simulate represent-networks represent.yaml
 "$dmft" represent "$work/represent.h5" "$work/represent-networks.h5" -o "$to/represent.png" --force --quiet
 echo "$to/represent.png"
