@@ -184,6 +184,16 @@ DMFT_API size_t dmft_trajectory_kernel_count(const dmft_trajectory *trajectory);
 /** Name of the kernel with this index; NULL past the end. */
 DMFT_API const char *dmft_trajectory_kernel_name(const dmft_trajectory *trajectory, size_t index);
 
+/** A stored weight matrix, row-major with rows x columns numbers: "A1_first", "A1_last", "readout_last", .. (doc/format.md, output.weights); NULL when
+ *  it was not stored. `rows` and `columns` may be NULL. */
+DMFT_API const double *dmft_trajectory_matrix(const dmft_trajectory *trajectory, const char *name, size_t *rows, size_t *columns);
+
+/** Number of stored weight matrices. */
+DMFT_API size_t dmft_trajectory_matrix_count(const dmft_trajectory *trajectory);
+
+/** Name of the weight matrix with this index; NULL past the end. */
+DMFT_API const char *dmft_trajectory_matrix_name(const dmft_trajectory *trajectory, size_t index);
+
 /** The step at which the run diverged (rows stop before it), or -1. */
 DMFT_API long dmft_trajectory_diverged_at(const dmft_trajectory *trajectory);
 

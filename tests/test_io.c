@@ -604,8 +604,9 @@ START_TEST(npy)
 {
     const double data[6] = {1.5, 2.5, -1, 3.5, -0.25, -1};
     size_t count;
-    ck_assert_int_eq(print_npy(other, data, 2, 3, 0, NULL), DMFT_OK);
-    ck_assert_int_eq(print_npy(other, data, 2, 3, 0, NULL), DMFT_ERROR_EXISTS);
+    const struct print_matrix block = {.data = data, .rows = 2, .columns = 2, .stride = 3};
+    ck_assert_int_eq(print_npy(other, &block, 0, NULL), DMFT_OK);
+    ck_assert_int_eq(print_npy(other, &block, 0, NULL), DMFT_ERROR_EXISTS);
     unsigned char *bytes = read_bytes(other, &count);
     ck_assert_uint_eq(count, 128 + 4 * 8);
     ck_assert(memcmp(bytes, "\x93NUMPY\x01\x00\x76\x00{'descr': '<f8', 'fortran_order': False, 'shape': (2, 2), }", 68) == 0 && bytes[127] == '\n');

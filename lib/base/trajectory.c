@@ -1,4 +1,4 @@
-/* Trajectories: named series over steps, kernels, numbers and texts, each in a growing array searched by name. */
+/* Trajectories: named series over steps, kernels, matrices, numbers and texts, each in a growing array searched by name. */
 #include "base/trajectory.h"
 
 #include <math.h>
@@ -33,6 +33,10 @@ void dmft_trajectory_free(dmft_trajectory *t)
         free(t->kernel[i].name);
         free(t->kernel[i].data);
     }
+    for (size_t i = 0; i < t->matrix_count; i++) {
+        free(t->matrix[i].name);
+        free(t->matrix[i].data);
+    }
     for (size_t i = 0; i < t->number_count; i++) free(t->number[i].name);
     for (size_t i = 0; i < t->text_count; i++) {
         free(t->text[i].name);
@@ -40,6 +44,7 @@ void dmft_trajectory_free(dmft_trajectory *t)
     }
     free(t->series);
     free(t->kernel);
+    free(t->matrix);
     free(t->number);
     free(t->text);
     free(t);
@@ -102,6 +107,17 @@ int trajectory_add_kernel(dmft_trajectory *t, const char *name, size_t order, si
     char *copy = memory_string(name);
     if (copy == NULL) return error_memory(err, NAME_BYTES);
     array[t->kernel_count++] = (struct trajectory_kernel){.name = copy, .data = data, .order = order, .stride = stride};
+    return DMFT_OK;
+}
+
+int trajectory_add_matrix(dmft_trajectory *t, const char *name, size_t rows, size_t columns, double *data, dmft_error *err)
+{
+    struct trajectory_matrix *array = grow(t->matrix, t->matrix_count, sizeof *array);
+    if (array == NULL) return error_memory(err, sizeof *array);
+    t->matrix = array;
+    char *copy = memory_string(name);
+    if (copy == NULL) return error_memory(err, NAME_BYTES);
+    array[t->matrix_count++] = (struct trajectory_matrix){.name = copy, .data = data, .rows = rows, .columns = columns};
     return DMFT_OK;
 }
 
@@ -237,6 +253,24 @@ size_t dmft_trajectory_kernel_count(const dmft_trajectory *t) { return t->kernel
 const char *dmft_trajectory_kernel_name(const dmft_trajectory *t, size_t index)
 {
     return index < t->kernel_count ? t->kernel[index].name : NULL;
+}
+
+const double *dmft_trajectory_matrix(const dmft_trajectory *t, const char *name, size_t *rows, size_t *columns)
+{
+    for (size_t i = 0; i < t->matrix_count; i++)
+        if (strcmp(t->matrix[i].name, name) == 0) {
+            if (rows != NULL) *rows = t->matrix[i].rows;
+            if (columns != NULL) *columns = t->matrix[i].columns;
+            return t->matrix[i].data;
+        }
+    return NULL;
+}
+
+size_t dmft_trajectory_matrix_count(const dmft_trajectory *t) { return t->matrix_count; }
+
+const char *dmft_trajectory_matrix_name(const dmft_trajectory *t, size_t index)
+{
+    return index < t->matrix_count ? t->matrix[index].name : NULL;
 }
 
 long dmft_trajectory_diverged_at(const dmft_trajectory *t) { return t->diverged_at; }

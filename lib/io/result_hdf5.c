@@ -6,6 +6,7 @@
  *   /series/NAME     rows f64; attribute shown
  *   /errors/NAME     standard errors of those series that have them
  *   /kernels/NAME    order x order f64; attributes row and column
+ *   /weights/NAME    rows x columns f64; the group is there when a matrix is
  *
  * Damage is found and never read as a number. The file ends in a seal (base/seal.h) that is looked at before HDF5 sees the file, as HDF5 1.10
  * loses memory over damaged ones. Inside, for other readers and after changes by other programs: the format of HDF5 1.10, whose metadata
@@ -169,6 +170,20 @@ static int write_kernels(hid_t file, const dmft_trajectory *t, const io_stream *
     return 0;
 }
 
+static int write_weights(hid_t file, const dmft_trajectory *t, const io_stream *stream)
+{
+    if (t->matrix_count == 0) return 0;
+    hid_t group = hdf5_make_group(file, "weights");
+    if (group < 0) return -1;
+    for (size_t i = 0; i < t->matrix_count && stream->failure == 0; i++) {
+        const struct trajectory_matrix *m = &t->matrix[i];
+        const struct result_layout layout = {2, {m->rows, m->columns}, m->columns};
+        hid_t set = write_doubles(group, m->name, &layout, m->data);
+        if (set < 0 || H5Dclose(set) < 0) return -1;
+    }
+    return 0;
+}
+
 static int write_run(hid_t file, const void *result, const io_stream *stream)
 {
     const dmft_trajectory *t = result;
@@ -177,7 +192,8 @@ static int write_run(hid_t file, const void *result, const io_stream *stream)
     if (status == 0) status = write_numbers(file, t);
     if (status == 0) status = result_write_texts(file, t);
     if (status == 0) status = result_write_series(file, "series", "errors", t, &layout, stream);
-    return status == 0 ? write_kernels(file, t, stream) : status;
+    if (status == 0) status = write_kernels(file, t, stream);
+    return status == 0 ? write_weights(file, t, stream) : status;
 }
 
 /* H5F_CLOSE_STRONG of the access list closes the groups and datasets that are still open. */
@@ -441,6 +457,19 @@ static int read_kernel(const result_reader *r, hid_t set, const char *name)
     return status;
 }
 
+static int read_matrix(const result_reader *r, hid_t set, const char *name)
+{
+    hsize_t size[2] = {0, 0};
+    int status = result_check_dataset(r, set, name, H5T_FLOAT, sizeof(double), 2, size);
+    if (status != DMFT_OK) return status;
+    double *data = memory_doubles((size_t)(size[0] * size[1]));
+    if (data == NULL) return error_memory(r->err, 8.0 * (double)size[0] * (double)size[1]);
+    status = H5Dread(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0 ? result_damaged(r, name) : DMFT_OK;
+    if (status == DMFT_OK) status = trajectory_add_matrix(r->t, name, (size_t)size[0], (size_t)size[1], data, r->err);
+    if (status != DMFT_OK) free(data);
+    return status;
+}
+
 /* One dataset by its place in the group; links that lead elsewhere are not followed. */
 static int read_linked(const result_reader *r, hid_t group, H5_index_t order, hsize_t i, result_dataset use)
 {
@@ -471,6 +500,7 @@ int result_read_series(const result_reader *r, hid_t group) { return result_read
 int result_read_errors(const result_reader *r, hid_t group) { return result_read_datasets(r, group, read_errors); }
 int result_read_hidden(const result_reader *r, hid_t group) { return result_read_datasets(r, group, read_hidden); }
 static int read_kernels_group(const result_reader *r, hid_t group) { return result_read_datasets(r, group, read_kernel); }
+static int read_weights_group(const result_reader *r, hid_t group) { return result_read_datasets(r, group, read_matrix); }
 
 int result_read_group(const result_reader *r, hid_t file, const char *name, result_group use)
 {
@@ -481,6 +511,14 @@ int result_read_group(const result_reader *r, hid_t file, const char *name, resu
     int status = use(r, group);
     (void)H5Gclose(group);
     return status;
+}
+
+/* There need be none. */
+static int read_weights(result_reader *r, hid_t file)
+{
+    htri_t there = H5Lexists(file, "weights", H5P_DEFAULT);
+    if (there < 0) return result_damaged(r, "weights");
+    return there > 0 ? result_read_group(r, file, "weights", read_weights_group) : DMFT_OK;
 }
 
 static int read_contents(result_reader *r, hid_t file)
@@ -497,6 +535,7 @@ static int read_contents(result_reader *r, hid_t file)
     if (status == DMFT_OK) status = result_read_group(r, file, "series", result_read_series);
     if (status == DMFT_OK) status = result_read_group(r, file, "errors", result_read_errors);
     if (status == DMFT_OK) status = result_read_group(r, file, "kernels", read_kernels_group);
+    if (status == DMFT_OK) status = read_weights(r, file);
     return status;
 }
 
