@@ -33,10 +33,12 @@
     X(compare) \
     X(converge) \
     X(archive) \
+    X(samples) \
     X(resume) \
     X(response) \
     X(probe) \
     X(training) \
+    X(noise) \
     X(sweep)
 
 #define SUITE_DECLARED(name) Suite *suite_##name(void);
