@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "allocation.h"
 #include "base/activation.h"
 #include "base/archive.h"
 #include "base/batch.h"
@@ -105,6 +106,14 @@ static struct dense_mlp *network_made(const dmft_problem *problem)
     struct dense_mlp *n = NULL;
     dmft_error err = {.text = ""};
     ck_assert_msg(dense_mlp_create(&n, problem, &err) == DMFT_OK, "%s", err.text);
+    return n;
+}
+
+static struct dense_mlp *network_without_g(const dmft_problem *problem)
+{
+    struct dense_mlp *n = NULL;
+    dmft_error err = {.text = ""};
+    ck_assert_msg(dense_mlp_create_as(&n, problem, 1, &err) == DMFT_OK, "%s", err.text);
     return n;
 }
 
@@ -579,9 +588,7 @@ START_TEST(networks_without_backward_vectors_are_the_same)
     f.problem.mlp.chosen = f.chosen;
     f.problem.mlp.chosen_count = 1;
     f.chosen[0] = step_cases[_i].P - 1;
-    struct dense_mlp *few = NULL, *many = NULL;
-    ck_assert_int_eq(dense_mlp_create_as(&few, &f.problem, 0, &err), DMFT_OK);
-    ck_assert_int_eq(dense_mlp_create_as(&many, &f.problem, 1, &err), DMFT_OK);
+    struct dense_mlp *few = network_made(&f.problem), *many = network_without_g(&f.problem);
     double *slots[2] = {zeros(few->table.slot), zeros(few->table.slot)};
     dense_mlp_start(few, 1);
     dense_mlp_start(many, 1);
@@ -605,6 +612,24 @@ START_TEST(networks_without_backward_vectors_are_the_same)
     free(slots[0]), free(slots[1]);
     dense_mlp_free(few);
     dense_mlp_free(many);
+}
+END_TEST
+
+START_TEST(many_outputs_and_no_memory)
+{
+    struct fixture f;
+    struct dense_mlp *n = NULL;
+    fixture_fill(&f, ACTIVATION_TANH, 3, 17, 4, 1, 3, LOSS_SQUARED);
+    for (long i = 1;; i++) {
+        dmft_error err = {.text = ""};
+        allocation_fail_at(i);
+        int status = dense_mlp_create_as(&n, &f.problem, 1, &err), failed = allocation_failed();
+        allocation_fail_at(0);
+        ck_assert_msg(status == (failed ? DMFT_ERROR_MEMORY : DMFT_OK), "allocation %ld: %d, %s", i, status, err.text);
+        ck_assert((n == NULL) == failed);
+        if (!failed) break;
+    }
+    dense_mlp_free(n);
 }
 END_TEST
 
@@ -706,7 +731,9 @@ START_TEST(resumed_networks_have_the_same_bits)
         fixture_burden(&f);
         f.problem.store_kernels = 1;
     }
-    struct dense_mlp *a = network_made(&f.problem), *b = network_made(&f.problem);
+    f.problem.probes.every = 2;
+    struct dense_mlp *(*make)(const dmft_problem *) = _i == 2 ? network_without_g : network_made;
+    struct dense_mlp *a = make(&f.problem), *b = make(&f.problem);
     double *whole = zeros(a->table.slot), *parts = zeros(a->table.slot);
     ck_assert_int_eq(ensemble_dense_mlp.start(a, 1, &err), DMFT_OK);
     run_rows(a, 0, 3, whole);
@@ -953,8 +980,9 @@ Suite *suite_dense_mlp(void)
     tcase_add_loop_test(cases, spectra_are_those_of_lapack, 0, 5);
     tcase_add_loop_test(cases, networks_without_backward_vectors_are_the_same, 0, STEP_CASES);
     tcase_add_test(cases, many_outputs_take_little_memory);
+    tcase_add_test(cases, many_outputs_and_no_memory);
     tcase_add_test(cases, kernels_are_inner_products);
-    tcase_add_loop_test(cases, resumed_networks_have_the_same_bits, 0, 2);
+    tcase_add_loop_test(cases, resumed_networks_have_the_same_bits, 0, 3);
     tcase_add_test(cases, threads_do_not_matter);
     tcase_add_test(cases, divergence_ends_a_network);
     tcase_add_loop_test(cases, law_of_the_first_outputs, 0, 3);

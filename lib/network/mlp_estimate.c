@@ -64,6 +64,13 @@ double dense_mlp_doubles(const dmft_problem *problem)
     return weights + vectors + small + measures + history + singular_doubles(problem);
 }
 
+/* Part of the steps that is probed. */
+static double probed(const dmft_problem *problem)
+{
+    double T = (double)problem->rows;
+    return (floor((T - 1) / fmax(1, (double)problem->probes.every)) + 1) / T;
+}
+
 double dense_mlp_operations(const dmft_problem *problem)
 {
     struct size s = size_of(problem);
@@ -73,8 +80,7 @@ double dense_mlp_operations(const dmft_problem *problem)
     double sites = s.L * s.N * (ACTIVATION * s.all + 3 * backward + 4 * (s.P + backward));
     double ntk = 2 * s.N * (s.L * PK * PK + (s.L + 1) * s.P * s.P) + 4 * PK * PK * PK / 3 + 2 * s.L * PK * PK;
     double kernels = problem->store_kernels ? s.L * s.T * s.P * s.P * s.N * (1 + s.K) : 0; /* half of the history in the mean */
-    double probes = problem->probes.every > 0 ? mlp_many_probe_operations(problem) / (double)problem->probes.every : 0;
-    return matrices + sites + kernels + (many ? mlp_many_operations(problem) + probes : ntk);
+    return matrices + sites + kernels + (many ? mlp_many_operations(problem) + mlp_many_probe_operations(problem) * probed(problem) : ntk);
 }
 
 double dense_mlp_spectrum_operations(const dmft_problem *problem)

@@ -25,15 +25,15 @@
 
 #include "base/error.h"
 
-/* P K from which on this is better. LAPACK's eigenvalues of the tangent kernel take 2 (P K)^3/3 multiply-adds, at 1000 as much as some hundred products at
- * P = 100, N = 300, and all g take P K N L doubles. */
+/* P K from which on this is better. LAPACK's eigenvalues of the tangent kernel take 2 (P K)^3/3 multiply-adds, at 1000 as much as some thirty products at
+ * P = 100, N = 300, which is what Lanczos makes, and all g take P K N L doubles. */
 static const double MANY = 1000;
 
 /* An eigenvalue is off by the square of this over its distance to the next one, relative to it. */
 static const double TOLERANCE = 1e-7;
 
-/* Products of Lanczos for one kernel: 12 to 60 were counted. */
-static const double PRODUCTS = 40;
+/* Products of Lanczos for an eigenvalue of one kernel: 19 to 31 were counted for one, 42 to 93 for three (P K = 1500 and 97 500). */
+static const double PRODUCTS = 25;
 
 int mlp_many_is_better(const dmft_problem *p) { return (double)p->mlp.samples * (double)p->mlp.outputs > MANY && !p->store_kernels; }
 
@@ -113,7 +113,7 @@ double mlp_many_probe_operations(const dmft_problem *p)
 {
     double N = (double)p->simulation.width, P = (double)p->mlp.samples, K = (double)p->mlp.outputs, L = p->depth;
     double product = 4 * P * N * ((L - 1) * N + K) + 2 * P * P * (L * N + K) + 8 * singular_space(tops_of(p)) * P * K;
-    return 2 * P * K * N * ((L - 1) * N + 2 * L) + 2 * (L + 1) * P * P * N + PRODUCTS * product;
+    return 2 * P * K * N * ((L - 1) * N + 2 * L) + 2 * (L + 1) * P * P * N + PRODUCTS * tops_of(p) * product;
 }
 
 /* ---- Passes ---- */

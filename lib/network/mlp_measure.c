@@ -28,7 +28,7 @@ static double mean_square(const double *x, size_t n)
 
 /* ---- A row ---- */
 
-static void record_squares(struct dense_mlp *n, double *row)
+static void record_squares(const struct dense_mlp *n, double *row)
 {
     size_t N = n->width, P = n->samples, KN = n->outputs * N;
     for (size_t l = 1; l <= (size_t)n->depth; l++)
