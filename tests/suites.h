@@ -6,6 +6,7 @@
 
 #define SUITES(X)  \
     X(spectrum) \
+    X(law) \
     X(limit) \
     X(sampled) \
     X(deep_linear) \
