@@ -1,0 +1,254 @@
+/* One matrix under signal, weight decay and gradient noise: (NM1) to (NM5), (NM10), (NM11) of doc/theory.md.
+ *
+ * The training is linear, so that an eigenvalue s of the sample covariance sees a factor 1 - omega - eta s a step; everything is an average over s, which
+ * is 1 for infinitely many samples. The quadrature has 64 nodes to begin with and is doubled until edge, margin and isolated eigenvalue stay. Cost: some
+ * 40 sums over the nodes a law, a few hundred laws a critical value. Memory: 4 x 16385 numbers.
+ */
+#include "model/noisy_matrix.h"
+
+#include <gsl/gsl_math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "spectrum/law.h"
+
+enum {
+    FEWEST = 64,
+    MOST = 16384,
+    HALVINGS = 200 /* of an interval: more than there are bits between its ends */
+};
+
+static const double settled = 1e-11;     /* relative change from n to 2n nodes; it falls geometrically, and what is left is its square */
+static const double negligible = 1e-14;  /* weight of the node at 0 where the law does not reach it: rounding */
+static const double rate_ratio = 1.0905; /* 2^{1/8}: step sizes that are tried for the first critical one, 40 octaves of them */
+static const double time_ratio = 1.4143; /* 2^{1/2}: times likewise, from 2^-20 to 2^50 */
+
+/* ---- life ---- */
+
+int noisy_matrix_create(struct noisy_matrix *w, const dmft_problem *problem, dmft_error *err)
+{
+    const struct noisy_matrix_problem *p = &problem->noisy_matrix;
+    int finite = isfinite(p->samples);
+    *w = (struct noisy_matrix){.problem = p, .decay = problem->weight_decay, .scale = 1.0, .mass = 1.0, .least = 1.0, .most = 1.0, .base = 1};
+    if (finite) {
+        w->q = fmin(p->samples, 1.0 / p->samples);
+        w->scale = fmax(1.0, 1.0 / p->samples);
+        w->mass = fmin(1.0, p->samples);
+        w->least = p->samples > 1.0 ? gsl_pow_2(1.0 - sqrt(w->q)) : 0.0;
+        w->most = w->scale * gsl_pow_2(1.0 + sqrt(w->q));
+        double wanted = w->q < 1.0 ? fmin(ceil(log(negligible) / log(w->q)), MOST / 2) : FEWEST;
+        w->base = wanted > FEWEST ? (size_t)wanted : FEWEST;
+    }
+    w->level = w->base;
+    size_t room = finite ? MOST + 1 : 1;
+    w->s = memory_doubles(room);
+    w->weight = memory_doubles(room);
+    w->tau = memory_doubles(room);
+    w->spike = memory_doubles(room);
+    return w->s != NULL && w->weight != NULL && w->tau != NULL && w->spike != NULL ? DMFT_OK : error_memory(err, 32.0 * (double)room);
+}
+
+void noisy_matrix_free(struct noisy_matrix *w)
+{
+    free(w->s);
+    free(w->weight);
+    free(w->tau);
+    free(w->spike);
+}
+
+double noisy_matrix_bytes(const dmft_problem *problem) { return isfinite(problem->noisy_matrix.samples) ? 32.0 * (MOST + 1) : 32.0; }
+
+/* ---- one eigenvalue s of the sample covariance ---- */
+
+/* Sum over k < t of rho^k, rho = 1 - x; of real t where rho > 0. */
+static double geometric(double x, double t)
+{
+    if (x == 0.0) return t;
+    return x < 1.0 ? -expm1(t * log1p(-x)) / x : (1.0 - pow(1.0 - x, t)) / x;
+}
+
+/* Sum over k < t of rho^{2k}, which is even in rho. */
+static double geometric_square(double x, double t)
+{
+    double y = fmin(x, 2.0 - x); /* 1 - |rho| */
+    if (y == 1.0) return t < 1.0 ? t : 1.0;
+    return y == 0.0 ? t : -expm1(2.0 * t * log1p(-y)) / (y * (2.0 - y));
+}
+
+/* x = 1 - rho (NM2). */
+static double loss_at(const struct noisy_matrix *w, double rate, double s) { return w->decay + rate * s; }
+
+/* Variance that all steps but the labels' noise leave (NM4), t = s. */
+static double variance_at(const struct noisy_matrix *w, double rate, double s, double t)
+{
+    double x = loss_at(w, rate, s), kept = t > 0.0 ? pow(fabs(1.0 - x), 2.0 * t) : 1.0, sigma2 = w->problem->variance, noise = w->problem->gradient_noise;
+    return (sigma2 > 0.0 ? sigma2 * kept : 0.0) + (noise > 0.0 ? rate * rate * noise * geometric_square(x, t) : 0.0);
+}
+
+/* What the labels' noise adds, over the two sums of powers of rho (NM4). */
+static double label_part(const struct noisy_matrix *w, double rate, double s)
+{
+    const struct noisy_matrix_problem *p = w->problem;
+    return p->label_noise > 0.0 ? gsl_pow_2(p->label_noise * rate) * s / p->samples : 0.0;
+}
+
+/* ---- the law ---- */
+
+static void fill_nodes(struct noisy_matrix *w, size_t n)
+{
+    double band[2];
+    if (w->q == 0.0) {
+        w->nodes = 1;
+        w->s[0] = w->weight[0] = 1.0;
+        return;
+    }
+    spectrum_marchenko_pastur_nodes(w->q, n, w->s, w->weight, band);
+    for (size_t k = 0; k <= n; k++) {
+        w->s[k] *= w->scale;
+        w->weight[k] *= w->mass;
+    }
+    w->weight[n] += 1.0 - w->mass;
+    w->nodes = w->weight[n] > 2.0 * negligible ? n + 1 : n;
+}
+
+static void solve(struct noisy_matrix *w, double rate, double t, size_t n, struct spectrum_spiked_law *law)
+{
+    fill_nodes(w, n);
+    for (size_t k = 0; k < w->nodes; k++) {
+        double sum = geometric(loss_at(w, rate, w->s[k]), t);
+        w->tau[k] = variance_at(w, rate, w->s[k], t) + label_part(w, rate, w->s[k]) * sum * sum;
+        w->spike[k] = w->problem->teacher * rate * w->s[k] * sum;
+    }
+    const struct spectrum_spiked spiked = {.ratio = w->problem->ratio, .nodes = w->nodes, .tau = w->tau, .spike = w->spike, .weight = w->weight};
+    spectrum_spiked_solve(&spiked, law);
+}
+
+static int near(double a, double b, double unit) { return a == b || (isnan(a) && isnan(b)) || fabs(a - b) <= settled * unit; }
+
+static int settles(const struct spectrum_spiked_law *a, const struct spectrum_spiked_law *b)
+{
+    return near(a->edge, b->edge, b->edge) && near(a->margin, b->margin, 1.0 + fabs(b->margin)) &&
+           (near(a->value, b->value, b->value) || fabs(b->margin) <= settled);
+}
+
+int noisy_matrix_law(struct noisy_matrix *w, double rate, double time, struct spectrum_spiked_law *law, dmft_error *err)
+{
+    struct spectrum_spiked_law before;
+    if (w->q == 0.0) {
+        solve(w, rate, time, 1, law);
+        return DMFT_OK;
+    }
+    solve(w, rate, time, w->level, &before);
+    for (size_t n = 2 * w->level; n <= MOST; n *= 2) {
+        solve(w, rate, time, n, law);
+        if (settles(&before, law)) {
+            w->level = n / 2 > 2 * w->base ? n / 4 : w->base; /* the next one may need fewer */
+            return DMFT_OK;
+        }
+        before = *law;
+    }
+    if (!isfinite(law->edge)) return DMFT_OK; /* it diverged */
+    return error_set(err, DMFT_ERROR_NUMERIC, "%d nodes do not resolve the bulk after %g steps of %g (sample_ratio %g)", MOST, time, rate, w->problem->samples);
+}
+
+double noisy_matrix_variance(const struct noisy_matrix *w)
+{
+    double sum = 0.0;
+    for (size_t k = 0; k < w->nodes; k++) sum += w->weight[k] * w->tau[k];
+    return sum;
+}
+
+double noisy_matrix_stationary(const struct noisy_matrix *w, double rate)
+{
+    double sum = 0.0, noise = w->problem->gradient_noise;
+    for (size_t k = 0; k < w->nodes; k++) {
+        double x = loss_at(w, rate, w->s[k]), labels = label_part(w, rate, w->s[k]), left;
+        if (x > 0.0 && x < 2.0)
+            left = rate * rate * noise / (x * (2.0 - x)) + labels / (x * x);
+        else
+            left = noise + labels > 0.0 || x != 0.0 ? INFINITY : w->problem->variance;
+        sum += w->weight[k] * left;
+    }
+    return sum;
+}
+
+/* Node by node: powers of rho, their sums, variances. */
+void noisy_matrix_kernel(const struct noisy_matrix *w, double rate, size_t rows, double *kernel, double *work)
+{
+    double *power = work, *sum = work + rows, *variance = work + 2 * rows;
+    memset(kernel, 0, rows * rows * sizeof *kernel);
+    for (size_t k = 0; k < w->nodes; k++) {
+        double x = loss_at(w, rate, w->s[k]), labels = label_part(w, rate, w->s[k]);
+        for (size_t t = 0; t < rows; t++) {
+            power[t] = pow(1.0 - x, (double)t);
+            sum[t] = geometric(x, (double)t);
+            variance[t] = variance_at(w, rate, w->s[k], (double)t);
+        }
+        for (size_t t = 0; t < rows; t++)
+            for (size_t s = 0; s <= t; s++) kernel[t * rows + s] += w->weight[k] * (power[t - s] * variance[s] + labels * sum[t] * sum[s]);
+    }
+    for (size_t t = 0; t < rows; t++)
+        for (size_t s = t + 1; s < rows; s++) kernel[t * rows + s] = kernel[s * rows + t];
+}
+
+/* ---- criticality ---- */
+
+static int margin_at(struct noisy_matrix *w, double rate, double time, double *margin, dmft_error *err)
+{
+    struct spectrum_spiked_law law;
+    int status = noisy_matrix_law(w, rate, time, &law, err);
+    if (status == DMFT_OK) *margin = law.margin;
+    return status;
+}
+
+/* Where the margin changes sign between low (not above 0) and high, along the step size or the time, to the last bit. */
+static int cross(struct noisy_matrix *w, double low, double high, double rate, double time, double *at, dmft_error *err)
+{
+    int along_time = time < 0.0, status = DMFT_OK;
+    double margin;
+    for (int i = 0; i < HALVINGS && status == DMFT_OK; i++) {
+        double middle = 0.5 * (low + high);
+        if (middle == low || middle == high) break;
+        status = margin_at(w, along_time ? rate : middle, along_time ? middle : time, &margin, err);
+        if (status == DMFT_OK) *(margin > 0.0 ? &high : &low) = middle;
+    }
+    *at = high;
+    return status;
+}
+
+int noisy_matrix_critical_rate(struct noisy_matrix *w, long steps, double *rate, dmft_error *err)
+{
+    double limit = (2.0 - w->decay) / w->most, low = 0.0, margin, t = (double)steps;
+    for (double high = limit * 0x1p-40; low < limit; high *= rate_ratio) {
+        high = fmin(high, limit);
+        int status = margin_at(w, high, t, &margin, err);
+        if (status != DMFT_OK) return status;
+        if (margin > 0.0 && low > 0.0) return cross(w, low, high, NAN, t, rate, err);
+        if (margin > 0.0) {
+            *rate = 0.0;
+            return DMFT_OK;
+        }
+        low = high;
+    }
+    *rate = NAN;
+    return DMFT_OK;
+}
+
+int noisy_matrix_critical_time(struct noisy_matrix *w, double rate, double *time, dmft_error *err)
+{
+    double low = 0.0, margin;
+    *time = NAN;
+    if (!(loss_at(w, rate, w->most) < 1.0)) return DMFT_OK;
+    for (double high = 0x1p-20; high < 0x1p50; high *= time_ratio) {
+        int status = margin_at(w, rate, high, &margin, err);
+        if (status != DMFT_OK) return status;
+        if (margin > 0.0 && low > 0.0) return cross(w, low, high, rate, -1.0, time, err);
+        if (margin > 0.0) {
+            *time = 0.0;
+            return DMFT_OK;
+        }
+        low = high;
+    }
+    return DMFT_OK;
+}
