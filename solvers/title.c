@@ -13,6 +13,7 @@ const struct title_setting title_settings[] = {{"model", ""},
                                                {"network.gamma0", "γ₀ = "},
                                                {"network.weight_variance", "σ² = "},
                                                {"training.learning_rate", "η = "},
+                                               {"training.gradient_noise", "S = "},
                                                {NULL, NULL}};
 
 void title_value(char *out, size_t bytes, const char *key, const char *value)

@@ -1,8 +1,8 @@
 /* One matrix under signal, weight decay and gradient noise: (NM1) to (NM5), (NM10), (NM11) of doc/theory.md.
  *
  * The training is linear, so that an eigenvalue s of the sample covariance sees a factor 1 - omega - eta s a step; everything is an average over s, which
- * is 1 for infinitely many samples. The quadrature has 64 nodes to begin with and is doubled until edge, margin and isolated eigenvalue stay. Cost: some
- * 40 sums over the nodes a law, a few hundred laws a critical value. Memory: 4 x 16385 numbers.
+ * is 1 for infinitely many samples. The quadrature has 65 nodes to begin with and is doubled until edge, margin and isolated eigenvalue stay. Cost: some
+ * 40 sums over the nodes a law, a few hundred laws a critical value. Memory: 4 x 16386 numbers.
  */
 #include "model/noisy_matrix.h"
 
@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "spectrum/law.h"
 
 enum {
     FEWEST = 64,
@@ -19,10 +18,9 @@ enum {
     HALVINGS = 200 /* of an interval: more than there are bits between its ends */
 };
 
-static const double settled = 1e-11;     /* relative change from n to 2n nodes; it falls geometrically, and what is left is its square */
-static const double negligible = 1e-14;  /* weight of the node at 0 where the law does not reach it: rounding */
-static const double rate_ratio = 1.0905; /* 2^{1/8}: step sizes that are tried for the first critical one, 40 octaves of them */
-static const double time_ratio = 1.4143; /* 2^{1/2}: times likewise, from 2^-20 to 2^50 */
+static const double reach = 3.2;         /* of the nodes: the last stand 1e-16 from the ends */
+static const double settled = 1e-10;     /* relative change from n to 2n nodes; it falls geometrically, and what is left is its square */
+static const double scan_ratio = 1.1893; /* 2^{1/4}: from one step size or time to the next that is tried; 32 octaves of the ones, 44 of the others */
 
 /* ---- life ---- */
 
@@ -30,22 +28,19 @@ int noisy_matrix_create(struct noisy_matrix *w, const dmft_problem *problem, dmf
 {
     const struct noisy_matrix_problem *p = &problem->noisy_matrix;
     int finite = isfinite(p->samples);
-    *w = (struct noisy_matrix){.problem = p, .decay = problem->weight_decay, .scale = 1.0, .mass = 1.0, .least = 1.0, .most = 1.0, .base = 1};
+    size_t room = finite ? MOST + 2 : 1;
+    *w = (struct noisy_matrix){.problem = p, .decay = problem->weight_decay, .scale = 1.0, .mass = 1.0, .most = 1.0, .level = FEWEST};
     if (finite) {
         w->q = fmin(p->samples, 1.0 / p->samples);
         w->scale = fmax(1.0, 1.0 / p->samples);
         w->mass = fmin(1.0, p->samples);
-        w->least = p->samples > 1.0 ? gsl_pow_2(1.0 - sqrt(w->q)) : 0.0;
         w->most = w->scale * gsl_pow_2(1.0 + sqrt(w->q));
-        double wanted = w->q < 1.0 ? fmin(ceil(log(negligible) / log(w->q)), MOST / 2) : FEWEST;
-        w->base = wanted > FEWEST ? (size_t)wanted : FEWEST;
     }
-    w->level = w->base;
-    size_t room = finite ? MOST + 1 : 1;
     w->s = memory_doubles(room);
     w->weight = memory_doubles(room);
     w->tau = memory_doubles(room);
     w->spike = memory_doubles(room);
+    if (!finite && w->s != NULL && w->weight != NULL) w->nodes = 1, w->s[0] = w->weight[0] = 1.0;
     return w->s != NULL && w->weight != NULL && w->tau != NULL && w->spike != NULL ? DMFT_OK : error_memory(err, 32.0 * (double)room);
 }
 
@@ -57,7 +52,7 @@ void noisy_matrix_free(struct noisy_matrix *w)
     free(w->spike);
 }
 
-double noisy_matrix_bytes(const dmft_problem *problem) { return isfinite(problem->noisy_matrix.samples) ? 32.0 * (MOST + 1) : 32.0; }
+double noisy_matrix_bytes(const dmft_problem *problem) { return isfinite(problem->noisy_matrix.samples) ? 32.0 * (MOST + 2) : 32.0; }
 
 /* ---- one eigenvalue s of the sample covariance ---- */
 
@@ -95,26 +90,28 @@ static double label_part(const struct noisy_matrix *w, double rate, double s)
 
 /* ---- the law ---- */
 
+/* Nodes u = -reach .. reach of the double exponential rule (NM3), n + 1 of them, and the atom at 0. Ends are resolved to the last bit, since an edge may
+ * hang on the few s next to them. */
 static void fill_nodes(struct noisy_matrix *w, size_t n)
 {
-    double band[2];
-    if (w->q == 0.0) {
-        w->nodes = 1;
-        w->s[0] = w->weight[0] = 1.0;
-        return;
-    }
-    spectrum_marchenko_pastur_nodes(w->q, n, w->s, w->weight, band);
+    double root = sqrt(w->q), sum = 0.0;
+    w->nodes = n + 1;
     for (size_t k = 0; k <= n; k++) {
-        w->s[k] *= w->scale;
-        w->weight[k] *= w->mass;
+        double u = reach * (2.0 * (double)k / (double)n - 1.0), e = exp(-M_PI * sinh(fabs(u))), theta = M_PI * e / (1.0 + e);
+        double rise = 4.0 * root * gsl_pow_2(sin(0.5 * theta)), s = u < 0.0 ? gsl_pow_2(1.0 - root) + rise : gsl_pow_2(1.0 + root) - rise;
+        w->s[k] = w->scale * s;
+        w->weight[k] = cosh(u) * e / gsl_pow_2(1.0 + e) * gsl_pow_2(sin(theta)) / s;
+        sum += w->weight[k];
     }
-    w->weight[n] += 1.0 - w->mass;
-    w->nodes = w->weight[n] > 2.0 * negligible ? n + 1 : n;
+    for (size_t k = 0; k <= n; k++) w->weight[k] *= w->mass / sum;
+    if (w->mass == 1.0) return;
+    w->s[w->nodes] = 0.0;
+    w->weight[w->nodes++] = 1.0 - w->mass;
 }
 
 static void solve(struct noisy_matrix *w, double rate, double t, size_t n, struct spectrum_spiked_law *law)
 {
-    fill_nodes(w, n);
+    if (n > 0) fill_nodes(w, n);
     for (size_t k = 0; k < w->nodes; k++) {
         double sum = geometric(loss_at(w, rate, w->s[k]), t);
         w->tau[k] = variance_at(w, rate, w->s[k], t) + label_part(w, rate, w->s[k]) * sum * sum;
@@ -136,14 +133,14 @@ int noisy_matrix_law(struct noisy_matrix *w, double rate, double time, struct sp
 {
     struct spectrum_spiked_law before;
     if (w->q == 0.0) {
-        solve(w, rate, time, 1, law);
+        solve(w, rate, time, 0, law);
         return DMFT_OK;
     }
     solve(w, rate, time, w->level, &before);
     for (size_t n = 2 * w->level; n <= MOST; n *= 2) {
         solve(w, rate, time, n, law);
         if (settles(&before, law)) {
-            w->level = n / 2 > 2 * w->base ? n / 4 : w->base; /* the next one may need fewer */
+            w->level = n > 4 * FEWEST ? n / 4 : FEWEST; /* the next one may need fewer */
             return DMFT_OK;
         }
         before = *law;
@@ -202,36 +199,38 @@ static int margin_at(struct noisy_matrix *w, double rate, double time, double *m
     return status;
 }
 
-/* Where the margin changes sign between low (not above 0) and high, along the step size or the time, to the last bit. */
-static int cross(struct noisy_matrix *w, double low, double high, double rate, double time, double *at, dmft_error *err)
+/* Where the margin is no more what it was at `low` (above 0, or not), before `high`: along the step size, or along the time (rate given), to the last bit. */
+static int cross(struct noisy_matrix *w, double low, double high, int above, double rate, double time, double *at, dmft_error *err)
 {
-    int along_time = time < 0.0, status = DMFT_OK;
+    int status = DMFT_OK;
     double margin;
     for (int i = 0; i < HALVINGS && status == DMFT_OK; i++) {
         double middle = 0.5 * (low + high);
         if (middle == low || middle == high) break;
-        status = margin_at(w, along_time ? rate : middle, along_time ? middle : time, &margin, err);
-        if (status == DMFT_OK) *(margin > 0.0 ? &high : &low) = middle;
+        status = margin_at(w, isnan(rate) ? middle : rate, isnan(rate) ? time : middle, &margin, err);
+        if (status == DMFT_OK) *((margin > 0.0) == above ? &low : &high) = middle;
     }
     *at = high;
     return status;
 }
 
-int noisy_matrix_critical_rate(struct noisy_matrix *w, long steps, double *rate, dmft_error *err)
+/* From small step sizes to the largest that are stable for all s. */
+int noisy_matrix_critical_rates(struct noisy_matrix *w, long steps, double rate[2], dmft_error *err)
 {
     double limit = (2.0 - w->decay) / w->most, low = 0.0, margin, t = (double)steps;
-    for (double high = limit * 0x1p-40; low < limit; high *= rate_ratio) {
+    int found = 0;
+    rate[0] = rate[1] = NAN;
+    for (double high = limit * 0x1p-32; low < limit && found < 2; high *= scan_ratio) {
         high = fmin(high, limit);
         int status = margin_at(w, high, t, &margin, err);
-        if (status != DMFT_OK) return status;
-        if (margin > 0.0 && low > 0.0) return cross(w, low, high, NAN, t, rate, err);
-        if (margin > 0.0) {
-            *rate = 0.0;
-            return DMFT_OK;
+        if (status == DMFT_OK && (margin > 0.0) != found) {
+            if (low > 0.0) status = cross(w, low, high, found, NAN, t, &rate[found], err);
+            else rate[0] = 0.0;
+            found++;
         }
+        if (status != DMFT_OK) return status;
         low = high;
     }
-    *rate = NAN;
     return DMFT_OK;
 }
 
@@ -240,10 +239,10 @@ int noisy_matrix_critical_time(struct noisy_matrix *w, double rate, double *time
     double low = 0.0, margin;
     *time = NAN;
     if (!(loss_at(w, rate, w->most) < 1.0)) return DMFT_OK;
-    for (double high = 0x1p-20; high < 0x1p50; high *= time_ratio) {
+    for (double high = 0x1p-20; high < 0x1p24; high *= scan_ratio) {
         int status = margin_at(w, rate, high, &margin, err);
         if (status != DMFT_OK) return status;
-        if (margin > 0.0 && low > 0.0) return cross(w, low, high, rate, -1.0, time, err);
+        if (margin > 0.0 && low > 0.0) return cross(w, low, high, 0, rate, NAN, time, err);
         if (margin > 0.0) {
             *time = 0.0;
             return DMFT_OK;

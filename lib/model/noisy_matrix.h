@@ -10,8 +10,8 @@ struct noisy_matrix {
     const struct noisy_matrix_problem *problem;
     double decay;                /* omega */
     double q, scale, mass;       /* s = scale x (Marchenko-Pastur of ratio q) with part `mass`, else 0; q = 0: s = 1 */
-    double least, most;          /* ends of the law of s */
-    size_t base, level;          /* nodes to begin with: at least, and this time */
+    double most;                 /* the largest s */
+    size_t level;                /* nodes to begin with */
     double *s, *weight, *tau, *spike;
     size_t nodes;                /* that they hold */
 };
@@ -31,10 +31,11 @@ double noisy_matrix_stationary(const struct noisy_matrix *w, double rate);
 /* kappa(t, s) (NM4) of steps 0 .. rows-1, symmetric, on the nodes of the last law; `work` has room for 3 rows. */
 void noisy_matrix_kernel(const struct noisy_matrix *w, double rate, size_t rows, double *kernel, double *work);
 
-/* The least step size with which there is an isolated eigenvalue after `steps` steps (NM10): nan where no stable one has, 0 where any has. */
-int noisy_matrix_critical_rate(struct noisy_matrix *w, long steps, double *rate, dmft_error *err);
+/* The step sizes between which there is an isolated eigenvalue after `steps` steps (NM10): the least is nan where no stable one has, 0 where any has; the
+ * other is where the noise takes it again, nan where it does not. */
+int noisy_matrix_critical_rates(struct noisy_matrix *w, long steps, double rate[2], dmft_error *err);
 
-/* The time from which on there is one (NM11): nan where there never is, or where weights change sign from step to step. */
+/* The time from which on there is one (NM11): nan where there is none within 10^7 steps, or where weights change sign from step to step. */
 int noisy_matrix_critical_time(struct noisy_matrix *w, double rate, double *time, dmft_error *err);
 
 #endif

@@ -129,10 +129,11 @@ static int escape_step(const dmft_trajectory *t, const struct columns *c)
 
 static int add_numbers(struct noisy_matrix *w, const dmft_problem *p, dmft_trajectory *t, const struct columns *c, dmft_error *err)
 {
-    double rate = NAN, at = NAN, stationary = noisy_matrix_stationary(w, p->learning_rate);
-    int status = noisy_matrix_critical_rate(w, p->steps, &rate, err);
+    double rate[2], at = NAN, stationary = noisy_matrix_stationary(w, p->learning_rate);
+    int status = noisy_matrix_critical_rates(w, p->steps, rate, err);
     if (status == DMFT_OK) status = noisy_matrix_critical_time(w, p->learning_rate, &at, err);
-    if (status == DMFT_OK) status = trajectory_set_number(t, rate, err, "critical_step_size");
+    if (status == DMFT_OK) status = trajectory_set_number(t, rate[0], err, "critical_step_size");
+    if (status == DMFT_OK) status = trajectory_set_number(t, rate[1], err, "critical_step_size_upper");
     if (status == DMFT_OK) status = trajectory_set_number(t, at, err, "critical_time");
     if (status == DMFT_OK) status = trajectory_set_number(t, escape_step(t, c), err, "escape_step");
     if (status == DMFT_OK) status = trajectory_set_number(t, isfinite(stationary) ? stationary : NAN, err, "stationary_variance");
@@ -165,6 +166,8 @@ int noisy_matrix_solve(const dmft_problem *p, const dmft_run_options *options, d
 {
     struct noisy_matrix w = {.s = NULL};
     dmft_trajectory *t = NULL;
+    if (options != NULL && (options->resume != NULL || options->checkpoint != NULL))
+        return error_set(err, DMFT_ERROR_UNAVAILABLE, "model noisy_matrix is solved at once and has no checkpoints");
     int status = check_memory(p, options, err);
     if (status == DMFT_OK) status = noisy_matrix_create(&w, p, err);
     if (status == DMFT_OK) status = trajectory_create(&t, (size_t)p->rows, err);

@@ -12,7 +12,9 @@
 
 enum { NEWTON = 400 }; /* steps; 5 to 12 are usual, more where a node of little weight stands alone at the top */
 
-static const double enough = 1e-16; /* relative step at which the root is taken: less than the last bit */
+static const double enough = 1e-16;  /* relative step at which the root is taken: less than the last bit */
+static const double nothing = 1e-250; /* a bulk of less variance is none: powers of it leave the range of doubles */
+static const double plain = 1e30;     /* a spike so far above the bulk is as without it, to all digits */
 
 /* <p^2/(y-t)^power>, p = t or f. */
 static double sum_over(const struct spectrum_spiked *w, double top, const double *p, double scale, double y, int power)
@@ -62,7 +64,7 @@ static double mean_of(const struct spectrum_spiked *w, double top, double y)
     return sum;
 }
 
-/* Nothing but the spike. */
+/* As if there were nothing but the spike. */
 static void solve_bare(const struct spectrum_spiked *w, struct spectrum_spiked_law *law)
 {
     double square = 0.0, mean = 0.0;
@@ -71,7 +73,7 @@ static void solve_bare(const struct spectrum_spiked *w, struct spectrum_spiked_l
         mean += w->weight[k] * w->spike[k];
     }
     if (!(square > 0.0)) return;
-    law->margin = INFINITY;
+    law->margin = fmax(law->margin, plain);
     law->value = square;
     law->left = 1.0;
     law->right = mean * mean / square;
@@ -90,12 +92,13 @@ void spectrum_spiked_solve(const struct spectrum_spiked *w, struct spectrum_spik
 {
     double weight, top = find_top(w, &weight);
     *law = (struct spectrum_spiked_law){.margin = -1.0, .value = NAN, .left = NAN, .right = NAN};
-    if (!(top > 0.0)) {
+    if (!(top > nothing)) {
         solve_bare(w, law);
         return;
     }
     double y = descend(w, top, w->tau, top, 2, w->ratio, 1.0 + fmax(sqrt(weight / w->ratio), DBL_EPSILON));
     law->edge = x_of(w, top, y);
     law->margin = sum_over(w, top, w->spike, 1.0, y, 1) / (w->ratio * top) - 1.0;
-    if (law->margin > 0.0) solve_isolated(w, top, y, law);
+    if (law->margin > plain) solve_bare(w, law);
+    else if (law->margin > 0.0) solve_isolated(w, top, y, law);
 }

@@ -15,7 +15,7 @@ struct spectrum_spiked {
 /* Of W W^T. */
 struct spectrum_spiked_law {
     double edge;   /* upper edge of the bulk */
-    double margin; /* > 0 exactly where there is an isolated eigenvalue (NM7); inf without a bulk */
+    double margin; /* > 0 exactly where there is an isolated eigenvalue (NM7); at least 1e30 without a bulk */
     double value;  /* of the isolated eigenvalue; nan where there is none, as what follows */
     double left, right; /* squared overlaps of its singular vectors with u and v */
 };
