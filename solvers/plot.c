@@ -1,5 +1,6 @@
 /* dmft plot: losses (above), traces of the kernels (model mlp) and outlier trajectories with the bulk edges (below) of one or more results; of model
- * noisy_matrix the isolated eigenvalue with the bulk edge (above) and overlaps. Theory is drawn as lines, samples as points with error bars. A script with the data in it is made and given to gnuplot. */
+ * noisy_matrix the isolated eigenvalue with the bulk edge (above) and overlaps. Theory is drawn as lines, samples as points with error bars. A script with
+ * the data in it is made and given to gnuplot. */
 #include <errno.h>
 #include <math.h>
 #include <stdint.h>

@@ -24,7 +24,8 @@ int problem_settle_noisy_matrix(struct problem_draft *draft, dmft_error *err)
     const dmft_config *config = &draft->config;
     const struct config_value *variance = problem_value(config, SETTING_NETWORK_WEIGHT_VARIANCE);
     if (variance->list)
-        return config_error(err, DMFT_ERROR_CONFIG, &variance->place, "network.weight_variance", "one number for the one matrix, got a list of %zu", variance->count);
+        return config_error(err, DMFT_ERROR_CONFIG, &variance->place, "network.weight_variance", "one number for the one matrix, got a list of %zu",
+                            variance->count);
     if (problem_number(config, SETTING_DATA_LABEL_NOISE) > 0.0 && !has_samples(config))
         return problem_refuse(config, SETTING_DATA_LABEL_NOISE, "needs data.sample_ratio: over infinitely many samples it averages out", err);
     return 0;

@@ -47,9 +47,13 @@ static int add_columns(dmft_trajectory *t, struct columns *c, dmft_error *err)
         const char *name;
         double **value;
         int flags;
-    } series[SERIES] = {{"step", &c->step, TRAJECTORY_SHOWN},          {"bulk_edge", &c->bulk_edge, TRAJECTORY_SHOWN}, {"isolated", &c->isolated, TRAJECTORY_SHOWN},
-                        {"overlap2_left", &c->left, TRAJECTORY_SHOWN}, {"overlap2_right", &c->right, TRAJECTORY_SHOWN},
-                        {"bulk_variance", &c->variance, TRAJECTORY_SHOWN}, {"initial_covariance", &c->first, TRAJECTORY_HIDDEN}};
+    } series[SERIES] = {{"step", &c->step, TRAJECTORY_SHOWN},
+                        {"bulk_edge", &c->bulk_edge, TRAJECTORY_SHOWN},
+                        {"isolated", &c->isolated, TRAJECTORY_SHOWN},
+                        {"overlap2_left", &c->left, TRAJECTORY_SHOWN},
+                        {"overlap2_right", &c->right, TRAJECTORY_SHOWN},
+                        {"bulk_variance", &c->variance, TRAJECTORY_SHOWN},
+                        {"initial_covariance", &c->first, TRAJECTORY_HIDDEN}};
     int status = DMFT_OK;
     for (size_t i = 0; i < SERIES && status == DMFT_OK; i++) status = trajectory_add(t, series[i].value, series[i].flags, err, "%s", series[i].name);
     return status;

@@ -219,31 +219,20 @@ static int advance(void *state, long row, dmft_error *err)
 
 /* ---- what is measured ---- */
 
-static int solver_failed(lapack_int info, dmft_error *err) { return info == 0 ? DMFT_OK : error_set(err, DMFT_ERROR_NUMERIC, "dsyevr ends with %d", (int)info); }
-
 static void make_gram(struct member *m, const double *weight)
 {
     int N = (int)m->rows, D = (int)m->columns, n = (int)m->order, by_rows = m->rows <= m->columns;
     cblas_dsyrk(CblasRowMajor, CblasUpper, by_rows ? CblasNoTrans : CblasTrans, n, by_rows ? D : N, 1.0, weight, D, 0.0, m->gram, n);
 }
 
-/* All levels of the twin, rising; (row-major upper is column-major lower). */
-static int find_levels(struct member *m, dmft_error *err)
+/* dsyevr for levels first .. n of the Gram matrix, rising (row-major upper is column-major lower), with the vectors where there is room for them. */
+static int find_levels(struct member *m, const double *weight, lapack_int first, double *level, double *vector, dmft_error *err)
 {
     lapack_int n = (lapack_int)m->order, found;
-    make_gram(m, m->weight + m->rows * m->columns);
-    return solver_failed(LAPACKE_dsyevr_work(LAPACK_COL_MAJOR, 'N', 'A', 'L', n, m->gram, n, 0.0, 0.0, 1, n, 0.0, &found, m->twin, NULL, 1, m->integers, m->work,
-                                             SCRATCH * n, m->integers + 2, 10 * n),
-                         err);
-}
-
-static int find_largest(struct member *m, dmft_error *err)
-{
-    lapack_int n = (lapack_int)m->order, found;
-    make_gram(m, m->weight);
-    return solver_failed(LAPACKE_dsyevr_work(LAPACK_COL_MAJOR, 'V', 'I', 'L', n, m->gram, n, 0.0, 0.0, n, n, 0.0, &found, m->level, m->vector, n, m->integers,
-                                             m->work, SCRATCH * n, m->integers + 2, 10 * n),
-                         err);
+    make_gram(m, weight);
+    lapack_int info = LAPACKE_dsyevr_work(LAPACK_COL_MAJOR, vector != NULL ? 'V' : 'N', 'I', 'L', n, m->gram, n, 0.0, 0.0, first, n, 0.0, &found, level,
+                                          vector, n, m->integers, m->work, SCRATCH * n, m->integers + 2, 10 * n);
+    return info == 0 ? DMFT_OK : error_set(err, DMFT_ERROR_NUMERIC, "dsyevr ends with %d", (int)info);
 }
 
 static double overlap(size_t n, const double *x, const double *unit)
@@ -289,8 +278,8 @@ static int record(void *state, long row, double *slot, dmft_error *err)
     measure_variances(m, at);
     if (!(at[VARIANCE] <= diverged_at)) return DMFT_DIVERGED;
     if (row % m->problem->outlier_every != 0 && row + 1 != m->problem->rows) return DMFT_OK;
-    int status = find_levels(m, err);
-    if (status == DMFT_OK) status = find_largest(m, err);
+    int status = find_levels(m, m->weight + m->rows * m->columns, 1, m->twin, NULL, err);
+    if (status == DMFT_OK) status = find_levels(m, m->weight, (lapack_int)m->order, m->level, m->vector, err);
     if (status != DMFT_OK) return status;
     double largest = m->level[0];
     at[EDGE] = m->twin[m->order - 1];
