@@ -39,6 +39,7 @@
     X(response) \
     X(probe) \
     X(training) \
+    X(noise) \
     X(sweep)
 
 #define SUITE_DECLARED(name) Suite *suite_##name(void);

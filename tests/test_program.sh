@@ -251,7 +251,7 @@ expect "mlp: response and relu" 2 "misses the delta function" solve m.yaml -o x.
 expect "mlp: ntk" 2 "freezes the features" solve m.yaml -o x.h5 --set network.parameterization=ntk
 expect "mlp: a key of deep_linear" 2 "data.label_noise: does not belong to model mlp" solve m.yaml -o x.h5 --set data.label_noise=1
 expect "deep_linear: a key of mlp" 2 "network.bias: does not belong to model deep_linear" solve a.yaml -o x.h5 --set network.bias=true
-expect "deep_linear: noise on the weights is for later" 2 "network.injected_variance: not available in this version" solve a.yaml -o x.h5 --set "network.injected_variance=[1]"
+expect "deep_linear: noise on some of the weights" 2 "network.injected_variance: a list for A_0 .. A_{L-1} and the readout" solve a.yaml -o x.h5 --set "network.injected_variance=[1]"
 expect "mlp: a matrix that is none" 2 "not positive semidefinite: its smallest eigenvalue is -1" solve m.yaml -o x.h5 --set 'data.gram=[[1, 2], [2, 1]]' --set 'data.target=[1, 1]'
 printf '1,2,0.5,1\n0,1,1,-1\n2,2,2,1\n' >d.csv
 sed '/gram/d; s/^  target.*/  file: d.csv/' m.yaml >md.yaml

@@ -162,6 +162,8 @@ void dmft_problem_free(dmft_problem *problem)
     if (problem == NULL) return;
     free_mlp(&problem->mlp);
     free(problem->schedule);
+    free(problem->weight_factor);
+    free(problem->injected_variance);
     free(problem->eigenvalue);
     free(problem->target_mode);
     free(problem->model);
