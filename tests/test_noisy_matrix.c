@@ -24,6 +24,13 @@ static void assert_close(double value, double expected, double tolerance, const 
                   fabs(value / expected - 1.0), tolerance);
 }
 
+/* Rising. */
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
 /* ---- problems ---- */
 
 static dmft_config *config_of(const char *text)
@@ -302,6 +309,28 @@ START_TEST(a_finite_sample_has_the_law_of_its_covariance)
 }
 END_TEST
 
+/* After many steps the edge hangs on the few s next to an end of their law. Nodes (LA5) come there as n^{-3}: two numbers of them, extrapolated. */
+START_TEST(edges_of_long_runs_are_resolved)
+{
+    enum { MOST = 16384 };
+    static double s[MOST + 1], weight[MOST + 1], tau[MOST + 1], spike[MOST + 1];
+    const struct slow p = {.r = 0.5, .alpha = 4, .sigma2 = 1, .teacher = 1, .rate = 0.813273, .steps = 60};
+    struct spectrum_spiked_law law[2];
+    for (size_t i = 0, n = MOST / 2; i < 2; i++, n *= 2) {
+        double band[2];
+        spectrum_marchenko_pastur_nodes(1.0 / p.alpha, n, s, weight, band);
+        for (size_t k = 0; k < n; k++) slow_at(&p, s[k], &tau[k], &spike[k]);
+        const struct spectrum_spiked spiked = {.ratio = p.r, .nodes = n, .tau = tau, .spike = spike, .weight = weight};
+        spectrum_spiked_solve(&spiked, &law[i]);
+    }
+    dmft_trajectory *t = solved_case(&p);
+    assert_close(last(t, "bulk_edge"), law[1].edge + (law[1].edge - law[0].edge) / 7.0, 3e-7, "edge");
+    ck_assert(fabs(law[0].edge / last(t, "bulk_edge") - 1.0) > 1e-7); /* a case that is hard */
+    assert_close(last(t, "isolated"), law[1].value, 1e-12, "isolated");
+    dmft_trajectory_free(t);
+}
+END_TEST
+
 /* Of an independent calculation, to its digits. */
 START_TEST(one_step_on_a_sample_is_as_published)
 {
@@ -335,6 +364,29 @@ START_TEST(many_samples_are_the_population)
     }
     dmft_trajectory_free(population);
     for (int k = 0; k < 2; k++) dmft_trajectory_free(sample[k]);
+}
+END_TEST
+
+/* Level 2 of kernels (O1): a step adds the spike u v^T with a weight that decays with the steps that follow. */
+START_TEST(level_2_of_kernels_says_the_same)
+{
+    enum { STEPS = 15 };
+    double one[STEPS * STEPS], zero[STEPS * STEPS] = {0}, weight[STEPS], r = 0.5, eta = 0.1, rho = 0.88;
+    dmft_trajectory *t = solved(PROBLEM("training.gradient_noise=1", "training.weight_decay=0.02", "data.teacher_strength=1.3"));
+    for (int i = 0; i < STEPS * STEPS; i++) one[i] = 1.0;
+    for (int a = 0; a < STEPS; a++) weight[a] = eta * 1.3 * pow(rho, STEPS - 1 - a) / sqrt(r);
+    dmft_kernels kernels = {.count = STEPS, .stride = STEPS, .C_phi = one, .R_phi = zero, .C_g = one, .R_g = zero, .weight = weight, .psi = r};
+    kernels.sigma2 = last(t, "bulk_variance");
+    dmft_outliers *outliers = NULL;
+    dmft_error err = {0};
+    ck_assert_msg(dmft_outliers_create(&outliers, &kernels, 2, &err) == DMFT_OK, "%s", err.text);
+    ck_assert_uint_eq(dmft_outliers_count(outliers), 1);
+    assert_close(gsl_pow_2(dmft_outliers_z(outliers, 0)), last(t, "isolated"), 1e-12, "outlier");
+    assert_close(gsl_pow_2(dmft_outliers_edge(outliers)), last(t, "bulk_edge"), 1e-12, "edge");
+    assert_close(gsl_pow_2(dmft_outliers_left(outliers, 0)[3]), last(t, "overlap2_left"), 1e-10, "left");
+    assert_close(gsl_pow_2(dmft_outliers_right(outliers, 0)[5]), last(t, "overlap2_right"), 1e-10, "right");
+    dmft_outliers_free(outliers);
+    dmft_trajectory_free(t);
 }
 END_TEST
 
@@ -449,6 +501,49 @@ START_TEST(noise_pushes_singular_values_apart)
             if (j != i) theory += start[i] / (start[i] * start[i] - start[j] * start[j]);
         ck_assert_msg(fabs(mean - theory) <= 4.0 * se + 0.01, "value %d: drift %.4f, theory %.4f, standard error %.4f", i, mean, theory, se);
         (void)printf("drift of %.1f: %.3f +- %.3f, theory %.3f\n", start[i], mean, se, theory);
+    }
+}
+END_TEST
+
+/* One Euler step of (NM15) with x = 1, nu = 2, whose stationary variance is 1: at most 1/500 long, shorter where neighbours are so close that they would
+ * throw each other out. Values that passed each other change places. Returns its length. */
+static double dyson_step(double *z, struct random_stream *stream)
+{
+    double next[ROWS], noise[ROWS], gap = z[0];
+    for (int i = 1; i < ROWS; i++) gap = fmin(gap, z[i] - z[i - 1]);
+    double dt = fmax(fmin(0.002, 0.1 * COLUMNS * gap * gap), 1e-6);
+    random_gaussians(stream, sqrt(2.0 / COLUMNS * dt), ROWS, noise);
+    for (int i = 0; i < ROWS; i++) {
+        double force = (COLUMNS - ROWS) / z[i];
+        for (int j = 0; j < ROWS; j++)
+            if (j != i) force += 1.0 / copysign(fmax(fabs(z[i] - z[j]), sqrt(dt)), i - j) + 1.0 / (z[i] + z[j]); /* no throw beyond sqrt(dt) */
+        next[i] = fabs(z[i] + dt * (force / COLUMNS - z[i]) + noise[i]);
+    }
+    qsort(next, ROWS, sizeof *next, by_value);
+    memcpy(z, next, sizeof next);
+    return dt;
+}
+
+/* The equation run by itself, without matrices, comes to the singular values of Gaussian matrices. */
+START_TEST(singular_values_run_by_themselves)
+{
+    enum { TIMES = 1500, DRAWS = 4000 };
+    double z[ROWS] = {0.5, 0.8, 1.1, 1.4}, run[ROWS] = {0}, run_square[ROWS] = {0}, drawn[ROWS] = {0}, drawn_square[ROWS] = {0}, matrix[ROWS * COLUMNS], value[ROWS];
+    struct random_stream stream = random_start(6, 0, 0);
+    /* Once a unit of time, in which no correlation is left above 1/e: (1 + 1/e)/(1 - 1/e) < 2.2 times the variance of independent ones. */
+    for (int k = -5; k < TIMES; k++) {
+        for (double time = 0.0; time < 1.0;) time += dyson_step(z, &stream);
+        for (int i = 0; k >= 0 && i < ROWS; i++) run[i] += z[i] / TIMES, run_square[i] += z[i] * z[i] / TIMES;
+    }
+    for (int k = 0; k < DRAWS; k++) {
+        random_gaussians(&stream, sqrt(1.0 / COLUMNS), ROWS * COLUMNS, matrix);
+        singular_values(matrix, value); /* falling */
+        for (int i = 0; i < ROWS; i++) drawn[i] += value[ROWS - 1 - i] / DRAWS, drawn_square[i] += gsl_pow_2(value[ROWS - 1 - i]) / DRAWS;
+    }
+    for (int i = 0; i < ROWS; i++) {
+        double se = sqrt((run_square[i] - run[i] * run[i]) * 2.2 / TIMES + (drawn_square[i] - drawn[i] * drawn[i]) / DRAWS);
+        ck_assert_msg(fabs(run[i] - drawn[i]) <= 4.0 * se, "value %d: %.4f, of matrices %.4f, standard error %.4f", i, run[i], drawn[i], se);
+        (void)printf("stationary value %d: %.4f, of matrices %.4f, standard error %.4f\n", i, run[i], drawn[i], se);
     }
 }
 END_TEST
@@ -569,18 +664,7 @@ static void draw_levels(struct random_stream *stream, int independent, double *l
         }
     ck_assert_int_eq(LAPACKE_dsyev(LAPACK_ROW_MAJOR, 'N', 'L', LEVELS, gram, LEVELS, level), 0);
     for (size_t i = 0; i < LEVELS; i++) level[i] = independent ? (double)(random_bits(stream) >> 11) * 0x1p-53 : sqrt(level[i]);
-    for (size_t i = 1; i < LEVELS; i++) /* insertion */
-        for (size_t j = i; j > 0 && level[j] < level[j - 1]; j--) {
-            double held = level[j];
-            level[j] = level[j - 1];
-            level[j - 1] = held;
-        }
-}
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
+    qsort(level, LEVELS, sizeof *level, by_value);
 }
 
 static void spacing_statistics(int independent, double *ratio, double *se, double *distance, size_t *count)
@@ -779,12 +863,15 @@ Suite *suite_noisy_matrix(void)
     tcase_add_test(forms, noise_sets_a_largest_step_size);
     tcase_add_test(forms, without_a_bulk_the_teacher_is_known);
     tcase_add_loop_test(sample, a_finite_sample_has_the_law_of_its_covariance, 0, (int)(sizeof slow_cases / sizeof *slow_cases));
+    tcase_add_test(sample, edges_of_long_runs_are_resolved);
     tcase_add_test(sample, one_step_on_a_sample_is_as_published);
     tcase_add_test(sample, many_samples_are_the_population);
+    tcase_add_test(sample, level_2_of_kernels_says_the_same);
     tcase_add_test(sample, edges_are_those_of_the_general_law);
     tcase_add_test(dynamics, the_two_time_covariance_obeys_its_recursion);
     tcase_add_test(dynamics, the_isolated_value_drifts_as_dyson_says);
     tcase_add_test(dynamics, noise_pushes_singular_values_apart);
+    tcase_add_test(dynamics, singular_values_run_by_themselves);
     tcase_add_test(matrices, sampled_matrices_agree_in_the_population);
     tcase_add_test(matrices, sampled_matrices_agree_on_a_sample);
     tcase_add_test(matrices, tall_matrices_agree_too);
