@@ -40,7 +40,8 @@
     X(probe) \
     X(training) \
     X(noise) \
-    X(sweep)
+    X(sweep) \
+    X(represent)
 
 #define SUITE_DECLARED(name) Suite *suite_##name(void);
 SUITES(SUITE_DECLARED)
