@@ -106,7 +106,7 @@ static int is_number(const struct setting *row)
 }
 
 /* A configuration of a model that the row can be used with. */
-static dmft_config *configuration_for(const struct setting *row) 
+static dmft_config *configuration_for(const struct setting *row)
 {
     return parsed(settings_available(row, "deep_linear") ? valid : settings_available(row, "mlp") ? valid_mlp : valid_matrix);
 }

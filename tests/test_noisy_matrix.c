@@ -764,6 +764,23 @@ START_TEST(what_does_not_fit_is_refused)
 }
 END_TEST
 
+START_TEST(sizes_beyond_counting_are_refused)
+{
+    static const char *const settings[] = {"network.width_ratio=1e300", "network.width_ratio=1e9", "data.sample_ratio=1e300", "simulation.input_dim=1000000"};
+    static const int wanted[] = {DMFT_ERROR_CONFIG, DMFT_ERROR_CONFIG, DMFT_ERROR_CONFIG, DMFT_ERROR_MEMORY_LIMIT};
+    for (size_t i = 0; i < 4; i++) {
+        dmft_problem *p = PROBLEM(settings[i]);
+        dmft_run_options options = {.memory_limit = 1000000000};
+        dmft_trajectory *t = NULL;
+        dmft_error err = {0};
+        int status = dmft_simulate(p, &options, &t, &err);
+        ck_assert_msg(status == wanted[i], "%s: status %d: %s", settings[i], status, err.text);
+        ck_assert(dmft_simulate_estimate(p, 1).bytes > 0.0 && t == NULL);
+        dmft_problem_free(p);
+    }
+}
+END_TEST
+
 START_TEST(runs_that_diverge_say_when)
 {
     dmft_problem *p = PROBLEM("training.learning_rate=2.5", "training.steps=200", "simulation.input_dim=10", "simulation.seeds=2");
@@ -881,6 +898,7 @@ Suite *suite_noisy_matrix(void)
     tcase_add_test(spacings, trained_matrices_keep_their_repulsion);
     tcase_add_test(spacings, spacings_of_few_levels);
     tcase_add_test(use, what_does_not_fit_is_refused);
+    tcase_add_test(use, sizes_beyond_counting_are_refused);
     tcase_add_test(use, runs_that_diverge_say_when);
     tcase_add_test(use, limits_of_memory_hold);
     tcase_add_test(use, allocations_that_fail_leave_nothing);

@@ -40,8 +40,10 @@ int noisy_matrix_create(struct noisy_matrix *w, const dmft_problem *problem, dmf
     w->weight = memory_doubles(room);
     w->tau = memory_doubles(room);
     w->spike = memory_doubles(room);
-    if (!finite && w->s != NULL && w->weight != NULL) w->nodes = 1, w->s[0] = w->weight[0] = 1.0;
-    return w->s != NULL && w->weight != NULL && w->tau != NULL && w->spike != NULL ? DMFT_OK : error_memory(err, 32.0 * (double)room);
+    if (w->s == NULL || w->weight == NULL || w->tau == NULL || w->spike == NULL) return error_memory(err, 32.0 * (double)room);
+    w->nodes = 1;
+    w->s[0] = w->weight[0] = 1.0; /* of the population */
+    return DMFT_OK;
 }
 
 void noisy_matrix_free(struct noisy_matrix *w)

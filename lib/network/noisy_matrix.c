@@ -27,6 +27,7 @@ enum { EDGE, ISOLATED, LEFT, RIGHT, VARIANCE, FIRST, SPACING_RATIO, SPACING_DIST
 
 enum { BLOCK = 64, SCRATCH = 40 }; /* inputs that are worked on together; doubles a row for dsyevr, of which 26 are the least */
 
+static const double most_rows = 0x1p30, most_samples = 0x1p50; /* that BLAS can count, twice; that a double can */
 static const double diverged_at = 1e12; /* as in the theory */
 static const double spacing_cut = 0.15; /* part of the levels at either end whose density changes within a few spacings */
 
@@ -46,15 +47,33 @@ struct member {
     struct random_stream stream;
 };
 
-static size_t at_least_one(double x) { return (size_t)fmax(1.0, round(x)); }
+/* N, D and P (0: the population), as doubles so that sizes beyond any memory can be spoken of. */
+struct sizes {
+    double rows, columns, samples;
+};
+
+static struct sizes sizes_of(const dmft_problem *p)
+{
+    const struct noisy_matrix_problem *w = &p->noisy_matrix;
+    double D = (double)p->simulation.input_dim;
+    return (struct sizes){fmax(1.0, round(w->ratio * D)), D, isfinite(w->samples) ? fmax(1.0, round(w->samples * D)) : 0.0};
+}
+
+int noisy_matrix_simulate_check(const dmft_problem *p, dmft_error *err)
+{
+    struct sizes n = sizes_of(p);
+    if (n.rows > most_rows) return error_set(err, DMFT_ERROR_CONFIG, "network.width_ratio: sampled matrices have at most 2^30 rows, got %.4g", n.rows);
+    if (n.samples > most_samples) return error_set(err, DMFT_ERROR_CONFIG, "data.sample_ratio: at most 2^50 samples are drawn, got %.4g", n.samples);
+    return DMFT_OK;
+}
 
 static void set_sizes(struct member *m, const dmft_problem *p)
 {
-    double D = (double)p->simulation.input_dim;
+    struct sizes n = sizes_of(p);
     m->problem = p;
-    m->columns = (size_t)D;
-    m->rows = at_least_one(p->noisy_matrix.ratio * D);
-    m->samples = isfinite(p->noisy_matrix.samples) ? at_least_one(p->noisy_matrix.samples * D) : 0;
+    m->columns = (size_t)n.columns;
+    m->rows = (size_t)n.rows;
+    m->samples = (size_t)n.samples;
     m->order = m->rows < m->columns ? m->rows : m->columns;
 }
 
@@ -79,12 +98,11 @@ static double *take(size_t n, int *missing)
     return x;
 }
 
-/* Doubles of a member, in doubles: sizes may be beyond what a size_t holds. */
 static double doubles_of(const dmft_problem *p)
 {
-    const struct noisy_matrix_problem *w = &p->noisy_matrix;
-    double D = (double)p->simulation.input_dim, N = fmax(1.0, round(w->ratio * D)), n = fmin(N, D);
-    double sample = isfinite(w->samples) ? D * D + BLOCK * D + (w->label_noise > 0.0 ? N * D + BLOCK * N : 0.0) : 0.0;
+    struct sizes size = sizes_of(p);
+    double D = size.columns, N = size.rows, n = fmin(N, D);
+    double sample = size.samples > 0.0 ? D * D + BLOCK * D + (p->noisy_matrix.label_noise > 0.0 ? N * D + BLOCK * N : 0.0) : 0.0;
     return 5.0 * N * D + sample + 2.0 * (N + D) + n * (n + 8.0 + SCRATCH);
 }
 
@@ -309,18 +327,18 @@ static const struct ensemble_kind kind = {.name = "matrix", .steps = "matrix ste
 /* All rows of a member. */
 static double operations_of(const dmft_problem *p)
 {
-    double D = (double)p->simulation.input_dim, N = fmax(1.0, round(p->noisy_matrix.ratio * D)), n = fmin(N, D), steps = (double)p->steps;
-    double a_step = isfinite(p->noisy_matrix.samples) ? 4.0 * N * D * D : 2.0 * N * D, a_record = 2.0 * n * N * D + 6.0 * n * n * n;
-    double once = isfinite(p->noisy_matrix.samples) ? p->noisy_matrix.samples * D * D * (D + N) : 0.0;
+    struct sizes size = sizes_of(p);
+    double D = size.columns, N = size.rows, n = fmin(N, D), steps = (double)p->steps;
+    double a_step = size.samples > 0.0 ? 4.0 * N * D * D : 2.0 * N * D, a_record = 2.0 * n * N * D + 6.0 * n * n * n;
+    double once = size.samples * D * (p->noisy_matrix.label_noise > 0.0 ? D + N : D);
     return once + steps * a_step + (2.0 + floor(steps / (double)p->outlier_every)) * a_record;
 }
 
 /* The edge of n levels lies n^{-2/3} of its value further in; an isolated eigenvalue and its overlaps are off by 1/D, the more the nearer to the bulk. */
 static void set_columns(struct samples_column column[COLUMNS], const dmft_problem *p)
 {
-    struct member m = {.rows = 0};
-    set_sizes(&m, p);
-    double edge = pow((double)m.order, -2.0 / 3.0), mean = 1.0 / (double)m.columns;
+    struct sizes n = sizes_of(p);
+    double edge = pow(fmin(n.rows, n.columns), -2.0 / 3.0), mean = 1.0 / n.columns;
     const struct samples_column all[COLUMNS] = {[EDGE] = {"bulk_edge", 1, 0, 0.1 * edge},
                                                 [ISOLATED] = {"isolated", 1, 0, mean},
                                                 [LEFT] = {"overlap2_left", 1, 0, mean},
@@ -356,13 +374,13 @@ int noisy_matrix_simulate(const dmft_problem *p, const dmft_run_options *options
 {
     struct samples_column column[COLUMNS];
     struct samples s = samples_of(p, column);
+    struct sizes n = sizes_of(p);
     dmft_trajectory *t = NULL;
-    int status = samples_run(&s, options, &t, err);
+    int status = noisy_matrix_simulate_check(p, err);
+    if (status == DMFT_OK) status = samples_run(&s, options, &t, err);
     if (status != DMFT_OK && status != DMFT_DIVERGED) return status;
-    struct member m;
-    set_sizes(&m, p);
-    int added = trajectory_set_number(t, (double)m.columns, NULL, "input_dim");
-    if (added == DMFT_OK) added = trajectory_set_number(t, (double)m.rows, NULL, "width");
+    int added = trajectory_set_number(t, n.columns, NULL, "input_dim");
+    if (added == DMFT_OK) added = trajectory_set_number(t, n.rows, NULL, "width");
     if (added != DMFT_OK) {
         dmft_trajectory_free(t);
         return error_memory(err, 64.0);

@@ -7,6 +7,9 @@
 /* Streams of one matrix, by purpose. */
 enum noisy_matrix_purpose { NOISY_MATRIX_TEACHER = 8192, NOISY_MATRIX_INPUTS, NOISY_MATRIX_LABELS, NOISY_MATRIX_WEIGHTS, NOISY_MATRIX_STEPS };
 
+/* Refuses sizes that cannot be counted. */
+int noisy_matrix_simulate_check(const dmft_problem *problem, dmft_error *err);
+
 dmft_estimate noisy_matrix_simulate_estimate(const dmft_problem *problem, int threads);
 int noisy_matrix_simulate(const dmft_problem *problem, const dmft_run_options *options, dmft_trajectory **out, dmft_error *err);
 

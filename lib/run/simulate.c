@@ -25,7 +25,7 @@ static const struct {
 } models[MODEL_COUNT] = {
     [MODEL_DEEP_LINEAR] = {network_check, network_estimate, network_simulate},
     [MODEL_MLP] = {NULL, mlp_estimate, mlp_run},
-    [MODEL_NOISY_MATRIX] = {NULL, noisy_matrix_simulate_estimate, noisy_matrix_simulate},
+    [MODEL_NOISY_MATRIX] = {noisy_matrix_simulate_check, noisy_matrix_simulate_estimate, noisy_matrix_simulate},
 };
 
 int run_simulate_check(const dmft_problem *p, dmft_error *err) { return models[p->kind].check != NULL ? models[p->kind].check(p, err) : DMFT_OK; }

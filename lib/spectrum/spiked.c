@@ -12,7 +12,7 @@
 
 enum { NEWTON = 400 }; /* steps; 5 to 12 are usual, more where a node of little weight stands alone at the top */
 
-static const double enough = 1e-16;  /* relative step at which the root is taken: less than the last bit */
+static const double enough = 1e-16;   /* relative step at which the root is taken: less than the last bit */
 static const double nothing = 1e-250; /* a bulk of less variance is none: powers of it leave the range of doubles */
 static const double plain = 1e30;     /* a spike so far above the bulk is as without it, to all digits */
 
