@@ -20,7 +20,7 @@ enum {
 
 static const double reach = 3.2;         /* of the nodes: the last stand 1e-16 from the ends */
 static const double settled = 1e-10;     /* relative change from n to 2n nodes; it falls geometrically, and what is left is its square */
-static const double scan_ratio = 1.1893; /* 2^{1/4}: from one step size or time to the next that is tried; 32 octaves of the ones, 44 of the others */
+static const double scan_ratio = 1.1893; /* 2^{1/4}: from one step size or time to the next that is tried; 32 octaves of the ones, 43 of the others */
 
 /* ---- life ---- */
 
@@ -193,63 +193,53 @@ void noisy_matrix_kernel(const struct noisy_matrix *w, double rate, size_t rows,
 
 /* ---- criticality ---- */
 
-static int margin_at(struct noisy_matrix *w, double rate, double time, double *margin, dmft_error *err)
+/* 0 where the nodes do not resolve it. */
+static int margin_at(struct noisy_matrix *w, double rate, double time, double *margin)
 {
     struct spectrum_spiked_law law;
-    int status = noisy_matrix_law(w, rate, time, &law, err);
-    if (status == DMFT_OK) *margin = law.margin;
-    return status;
+    if (noisy_matrix_law(w, rate, time, &law, NULL) != DMFT_OK) return 0;
+    *margin = law.margin;
+    return 1;
 }
 
 /* Where the margin is no more what it was at `low` (above 0, or not), before `high`: along the step size, or along the time (rate given), to the last bit. */
-static int cross(struct noisy_matrix *w, double low, double high, int above, double rate, double time, double *at, dmft_error *err)
+static double cross(struct noisy_matrix *w, double low, double high, int above, double rate, double time)
 {
-    int status = DMFT_OK;
     double margin;
-    for (int i = 0; i < HALVINGS && status == DMFT_OK; i++) {
+    for (int i = 0; i < HALVINGS; i++) {
         double middle = 0.5 * (low + high);
         if (middle == low || middle == high) break;
-        status = margin_at(w, isnan(rate) ? middle : rate, isnan(rate) ? time : middle, &margin, err);
-        if (status == DMFT_OK) *((margin > 0.0) == above ? &low : &high) = middle;
+        if (!margin_at(w, isnan(rate) ? middle : rate, isnan(rate) ? time : middle, &margin)) return NAN;
+        *((margin > 0.0) == above ? &low : &high) = middle;
     }
-    *at = high;
-    return status;
+    return high;
 }
 
 /* From small step sizes to the largest that are stable for all s. */
-int noisy_matrix_critical_rates(struct noisy_matrix *w, long steps, double rate[2], dmft_error *err)
+void noisy_matrix_critical_rates(struct noisy_matrix *w, long steps, double rate[2])
 {
     double limit = (2.0 - w->decay) / w->most, low = 0.0, margin, t = (double)steps;
     int found = 0;
     rate[0] = rate[1] = NAN;
     for (double high = limit * 0x1p-32; low < limit && found < 2; high *= scan_ratio) {
         high = fmin(high, limit);
-        int status = margin_at(w, high, t, &margin, err);
-        if (status == DMFT_OK && (margin > 0.0) != found) {
-            if (low > 0.0) status = cross(w, low, high, found, NAN, t, &rate[found], err);
-            else rate[0] = 0.0;
+        if (!margin_at(w, high, t, &margin)) return;
+        if ((margin > 0.0) != found) {
+            rate[found] = low > 0.0 ? cross(w, low, high, found, NAN, t) : 0.0;
             found++;
         }
-        if (status != DMFT_OK) return status;
         low = high;
     }
-    return DMFT_OK;
 }
 
-int noisy_matrix_critical_time(struct noisy_matrix *w, double rate, double *time, dmft_error *err)
+double noisy_matrix_critical_time(struct noisy_matrix *w, double rate)
 {
     double low = 0.0, margin;
-    *time = NAN;
-    if (!(loss_at(w, rate, w->most) < 1.0)) return DMFT_OK;
-    for (double high = 0x1p-20; high < 0x1p24; high *= scan_ratio) {
-        int status = margin_at(w, rate, high, &margin, err);
-        if (status != DMFT_OK) return status;
-        if (margin > 0.0 && low > 0.0) return cross(w, low, high, 0, rate, NAN, time, err);
-        if (margin > 0.0) {
-            *time = 0.0;
-            return DMFT_OK;
-        }
+    if (!(loss_at(w, rate, w->most) < 1.0)) return NAN;
+    for (double high = 0x1p-20; high < 0x1p23; high *= scan_ratio) {
+        if (!margin_at(w, rate, high, &margin)) return NAN;
+        if (margin > 0.0) return low > 0.0 ? cross(w, low, high, 0, rate, NAN) : 0.0;
         low = high;
     }
-    return DMFT_OK;
+    return NAN;
 }

@@ -32,10 +32,11 @@ double noisy_matrix_stationary(const struct noisy_matrix *w, double rate);
 void noisy_matrix_kernel(const struct noisy_matrix *w, double rate, size_t rows, double *kernel, double *work);
 
 /* The step sizes between which there is an isolated eigenvalue after `steps` steps (NM10): the least is nan where no stable one has, 0 where any has; the
- * other is where the noise takes it again, nan where it does not. */
-int noisy_matrix_critical_rates(struct noisy_matrix *w, long steps, double rate[2], dmft_error *err);
+ * other is where the noise takes it again, nan where it does not. What is past a law that no number of nodes resolves is
+ * nan, here and in the next. */
+void noisy_matrix_critical_rates(struct noisy_matrix *w, long steps, double rate[2]);
 
-/* The time from which on there is one (NM11): nan where there is none within 10^7 steps, or where weights change sign from step to step. */
-int noisy_matrix_critical_time(struct noisy_matrix *w, double rate, double *time, dmft_error *err);
+/* The time from which on there is one (NM11): nan where there is none within 2^23 steps, or where weights change sign from step to step. */
+double noisy_matrix_critical_time(struct noisy_matrix *w, double rate);
 
 #endif

@@ -133,12 +133,11 @@ static int escape_step(const dmft_trajectory *t, const struct columns *c)
 
 static int add_numbers(struct noisy_matrix *w, const dmft_problem *p, dmft_trajectory *t, const struct columns *c, dmft_error *err)
 {
-    double rate[2], at = NAN, stationary = noisy_matrix_stationary(w, p->learning_rate);
-    int status = noisy_matrix_critical_rates(w, p->steps, rate, err);
-    if (status == DMFT_OK) status = noisy_matrix_critical_time(w, p->learning_rate, &at, err);
-    if (status == DMFT_OK) status = trajectory_set_number(t, rate[0], err, "critical_step_size");
+    double rate[2], stationary = noisy_matrix_stationary(w, p->learning_rate);
+    noisy_matrix_critical_rates(w, p->steps, rate);
+    int status = trajectory_set_number(t, rate[0], err, "critical_step_size");
     if (status == DMFT_OK) status = trajectory_set_number(t, rate[1], err, "critical_step_size_upper");
-    if (status == DMFT_OK) status = trajectory_set_number(t, at, err, "critical_time");
+    if (status == DMFT_OK) status = trajectory_set_number(t, noisy_matrix_critical_time(w, p->learning_rate), err, "critical_time");
     if (status == DMFT_OK) status = trajectory_set_number(t, escape_step(t, c), err, "escape_step");
     if (status == DMFT_OK) status = trajectory_set_number(t, isfinite(stationary) ? stationary : NAN, err, "stationary_variance");
     if (status != DMFT_OK || !p->simulation.given) return status;
