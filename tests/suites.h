@@ -37,7 +37,8 @@
     X(response) \
     X(probe) \
     X(training) \
-    X(sweep)
+    X(sweep) \
+    X(filter)
 
 #define SUITE_DECLARED(name) Suite *suite_##name(void);
 SUITES(SUITE_DECLARED)

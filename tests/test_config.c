@@ -14,7 +14,7 @@
 #include "io/settings.h"
 
 /* The models, as messages list them. */
-#define MODELS "deep_linear | mlp | extensive_output (not yet) | noisy_matrix (not yet) | two_layer_linear_width (not yet) | low_degree_filter (not yet)"
+#define MODELS "deep_linear | mlp | extensive_output (not yet) | noisy_matrix (not yet) | two_layer_linear_width (not yet) | low_degree_filter"
 
 Suite *suite_config(void);
 
@@ -33,6 +33,10 @@ static const char *const valid_mlp = "model: mlp\n"
                                      "network: {depth: 2, gamma0: 3, weight_variance: 1, activation: tanh}\n"
                                      "data: {gram: [[1, 0.5], [0.5, 1]], target: [1, -1]}\n"
                                      "training: {learning_rate: 0.2, steps: 2}\n";
+
+static const char *const valid_filter = "model: low_degree_filter\n"
+                                        "network: {depth: 1, kept: 1, activation: relu}\n"
+                                        "data: {samples: 20, input_dim: 5, target_function: linear, directions: 1}\n";
 
 static int parse(dmft_config **config, const char *text, dmft_error *err)
 {
@@ -102,7 +106,10 @@ static int is_number(const struct setting *row)
 }
 
 /* A configuration of a model that the row can be used with. */
-static dmft_config *configuration_for(const struct setting *row) { return parsed(settings_available(row, "deep_linear") ? valid : valid_mlp); }
+static dmft_config *configuration_for(const struct setting *row)
+{
+    return parsed(settings_available(row, "deep_linear") ? valid : settings_available(row, "mlp") ? valid_mlp : valid_filter);
+}
 
 static int is_word(const struct setting *row) { return row->type == TYPE_CHOICE || row->type == TYPE_BOOLEAN; }
 
@@ -115,6 +122,7 @@ START_TEST(table_is_sound)
         ck_assert_ptr_eq(settings_find(row->key), row);
         ck_assert_msg(!settings_available(row, "deep_linear") || settings_belongs(row, "deep_linear"), "%s", row->key);
         ck_assert_msg(!settings_available(row, "mlp") || settings_belongs(row, "mlp"), "%s", row->key);
+        ck_assert_msg(!settings_available(row, "low_degree_filter") || settings_belongs(row, "low_degree_filter"), "%s", row->key);
         ck_assert_msg((row->need == NEED_NONE) == (*row->value == '\0'), "%s", row->key);
         double value = 0;
         if (row->need != NEED_NONE && is_number(row))
@@ -886,6 +894,7 @@ START_TEST(the_templates_run)
     ck_assert_uint_eq(three->mlp.samples, 3);
     expect_rows(template, "deep_linear");
     expect_rows(other, "mlp");
+    expect_rows(dmft_config_template("low_degree_filter"), "low_degree_filter");
     dmft_problem_free(one);
     dmft_problem_free(two);
     dmft_problem_free(three);

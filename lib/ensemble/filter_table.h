@@ -38,7 +38,7 @@ struct filter_table {
     struct samples_column *column;
 };
 
-/* The columns of this problem; `allowance`: what the number of features may shift, relative to the theory (1/p of a simulation; 0 for the theory);
+/* The columns of this problem; `allowance`: what the number of features may shift, relative to the theory, in a simulation (0: nothing);
  * `exact`: there is nothing to average over. */
 int filter_table_create(struct filter_table *table, const dmft_problem *problem, double allowance, int exact, dmft_error *err);
 void filter_table_free(struct filter_table *table);

@@ -39,8 +39,8 @@ static int check_labels(const dmft_config *config, const struct data_table *tabl
     const struct config_place *place = &problem_value(config, SETTING_DATA_FILE)->place;
     for (size_t i = 0; i < table->rows; i++)
         if (fabs(table->target[i]) != 1.0)
-            return config_error(err, DMFT_ERROR_CONFIG, place, "data.file", "the label of %s row %zu must be +1 or -1 (data.labels: value takes any), got %.12g",
-                                what, i + 1, table->target[i]);
+            return config_error(err, DMFT_ERROR_CONFIG, place, "data.file",
+                                "the label of %s row %zu must be +1 or -1 (data.labels: value takes any), got %.12g", what, i + 1, table->target[i]);
     return 0;
 }
 
@@ -60,7 +60,8 @@ static int read_file(struct problem_draft *draft, dmft_error *err)
     const dmft_config *config = &draft->config;
     int tests = problem_value(config, SETTING_DATA_TEST_FILE)->given, normalize = problem_number(config, SETTING_DATA_NORMALIZE) != 0.0;
     char *file = problem_file_name(config, SETTING_DATA_FILE), *test = tests ? problem_file_name(config, SETTING_DATA_TEST_FILE) : NULL;
-    int status = file == NULL || (tests && test == NULL) ? error_memory(err, 256) : data_read_tables(&draft->train, &draft->test, file, test, 1, normalize, err);
+    int named = file != NULL && (!tests || test != NULL);
+    int status = named ? data_read_tables(&draft->train, &draft->test, file, test, 1, normalize, err) : error_memory(err, 256);
     free(file);
     free(test);
     return status == 0 ? check_tables(config, &draft->train, &draft->test, err) : status;

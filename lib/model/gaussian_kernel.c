@@ -129,7 +129,7 @@ static int expand(gaussian_kernel *g, const double *variance, size_t rows, dmft_
         g->square[i] = whole;
         if (whole - have * have > neglected * whole)
             return error_set(err, DMFT_ERROR_NUMERIC,
-                             "the kernel of %s: %d Hermite polynomials miss %.2g of a row whose squared norm is %.3g times the mean, at most %.0e may be missed",
+                             "the kernel of %s: %d Hermite polynomials miss %.2g of a row whose squared norm is %.3g times the mean; at most %.0e is allowed",
                              g->activation.name, ORDERS, 1.0 - have * have / whole, variance[i], neglected);
     }
     return DMFT_OK;

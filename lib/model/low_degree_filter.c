@@ -275,8 +275,8 @@ static struct samples samples_of(const dmft_problem *p, const struct filter_tabl
     double n = (double)f->samples, Q = (double)f->tests, layers = (double)p->depth, products = 50.0 * 2.0 * (double)f->permutations;
     double layer = 12.0 * n * n * n + 4.0 * n * n * products + ridge_operations(&rule, n, Q, n) + ridge_operations(&rule, n, Q, (double)f->kept) +
                    n * (n + Q) * (2.0 * (double)widest(f) + 50.0);
-    return (struct samples){.kind = &kind, .problem = p, .members = p->filter.shared ? 1 : p->simulation.seeds, .columns = table->columns, .column = table->column,
-                            .model_kind = "theory", .doubles = doubles_of(p), .operations = layers * layer};
+    return (struct samples){.kind = &kind, .problem = p, .members = p->filter.shared ? 1 : p->simulation.seeds, .columns = table->columns,
+                            .column = table->column, .model_kind = "theory", .doubles = doubles_of(p), .operations = layers * layer};
 }
 
 dmft_estimate low_degree_filter_estimate(const dmft_problem *p, int threads)

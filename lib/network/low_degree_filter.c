@@ -23,6 +23,9 @@
 
 enum { DENSE = 256 };           /* features up to which dsyevd is the quicker of the two */
 enum { PURPOSE_WEIGHTS = 1 << 12 }; /* + layer: the data have other numbers (base/labelled.c) */
+/* What p features shift relative to the limit, for c = 1: with the default c = 20 twice D/p, the coefficients of D/p that were measured being up to 1.4. Ten
+ * inputs at least: what is kept of few inputs has more directions than they. */
+static const double shift = 0.1, least_inputs = 10.0;
 static const double tolerance = 1e-10; /* of an eigenvector's residual, relative to its eigenvalue */
 
 struct network {
@@ -247,15 +250,22 @@ static int find_edges(struct network *n, long layer, double edge[2], dmft_error 
     return status;
 }
 
+/* The kept vector j, of the sign that makes its largest component positive: the solver's choice would change the next layer's draws. */
+static void take_vector(struct network *n, size_t which, size_t j)
+{
+    size_t p = n->features.count, most;
+    double *v = n->kept + j * p;
+    memcpy(v, n->vectors + which * p, p * sizeof *v);
+    most = cblas_idamax((int)p, v, 1);
+    if (v[most] < 0.0) cblas_dscal((int)p, -1.0, v, 1);
+}
+
 /* h <- Z V, the kept eigenvectors being the columns of V. */
 static void filter(struct network *n, size_t count, size_t kept)
 {
     struct features *f = &n->features;
     size_t p = f->count, samples = n->data.samples, blocks = features_blocks(samples), tests = features_blocks(n->data.tests);
-    for (size_t j = 0; j < kept; j++) {
-        size_t which = n->pick[j] >= 0 ? (size_t)n->pick[j] : count + (size_t)(-1 - n->pick[j]);
-        memcpy(n->kept + j * p, n->vectors + which * p, p * sizeof *n->kept);
-    }
+    for (size_t j = 0; j < kept; j++) take_vector(n, n->pick[j] >= 0 ? (size_t)n->pick[j] : count + (size_t)(-1 - n->pick[j]), j);
     for (size_t b = 0, rows; b < blocks + tests && kept > 0; b++) {
         const double *Z = b < blocks ? features_of(f, b, &rows) : features_tests(f, b - blocks, &rows);
         size_t first = b < blocks ? b * FEATURES_BLOCK : samples + (b - blocks) * FEATURES_BLOCK;
@@ -372,7 +382,8 @@ int random_features_simulate(const dmft_problem *problem, const dmft_run_options
     struct dmft_problem held = *problem; /* owns nothing */
     struct filter_table table;
     int status = check_sizes(&problem->filter, err);
-    if (status == DMFT_OK) status = filter_table_create(&table, problem, 1.0 / (double)problem->filter.features, 0, err);
+    double allowance = shift * fmax((double)problem->filter.input_dim, least_inputs) / (double)problem->filter.features;
+    if (status == DMFT_OK) status = filter_table_create(&table, problem, allowance, 0, err);
     if (status != DMFT_OK) return status;
     struct samples samples = samples_of(problem, &table);
     held.filter.held = blocks_held(&samples, options);
