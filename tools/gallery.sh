@@ -23,6 +23,14 @@ both()
     sweep "$networks" "$@" --simulate
 }
 
+# run COMMAND NAME FILE: one problem, solved or simulated.
+run()
+{
+    result=$work/$2.h5 parameters=$from/$3
+    if [ -f "$result" ] && [ "$result" -nt "$parameters" ] && [ "$result" -nt "$dmft" ]; then return; fi
+    "$dmft" "$1" "$parameters" -o "$result" --force
+}
+
 # picture NAME RESULTS.. OPTIONS
 picture()
 {
@@ -57,3 +65,9 @@ for scaling in mup ntk; do
     sweep divergence_$scaling divergence.yaml --set network.parameterization=$scaling
     picture divergence_$scaling "$work/divergence_$scaling.h5" --map --series diverged
 done
+
+run solve filter low_degree_filter.yaml
+run simulate filter-networks low_degree_filter.yaml
+picture low_degree_filter "$work/filter.h5" "$work/filter-networks.h5"
+both filter_kept low_degree_filter_kept.yaml
+picture low_degree_filter_kept "$work/filter_kept.h5" "$work/filter_kept-networks.h5" --against step --series kernel_test_error

@@ -8,26 +8,31 @@
 #include "base/error.h"
 #include "base/trajectory.h"
 
+/* What the number of features shifts: nothing, what is kept, or a readout of all features. Outliers are counted, and a count moves by chance where an
+ * eigenvalue is near the edge, not in proportion to 1/p: they are no default column, which `dmft compare` would hold to that. */
+enum shifted { NOTHING, KEPT, ALL };
+
 static const struct {
     const char *name;
-    int shown, sized; /* whether the number of features shifts it */
+    int shown;
+    enum shifted shifted;
 } named[FILTER_NAMED] = {
-    [FILTER_TEST_ERROR] = {"test_error", 1, 1},
-    [FILTER_TRAIN_ERROR] = {"train_error", 1, 1},
-    [FILTER_KERNEL_TEST_ERROR] = {"kernel_test_error", 1, 1},
-    [FILTER_KERNEL_TRAIN_ERROR] = {"kernel_train_error", 0, 1},
-    [FILTER_TARGET_OVERLAP] = {"target_overlap", 1, 1},
-    [FILTER_OUTLIERS] = {"outliers", 1, 1},
-    [FILTER_EDGE_LOWER] = {"edge_lower", 1, 1},
-    [FILTER_EDGE_UPPER] = {"edge_upper", 1, 1},
-    [FILTER_TEST_LOSS] = {"test_loss", 0, 1},
-    [FILTER_TRAIN_LOSS] = {"train_loss", 0, 1},
-    [FILTER_KERNEL_TEST_LOSS] = {"kernel_test_loss", 0, 1},
-    [FILTER_KERNEL_TRAIN_LOSS] = {"kernel_train_loss", 0, 1},
-    [FILTER_KEPT] = {"kept", 0, 0},
-    [FILTER_KEPT_POSITIVE] = {"kept_positive", 0, 1},
-    [FILTER_PENALTY] = {"log10_penalty", 0, 0},
-    [FILTER_KERNEL_PENALTY] = {"kernel_log10_penalty", 0, 0},
+    [FILTER_TEST_ERROR] = {"test_error", 1, KEPT},
+    [FILTER_TRAIN_ERROR] = {"train_error", 1, KEPT},
+    [FILTER_KERNEL_TEST_ERROR] = {"kernel_test_error", 1, ALL},
+    [FILTER_KERNEL_TRAIN_ERROR] = {"kernel_train_error", 0, ALL},
+    [FILTER_TARGET_OVERLAP] = {"target_overlap", 1, KEPT},
+    [FILTER_OUTLIERS] = {"outliers", 0, NOTHING},
+    [FILTER_EDGE_LOWER] = {"edge_lower", 1, KEPT},
+    [FILTER_EDGE_UPPER] = {"edge_upper", 1, KEPT},
+    [FILTER_TEST_LOSS] = {"test_loss", 0, KEPT},
+    [FILTER_TRAIN_LOSS] = {"train_loss", 0, KEPT},
+    [FILTER_KERNEL_TEST_LOSS] = {"kernel_test_loss", 0, ALL},
+    [FILTER_KERNEL_TRAIN_LOSS] = {"kernel_train_loss", 0, ALL},
+    [FILTER_KEPT] = {"kept", 0, NOTHING},
+    [FILTER_KEPT_POSITIVE] = {"kept_positive", 0, NOTHING},
+    [FILTER_PENALTY] = {"log10_penalty", 0, NOTHING},
+    [FILTER_KERNEL_PENALTY] = {"kernel_log10_penalty", 0, NOTHING},
 };
 
 struct filter_table filter_table_sizes(const dmft_problem *problem)
@@ -42,19 +47,20 @@ struct filter_table filter_table_sizes(const dmft_problem *problem)
     return t;
 }
 
-static void name(struct filter_table *t, size_t first, size_t count, const char *format, size_t from, int shown, double allowance)
+/* Columns prefix1, prefix2, .. of which the first `shown` are default ones. */
+static void name(struct filter_table *t, size_t first, size_t count, const char *prefix, size_t from, size_t shown, double allowance)
 {
     for (size_t i = 0; i < count; i++) {
         struct samples_column *c = &t->column[first + i];
         char digits[8];
         (void)snprintf(digits, sizeof digits, "%zu", (from + i) % 1000);
-        (void)snprintf(c->name, sizeof c->name, "%s%s", format, digits);
-        c->shown = shown && i < 4;
+        (void)snprintf(c->name, sizeof c->name, "%s%s", prefix, digits);
+        c->shown = i < shown;
         c->allowance = allowance;
     }
 }
 
-int filter_table_create(struct filter_table *t, const dmft_problem *problem, double allowance, int exact, dmft_error *err)
+int filter_table_create(struct filter_table *t, const dmft_problem *problem, const struct filter_allowance *allowance, int exact, dmft_error *err)
 {
     *t = filter_table_sizes(problem);
     t->column = calloc(t->columns, sizeof *t->column);
@@ -62,11 +68,11 @@ int filter_table_create(struct filter_table *t, const dmft_problem *problem, dou
     for (size_t i = 0; i < FILTER_NAMED; i++) {
         (void)snprintf(t->column[i].name, sizeof t->column[i].name, "%s", named[i].name);
         t->column[i].shown = named[i].shown;
-        t->column[i].allowance = named[i].sized ? allowance : 0.0;
+        t->column[i].allowance = named[i].shifted == ALL ? allowance->all : named[i].shifted == KEPT ? allowance->kept : 0.0;
     }
-    name(t, t->overlap, t->terms, "overlap", 1, 1, allowance);
-    name(t, t->top, t->ends, "eigenvalue_top", 1, 1, allowance);
-    name(t, t->bottom, t->ends, "eigenvalue_bottom", 1, 1, allowance);
+    name(t, t->overlap, t->terms, "overlap", 1, 4, allowance->kept);
+    name(t, t->top, t->ends, "eigenvalue_top", 1, 2, allowance->kept);
+    name(t, t->bottom, t->ends, "eigenvalue_bottom", 1, 2, allowance->kept);
     name(t, t->quantile, FILTER_QUANTILES, "spectrum", 0, 0, 0.0);
     for (size_t i = 0; i < t->columns; i++) t->column[i].exact = exact;
     return DMFT_OK;

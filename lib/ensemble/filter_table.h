@@ -38,9 +38,13 @@ struct filter_table {
     struct samples_column *column;
 };
 
-/* The columns of this problem; `allowance`: what the number of features may shift, relative to the theory, in a simulation (0: nothing);
- * `exact`: there is nothing to average over. */
-int filter_table_create(struct filter_table *table, const dmft_problem *problem, double allowance, int exact, dmft_error *err);
+/* What the number of features may shift, relative to the theory, for c = 1: what is kept, and readouts of all features. */
+struct filter_allowance {
+    double kept, all;
+};
+
+/* The columns of this problem; `exact`: there is nothing to average over. */
+int filter_table_create(struct filter_table *table, const dmft_problem *problem, const struct filter_allowance *allowance, int exact, dmft_error *err);
 void filter_table_free(struct filter_table *table);
 
 /* The same sizes without the columns themselves. */

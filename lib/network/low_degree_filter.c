@@ -23,9 +23,9 @@
 
 enum { DENSE = 256 };           /* features up to which dsyevd is the quicker of the two */
 enum { PURPOSE_WEIGHTS = 1 << 12 }; /* + layer: the data have other numbers (base/labelled.c) */
-/* What p features shift relative to the limit, for c = 1: with the default c = 20 twice D/p, the coefficients of D/p that were measured being up to 1.4. Ten
- * inputs at least: what is kept of few inputs has more directions than they. */
-static const double shift = 0.1, least_inputs = 10.0;
+/* What p features shift relative to the limit, for c = 1. With the default c = 20: what is kept by 2 D/p, the coefficients of D/p that were measured being
+ * up to 1.7 (D of ten at least: what is kept of few inputs has more directions than they); a readout of all features by 0.4 n/p, measured up to 0.22. */
+static const double kept_shift = 0.1, least_inputs = 10.0, all_shift = 0.02;
 static const double tolerance = 1e-10; /* of an eigenvector's residual, relative to its eigenvalue */
 
 struct network {
@@ -382,8 +382,9 @@ int random_features_simulate(const dmft_problem *problem, const dmft_run_options
     struct dmft_problem held = *problem; /* owns nothing */
     struct filter_table table;
     int status = check_sizes(&problem->filter, err);
-    double allowance = shift * fmax((double)problem->filter.input_dim, least_inputs) / (double)problem->filter.features;
-    if (status == DMFT_OK) status = filter_table_create(&table, problem, allowance, 0, err);
+    double p = (double)problem->filter.features, kept = kept_shift * fmax((double)problem->filter.input_dim, least_inputs) / p;
+    const struct filter_allowance allowance = {.kept = kept, .all = fmax(kept, all_shift * (double)problem->filter.samples / p)};
+    if (status == DMFT_OK) status = filter_table_create(&table, problem, &allowance, 0, err);
     if (status != DMFT_OK) return status;
     struct samples samples = samples_of(problem, &table);
     held.filter.held = blocks_held(&samples, options);
