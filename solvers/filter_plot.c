@@ -116,7 +116,8 @@ static void write_ranks(const struct figure *f, const struct filter_plot_source 
 /* A level over the whole panel. */
 static void write_edge(const struct figure *f, double level, const char *dash)
 {
-    if (level > 0.0) (void)fprintf(f->script, "set arrow from graph 0, first %.9g to graph 1, first %.9g nohead lc rgb '#888888' lw 1.3 dt %s\n", level, level, dash);
+    if (level > 0.0)
+        (void)fprintf(f->script, "set arrow from graph 0, first %.9g to graph 1, first %.9g nohead lc rgb '#888888' lw 1.3 dt %s\n", level, level, dash);
 }
 
 static void name_block(char block[NAME], size_t source, size_t layer, int end)
@@ -127,7 +128,7 @@ static void name_block(char block[NAME], size_t source, size_t layer, int end)
 static void write_spectrum(const struct figure *f, size_t layer)
 {
     static const char *const line[] = {"lines lw 2", "lines lw 2 dt '_-'"}, *const point[] = {"points pt 7 ps 0.7", "points pt 6 ps 0.7"};
-    static const char *const side[] = {"positive", "negative"};
+    static const char *const side[] = {"> 0", "< 0"};
     const char *separator = "plot ";
     char block[NAME], label[160];
     (void)fputs("unset arrow\n", f->script);
@@ -143,7 +144,7 @@ static void write_spectrum(const struct figure *f, size_t layer)
         for (int end = 0; end < 2; end++) {
             const struct filter_plot_source *s = &f->source[i];
             name_block(block, i, layer, end);
-            (void)snprintf(label, sizeof label, "%s, %s", side[end], f->many ? s->path : s->sampled ? "sampled" : "theory");
+            (void)snprintf(label, sizeof label, "%s %s", side[end], f->many ? s->path : s->sampled ? "sampled" : "theory");
             (void)fprintf(f->script, "%s$%s using 1:2 with %s lc rgb '%s' title ", separator, block, s->sampled ? point[end] : line[end],
                           gnuplot_colour(f->many ? s->index : (size_t)end));
             gnuplot_string(f->script, label);

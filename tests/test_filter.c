@@ -227,7 +227,7 @@ END_TEST
 /* <phi(u) phi(v)> by the trapezoid rule in two independent variables; relu-like functions have a kink, where it is of second order in the step. */
 static double quadrature(const dmft_activation *phi, double a, double b, double c)
 {
-    const double step = 0.02, reach = 8.5;
+    const double step = shrink_factor() > 1 ? 0.1 : 0.02, reach = 8.5; /* exact to rounding with either where nothing is kinked */
     double rest = sqrt(fmax(b - (a > 0.0 ? c * c / a : 0.0), 0.0)), slope = a > 0.0 ? c / sqrt(a) : 0.0, sum = 0.0;
     for (double s = -reach; s < reach; s += step) {
         double u = sqrt(a) * s, first, inner = 0.0;
@@ -258,7 +258,7 @@ START_TEST(kernels_are_gaussian_means)
         largest = fmax(largest, fmax(fabs(K[1] - expected), fabs(K[0] - diagonal)));
     }
     printf("filter, kernel of %s against quadrature: %.1e\n", phi.name, largest);
-    ck_assert_double_lt(largest, kink ? 2e-5 : 1e-12);
+    ck_assert_double_lt(largest, !kink ? 1e-12 : shrink_factor() > 1 ? 5e-4 : 2e-5);
     gaussian_kernel_free(g);
 }
 END_TEST
@@ -289,8 +289,9 @@ START_TEST(features_converge)
     static const char *const names[] = {"eigenvalue_top1", "eigenvalue_bottom1", "test_loss", "kernel_test_loss", "target_overlap"};
     static const double size[] = {100.0, 400.0};
     dmft_trajectory *limit = NULL, *network[2];
+    int few = shrink_factor() > 1;
     for (int i = 0; i < 2; i++) {
-        dmft_problem *p = problem_with(SMALL, WITH("data.shared", "true", "simulation.seeds", "300", "network.features", i == 0 ? "100" : "400",
+        dmft_problem *p = problem_with(SMALL, WITH("data.shared", "true", "simulation.seeds", few ? "30" : "300", "network.features", i == 0 ? "100" : "400",
                                                    "network.depth", "1", "data.samples", "60", "data.target_function", "linear", "training.penalties", "1",
                                                    "training.penalty_min", "0.01", "network.kept", "2", "training.permutations", "0"));
         if (i == 0) limit = theory(p);
@@ -309,7 +310,7 @@ START_TEST(features_converge)
                se[1], order);
         int eigenvalue = strncmp(names[k], "eigenvalue", 10) == 0;
         if (eigenvalue) ck_assert_double_lt(fabs(size[0] * shift[0] - size[1] * shift[1]), 4.0 * both);
-        if (eigenvalue) ck_assert_double_eq_tol(order, 0.5, 0.15); /* 300 networks know a scatter to 4 %, hence the order to 0.04 */
+        if (eigenvalue) ck_assert_double_eq_tol(order, 0.5, few ? 0.5 : 0.15); /* 300 networks know a scatter to 4 %, hence the order to 0.04 */
         ck_assert_double_lt(size[1] * fabs(shift[1]), size[0] * fabs(shift[0]) + 4.0 * both);
         for (int i = 0; i < 2; i++) ck_assert_double_lt(fabs(shift[i]), 4.0 * se[i] + 2.0 * 10.0 / size[i] * fabs(exact));
     }
@@ -505,21 +506,21 @@ END_TEST
 /* Labels that are noise alone: with 9 permutations an eigenvalue passes the upper edge in one run of ten. */
 START_TEST(edges_are_passed_as_often_as_stated)
 {
-    enum { RUNS = 400 };
+    const int runs = (int)(400 / shrink_factor());
     double passed[2] = {0.0, 0.0};
-    for (int i = 0; i < RUNS; i++) {
+    for (int i = 0; i < runs; i++) {
         char seed[16];
         (void)snprintf(seed, sizeof seed, "%d", i + 1);
         dmft_problem *p = problem_with(SMALL, WITH("simulation.seeds", "1", "simulation.seed", seed, "network.depth", "1", "data.samples", "20", "data.label_noise",
                                                    "1e9", "data.test_samples", "1", "training.permutations", "9", "training.penalties", "1"));
         dmft_trajectory *t = theory(p);
-        passed[0] += (at(t, "eigenvalue_top1", 1) > at(t, "edge_upper", 1)) / (double)RUNS;
-        passed[1] += (at(t, "eigenvalue_bottom1", 1) < at(t, "edge_lower", 1)) / (double)RUNS;
+        passed[0] += (at(t, "eigenvalue_top1", 1) > at(t, "edge_upper", 1)) / (double)runs;
+        passed[1] += (at(t, "eigenvalue_bottom1", 1) < at(t, "edge_lower", 1)) / (double)runs;
         dmft_trajectory_free(t);
         dmft_problem_free(p);
     }
-    double se = sqrt(0.1 * 0.9 / RUNS);
-    printf("filter, labels of noise pass the upper edge in %.4f and the lower one in %.4f of %d runs, stated 0.1 (%.4f)\n", passed[0], passed[1], RUNS, se);
+    double se = sqrt(0.1 * 0.9 / runs);
+    printf("filter, labels of noise pass the upper edge in %.4f and the lower one in %.4f of %d runs, stated 0.1 (%.4f)\n", passed[0], passed[1], runs, se);
     ck_assert_double_eq_tol(passed[0], 0.1, 4.0 * se);
     ck_assert_double_eq_tol(passed[1], 0.1, 4.0 * se);
 }

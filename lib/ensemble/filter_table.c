@@ -16,11 +16,12 @@ static const struct {
     const char *name;
     int shown;
     enum shifted shifted;
+    int counted; /* a part of the samples, which moves by whole ones */
 } named[FILTER_NAMED] = {
-    [FILTER_TEST_ERROR] = {"test_error", 1, KEPT},
-    [FILTER_TRAIN_ERROR] = {"train_error", 1, KEPT},
-    [FILTER_KERNEL_TEST_ERROR] = {"kernel_test_error", 1, ALL},
-    [FILTER_KERNEL_TRAIN_ERROR] = {"kernel_train_error", 0, ALL},
+    [FILTER_TEST_ERROR] = {"test_error", 1, KEPT, 1},
+    [FILTER_TRAIN_ERROR] = {"train_error", 1, KEPT, 1},
+    [FILTER_KERNEL_TEST_ERROR] = {"kernel_test_error", 1, ALL, 1},
+    [FILTER_KERNEL_TRAIN_ERROR] = {"kernel_train_error", 0, ALL, 1},
     [FILTER_TARGET_OVERLAP] = {"target_overlap", 1, KEPT},
     [FILTER_OUTLIERS] = {"outliers", 0, NOTHING},
     [FILTER_EDGE_LOWER] = {"edge_lower", 1, KEPT},
@@ -69,6 +70,7 @@ int filter_table_create(struct filter_table *t, const dmft_problem *problem, con
         (void)snprintf(t->column[i].name, sizeof t->column[i].name, "%s", named[i].name);
         t->column[i].shown = named[i].shown;
         t->column[i].allowance = named[i].shifted == ALL ? allowance->all : named[i].shifted == KEPT ? allowance->kept : 0.0;
+        if (named[i].counted) t->column[i].allowance += allowance->counted;
     }
     name(t, t->overlap, t->terms, "overlap", 1, 4, allowance->kept);
     name(t, t->top, t->ends, "eigenvalue_top", 1, 2, allowance->kept);

@@ -38,9 +38,10 @@ struct filter_table {
     struct samples_column *column;
 };
 
-/* What the number of features may shift, relative to the theory, for c = 1: what is kept, and readouts of all features. */
+/* What the number of features may shift, relative to the theory, for c = 1: what is kept, readouts of all features, and what errors that are counted may
+ * move besides. */
 struct filter_allowance {
-    double kept, all;
+    double kept, all, counted;
 };
 
 /* The columns of this problem; `exact`: there is nothing to average over. */

@@ -288,7 +288,7 @@ dmft_estimate low_degree_filter_estimate(const dmft_problem *p, int threads)
 
 int low_degree_filter_solve(const dmft_problem *p, const dmft_run_options *options, dmft_trajectory **out, dmft_error *err)
 {
-    const struct filter_allowance none = {0.0, 0.0};
+    const struct filter_allowance none = {0.0, 0.0, 0.0};
     struct filter_table table;
     int status = filter_table_create(&table, p, &none, p->filter.shared, err);
     if (status != DMFT_OK) return status;
