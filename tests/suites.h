@@ -37,7 +37,9 @@
     X(response) \
     X(probe) \
     X(training) \
+    X(noise) \
     X(sweep) \
+    X(represent) \
     X(filter)
 
 #define SUITE_DECLARED(name) Suite *suite_##name(void);

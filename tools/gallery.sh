@@ -23,12 +23,13 @@ both()
     sweep "$networks" "$@" --simulate
 }
 
-# run COMMAND NAME FILE: one problem, solved or simulated.
-run()
+# one COMMAND NAME FILE [options]: the result of one run, likewise.
+one()
 {
-    result=$work/$2.h5 parameters=$from/$3
+    command=$1 result=$work/$2.h5 parameters=$from/$3
+    shift 3
     if [ -f "$result" ] && [ "$result" -nt "$parameters" ] && [ "$result" -nt "$dmft" ]; then return; fi
-    "$dmft" "$1" "$parameters" -o "$result" --force
+    "$dmft" "$command" "$parameters" -o "$result" --force "$@"
 }
 
 # picture NAME RESULTS.. OPTIONS
@@ -66,8 +67,17 @@ for scaling in mup ntk; do
     picture divergence_$scaling "$work/divergence_$scaling.h5" --map --series diverged
 done
 
-run solve filter low_degree_filter.yaml
-run simulate filter-networks low_degree_filter.yaml
+one solve noise noise.yaml --set outliers.every=1
+one simulate noise-networks noise.yaml
+picture noise "$work/noise.h5" "$work/noise-networks.h5"
+
+one solve represent represent.yaml
+one simulate represent-networks represent.yaml
+"$dmft" represent "$work/represent.h5" "$work/represent-networks.h5" -o "$to/represent.png" --force --quiet
+echo "$to/represent.png"
+
+one solve filter low_degree_filter.yaml
+one simulate filter-networks low_degree_filter.yaml
 picture low_degree_filter "$work/filter.h5" "$work/filter-networks.h5"
 both filter_kept low_degree_filter_kept.yaml
 picture low_degree_filter_kept "$work/filter_kept.h5" "$work/filter_kept-networks.h5" --against step --series kernel_test_error

@@ -186,6 +186,8 @@ void dmft_problem_free(dmft_problem *problem)
     free(problem->filter.input);
     free(problem->filter.label);
     free(problem->schedule);
+    free(problem->weight_factor);
+    free(problem->injected_variance);
     free(problem->eigenvalue);
     free(problem->target_mode);
     free(problem->model);

@@ -16,7 +16,7 @@
 
 enum {
     ORDERS = 512, /* c_m of tanh falls like exp(-pi sqrt(m/2a)): 1e-10 of <tanh^2> is left for a variance of 10 */
-    NODES = 521   /* at a step of 1/20: up to |s| = 13, where the weight is 1e-37, and nine nodes a wave of the last polynomial */
+    NODES = 521   /* at a step of 1/20: up to |s| = 13, where the weight is 1e-37, and five nodes a wave of the last polynomial */
 };
 static const double step = 0.05;
 static const double neglected = 1e-5; /* part of <phi^2> that may be beyond the last order */
