@@ -701,6 +701,18 @@ START_TEST(settings_are_refused)
 }
 END_TEST
 
+START_TEST(dense_matrices_have_their_limit)
+{
+    dmft_problem *p = problem_with(SMALL, WITH("simulation.eigensolver", "dense", "network.features", "32001"));
+    dmft_trajectory *t = NULL;
+    dmft_error err = {.text = ""};
+    ck_assert_int_eq(dmft_simulate(p, NULL, &t, &err), DMFT_ERROR_CONFIG);
+    ck_assert_ptr_nonnull(strstr(err.text, "at most 32000 features, got 32001"));
+    ck_assert_ptr_null(t);
+    dmft_problem_free(p);
+}
+END_TEST
+
 /* What `dmft init` prints is a problem, and the text of a problem is the same problem. */
 START_TEST(template_and_text)
 {
@@ -738,6 +750,7 @@ Suite *suite_filter(void)
     tcase_add_test(parts, targets_have_variance_one);
     tcase_add_test(parts, files_scale_and_turn_over);
     tcase_add_test(parts, settings_are_refused);
+    tcase_add_test(parts, dense_matrices_have_their_limit);
     tcase_add_test(parts, template_and_text);
     suite_add_tcase(suite, slow);
     suite_add_tcase(suite, limit);

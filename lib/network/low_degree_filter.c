@@ -130,12 +130,13 @@ static int allocate(struct network *n, const struct low_degree_filter_problem *f
     return n->dense ? DMFT_OK : spectrum_leading_create(&n->leading, p, k, err);
 }
 
-/* Sizes that BLAS's integers cannot count. */
-static int check_sizes(const struct low_degree_filter_problem *f, dmft_error *err)
+/* The room that dsyevd asks for, 2 p^2 numbers, has to be counted by an int. */
+int random_features_check(const dmft_problem *problem, dmft_error *err)
 {
-    double block = (double)f->features * FEATURES_BLOCK, square = is_dense(f) ? 2.0 * (double)f->features * (double)f->features : 0.0;
-    if (fmax(block, square) < 0x1p31 - 1.0) return DMFT_OK;
-    return error_set(err, DMFT_ERROR_ARGUMENT, "network.features: %zu are more than %s can count", f->features, is_dense(f) ? "eigensolver dense" : "BLAS");
+    enum { MOST = 32000 };
+    const struct low_degree_filter_problem *f = &problem->filter;
+    if (!is_dense(f) || f->features <= MOST) return DMFT_OK;
+    return error_set(err, DMFT_ERROR_CONFIG, "simulation.eigensolver: dense is for at most %d features, got %zu: krylov", MOST, f->features);
 }
 
 static int create(void **out, const dmft_problem *problem, dmft_error *err)
@@ -392,7 +393,7 @@ int random_features_simulate(const dmft_problem *problem, const dmft_run_options
 {
     struct dmft_problem held = *problem; /* owns nothing */
     struct filter_table table;
-    int status = check_sizes(&problem->filter, err);
+    int status = random_features_check(problem, err);
     const struct filter_allowance allowance = allowance_of(&problem->filter);
     if (status == DMFT_OK) status = filter_table_create(&table, problem, &allowance, 0, err);
     if (status != DMFT_OK) return status;

@@ -25,7 +25,7 @@ static const struct {
 } models[MODEL_COUNT] = {
     [MODEL_DEEP_LINEAR] = {network_check, network_estimate, network_simulate},
     [MODEL_MLP] = {NULL, mlp_estimate, mlp_run},
-    [MODEL_LOW_DEGREE_FILTER] = {NULL, random_features_estimate, random_features_simulate},
+    [MODEL_LOW_DEGREE_FILTER] = {random_features_check, random_features_estimate, random_features_simulate},
 };
 
 int run_simulate_check(const dmft_problem *p, dmft_error *err) { return models[p->kind].check != NULL ? models[p->kind].check(p, err) : DMFT_OK; }
