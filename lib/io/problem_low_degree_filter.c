@@ -76,8 +76,8 @@ static int settle_counts(struct problem_draft *draft, dmft_error *err)
     size_t n = given ? (size_t)problem_number(config, SETTING_DATA_SAMPLES) : rows;
     if (n > rows) return too_large(config, SETTING_DATA_SAMPLES, rows, "the rows of data.file", err);
     if (n >= 2 && !settings_holds(&settings_table[SETTING_DATA_SAMPLES], (double)n))
-        return config_error(err, DMFT_ERROR_CONFIG, &problem_value(config, SETTING_DATA_FILE)->place, "data.file", "%zu rows are too many: data.samples must be %s",
-                            n, settings_table[SETTING_DATA_SAMPLES].shape);
+        return config_error(err, DMFT_ERROR_CONFIG, &problem_value(config, SETTING_DATA_FILE)->place, "data.file",
+                            "%zu rows are too many: data.samples must be %s", n, settings_table[SETTING_DATA_SAMPLES].shape);
     if (n < 2) return problem_refuse(config, SETTING_DATA_FILE, "at least two rows to train on are needed, it has one", err);
     size_t left = beside > 0 ? beside : rows - n;
     if (left == 0) return problem_refuse(config, SETTING_DATA_FILE, "no row is left for tests: data.test_file, or data.samples below the number of rows", err);
