@@ -661,6 +661,38 @@ START_TEST(files_scale_and_turn_over)
 }
 END_TEST
 
+/* Test rows of a file of their own, which has the labels the other way round: every row comes from the right file, none twice, in orders that differ. */
+START_TEST(rows_of_two_files)
+{
+    char folder[] = "/tmp/dmft_filterXXXXXX", path[2][64];
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    for (int i = 0; i < 2; i++) {
+        (void)snprintf(path[i], sizeof path[i], "%s/%d.csv", folder, i);
+        write_rows(path[i], i == 0 ? 45 : 12, 1.0, i == 0 ? 1.0 : -1.0);
+    }
+    dmft_problem *p = problem_with(OF_FILE, WITH("data.file", path[0], "data.test_file", path[1], "data.test_samples", "10"));
+    struct labelled data;
+    double first[2] = {0.0, 0.0};
+    ck_assert_int_eq(labelled_create(&data, p, NULL), DMFT_OK);
+    ck_assert_uint_eq(data.samples, 30);
+    ck_assert_uint_eq(data.tests, 10);
+    for (long index = 0; index < 2; index++) {
+        labelled_draw(&data, p, index);
+        first[index] = data.input[0];
+        for (size_t i = 0; i < 40; i++) {
+            const double *z = data.input + 3 * i;
+            ck_assert_double_eq(data.label[i], (z[0] * z[1] + z[2] > 0 ? 1.0 : -1.0) * (i < 30 ? 1.0 : -1.0));
+            for (size_t j = i < 30 ? 0 : 30; j < i; j++) ck_assert_double_ne(data.input[3 * j], z[0]);
+        }
+    }
+    ck_assert_double_ne(first[0], first[1]);
+    labelled_free(&data);
+    dmft_problem_free(p);
+    for (int i = 0; i < 2; i++) (void)unlink(path[i]);
+    (void)rmdir(folder);
+}
+END_TEST
+
 /* ---- settings ---- */
 
 START_TEST(settings_are_refused)
@@ -749,6 +781,7 @@ Suite *suite_filter(void)
     tcase_add_test(parts, ridge_at_its_ends);
     tcase_add_test(parts, targets_have_variance_one);
     tcase_add_test(parts, files_scale_and_turn_over);
+    tcase_add_test(parts, rows_of_two_files);
     tcase_add_test(parts, settings_are_refused);
     tcase_add_test(parts, dense_matrices_have_their_limit);
     tcase_add_test(parts, template_and_text);
