@@ -319,7 +319,7 @@ expect "filter: compare" 0 "^verdict: holds" compare ft.h5 fs.h5
 expect "filter: show" 0 "^ *kernel_test_error +outliers" show ft.h5 --series kernel_test_error,outliers
 expect "filter: nothing to halve" 2 "has no steps to halve" converge f.yaml
 expect "filter: more kept than there are" 2 "network.kept: at most the number of samples, 40, got 41" solve f.yaml -o fx.h5 --set data.samples=40 --set network.kept=41
-if command -v gnuplot >/dev/null; then expect "filter: plot" 0 "" plot ft.h5 fs.h5 -o f.png; fi
+if command -v gnuplot >/dev/null; then expect "filter: plot" 0 "" plot ft.h5 fs.h5 -o filter.png; fi
 
 # ---- the digits of examples/, in small ----
 examples=$source_folder/../examples
