@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/outline.h"
+#include "filter_plot.h"
 #include "gnuplot.h"
 #include "program.h"
 #include "sweep_result.h"
@@ -166,18 +167,20 @@ static int find_common(const struct figure *f, const char *key, char *out, size_
     return found;
 }
 
+enum { TITLE = 512 };
+
 /* The main settings. */
-static void write_title(const struct figure *f)
+static void make_title(const struct figure *f, char title[TITLE])
 {
-    char title[512] = "", value[64];
+    char value[64];
+    title[0] = '\0';
     for (const struct title_setting *shown = title_settings; shown->key != NULL; shown++) {
         if (!find_common(f, shown->key, value, sizeof value)) continue;
         char text[96];
         title_value(text, sizeof text, shown->key, value);
         size_t have = strlen(title);
-        (void)snprintf(title + have, sizeof title - have, "%s%s", have > 0 ? ", " : "", text);
+        (void)snprintf(title + have, TITLE - have, "%s%s", have > 0 ? ", " : "", text);
     }
-    gnuplot_string(f->script, title);
 }
 
 static void write_curve(FILE *out, const struct curve *c, size_t i)
@@ -255,7 +258,9 @@ static void write_plots(void *figure, const char *terminal, const char *file)
                   "\nset grid lt 1 lw 0.5 lc rgb '#dddddd'\nset xlabel '%s'\nset key outside right top noenhanced samplen 2.5 "
                   "spacing 1.2 Left reverse\nset lmargin 12\nset rmargin %d\nset bars 0.6\nset tics nomirror\nset border 3\nset multiplot layout %d,1 title ",
                   time ? "time" : "step", legend_width(f), panels);
-    write_title(f);
+    char title[TITLE];
+    make_title(f, title);
+    gnuplot_string(f->script, title);
     (void)fputs(" noenhanced\n", f->script);
     if (count_curves(f, EIGENVALUES) > 0) write_range(f);
     for (int panel = 0; panel < PANELS; panel++) {
@@ -286,10 +291,30 @@ static int read_sources(struct figure *f, const options *o)
     return STATUS_DONE;
 }
 
+/* Models with a figure of their own: all files are of that one. -1: they are not. */
+static int plot_filters(const struct figure *f, const options *o)
+{
+    size_t filters = 0;
+    char title[TITLE];
+    struct filter_plot_source *source = calloc(f->sources, sizeof *source);
+    if (source == NULL) return program_error(STATUS_FAILED, "plot: out of memory");
+    for (size_t i = 0; i < f->sources; i++) {
+        const char *model = dmft_trajectory_text(f->source[i].t, "model");
+        filters += model != NULL && strcmp(model, "low_degree_filter") == 0;
+        source[i] = (struct filter_plot_source){f->source[i].path, f->source[i].t, f->source[i].sampled, f->source[i].index};
+    }
+    make_title(f, title);
+    int status = filters < f->sources ? -1 : filter_plot(o, f->script, source, f->sources, title);
+    free(source);
+    return status;
+}
+
 static int plot(struct figure *f, const options *o)
 {
     int status = read_sources(f, o);
     if (status != STATUS_DONE) return status;
+    status = plot_filters(f, o);
+    if (status >= 0) return status;
     for (size_t i = 0; i < f->sources; i++)
         if (!f->source[i].sampled) add_source(f, &f->source[i]);
     for (size_t i = 0; i < f->sources; i++)

@@ -42,7 +42,8 @@
     X(training) \
     X(noise) \
     X(sweep) \
-    X(represent)
+    X(represent) \
+    X(filter)
 
 #define SUITE_DECLARED(name) Suite *suite_##name(void);
 SUITES(SUITE_DECLARED)

@@ -14,7 +14,7 @@
 #include "io/settings.h"
 
 /* The models, as messages list them. */
-#define MODELS "deep_linear | mlp | extensive_output (not yet) | noisy_matrix | two_layer_linear_width (not yet) | low_degree_filter (not yet)"
+#define MODELS "deep_linear | mlp | extensive_output (not yet) | noisy_matrix | two_layer_linear_width (not yet) | low_degree_filter"
 
 Suite *suite_config(void);
 
@@ -34,9 +34,6 @@ static const char *const valid_mlp = "model: mlp\n"
                                      "data: {gram: [[1, 0.5], [0.5, 1]], target: [1, -1]}\n"
                                      "training: {learning_rate: 0.2, steps: 2}\n";
 
-static const char *const valid_matrix = "model: noisy_matrix\n"
-                                        "network: {width_ratio: 0.5, weight_variance: 1}\n"
-                                        "training: {learning_rate: 0.1, steps: 2}\n";
 
 static int parse(dmft_config **config, const char *text, dmft_error *err)
 {
@@ -108,7 +105,17 @@ static int is_number(const struct setting *row)
 /* A configuration of a model that the row can be used with. */
 static dmft_config *configuration_for(const struct setting *row)
 {
-    return parsed(settings_available(row, "deep_linear") ? valid : settings_available(row, "mlp") ? valid_mlp : valid_matrix);
+    static const char *const others[] = {
+#define MODEL_ENTRY(NAME, name) #name,
+        MODEL_TABLE(MODEL_ENTRY)
+#undef MODEL_ENTRY
+    };
+    if (settings_available(row, "deep_linear")) return parsed(valid);
+    if (settings_available(row, "mlp")) return parsed(valid_mlp);
+    int model = MODEL_MLP + 1;
+    while (model < MODEL_COUNT && !settings_available(row, others[model])) model++;
+    ck_assert_int_lt(model, MODEL_COUNT);
+    return parsed(dmft_config_template(others[model]));
 }
 
 static int is_word(const struct setting *row) { return row->type == TYPE_CHOICE || row->type == TYPE_BOOLEAN; }
@@ -123,6 +130,7 @@ START_TEST(table_is_sound)
         ck_assert_msg(!settings_available(row, "deep_linear") || settings_belongs(row, "deep_linear"), "%s", row->key);
         ck_assert_msg(!settings_available(row, "noisy_matrix") || settings_belongs(row, "noisy_matrix"), "%s", row->key);
         ck_assert_msg(!settings_available(row, "mlp") || settings_belongs(row, "mlp"), "%s", row->key);
+        ck_assert_msg(!settings_available(row, "low_degree_filter") || settings_belongs(row, "low_degree_filter"), "%s", row->key);
         ck_assert_msg((row->need == NEED_NONE) == (*row->value == '\0'), "%s", row->key);
         double value = 0;
         if (row->need != NEED_NONE && is_number(row))
@@ -357,8 +365,8 @@ static const struct {
     {"model: deep_liner\n", CONFIG,
      "run.yaml:1:8: model: must be one of " MODELS ", got deep_liner; the nearest is deep_linear"},
     {"tolerance: 1e-3\nmodel: mlp\n", CONFIG, "run.yaml:1:1: tolerance: does not belong to model mlp"},
-    {"tolerance: 1e-3\nmodel: low_degree_filter\n", LATER,
-     "run.yaml:2:8: model: low_degree_filter is not available in this version; must be one of " MODELS},
+    {"tolerance: 1e-3\nmodel: two_layer_linear_width\n", LATER,
+     "run.yaml:2:8: model: two_layer_linear_width is not available in this version; must be one of " MODELS},
     {"data: {batch: epochs}\n", CONFIG, "run.yaml:1:15: data.batch: must be one of full | online | bernoulli | epoch, got epochs; the nearest is epoch"},
     {"network:\n  residual: 0\n", CONFIG, "run.yaml:2:13: network.residual: must be one of false | true, got 0"},
     {"network:\n  activation: tanh\nmodel: deep_linear\n", CONFIG, "run.yaml:2:3: network.activation: does not belong to model deep_linear"},
@@ -777,7 +785,7 @@ START_TEST(a_configuration_can_be_built_by_setting)
     dmft_problem_free(two);
     dmft_config_free(built);
     dmft_config_free(read);
-    ck_assert_int_eq(dmft_config_create(&built, "low_degree_filter", &err), DMFT_ERROR_UNAVAILABLE);
+    ck_assert_int_eq(dmft_config_create(&built, "two_layer_linear_width", &err), DMFT_ERROR_UNAVAILABLE);
     ck_assert_int_eq(dmft_config_create(&built, "deep", &err), DMFT_ERROR_CONFIG);
 }
 END_TEST
@@ -897,6 +905,7 @@ START_TEST(the_templates_run)
     ck_assert_int_eq(four->kind, MODEL_NOISY_MATRIX);
     ck_assert_int_eq(four->rows, 41);
     expect_rows(third, "noisy_matrix");
+    expect_rows(dmft_config_template("low_degree_filter"), "low_degree_filter");
     dmft_problem_free(one);
     dmft_problem_free(two);
     dmft_problem_free(three);
@@ -905,7 +914,7 @@ START_TEST(the_templates_run)
     dmft_config_free(filled);
     dmft_config_free(bare);
     dmft_config_free(mlp);
-    ck_assert_ptr_null(dmft_config_template("low_degree_filter"));
+    ck_assert_ptr_null(dmft_config_template("two_layer_linear_width"));
     ck_assert_ptr_null(dmft_config_template(""));
     ck_assert_ptr_null(dmft_config_template(NULL));
 }

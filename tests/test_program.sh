@@ -336,6 +336,20 @@ expect "mlp: resume" 0 "wrote again.h5" solve md.yaml -o again.h5 --resume big.s
 sed -i '1s/.*/0,0,1/' d.csv
 expect "mlp: resume with other data" 2 "belongs to another run: the data have another checksum" solve md.yaml -o x.h5 --resume big.state $big
 
+# Low-degree filtering, from its template.
+expect "init low_degree_filter" 0 "^  target_function: staircase$" init low_degree_filter
+cp out f.yaml
+small="--quiet --set simulation.seeds=4 --set data.samples=40 --set data.test_samples=60 --set network.features=300"
+# shellcheck disable=SC2086 # words are meant
+expect "filter: solve" 0 "" solve f.yaml -o ft.h5 $small
+# shellcheck disable=SC2086
+expect "filter: simulate" 0 "" simulate f.yaml -o fs.h5 $small
+expect "filter: compare" 0 "^verdict: holds" compare ft.h5 fs.h5
+expect "filter: show" 0 "^ *kernel_test_error +outliers" show ft.h5 --series kernel_test_error,outliers
+expect "filter: nothing to halve" 2 "has no steps to halve" converge f.yaml
+expect "filter: more kept than there are" 2 "network.kept: at most the number of samples, 40, got 41" solve f.yaml -o fx.h5 --set data.samples=40 --set network.kept=41
+if command -v gnuplot >/dev/null; then expect "filter: plot" 0 "" plot ft.h5 fs.h5 -o filter.png; fi
+
 # ---- the digits of examples/, in small ----
 examples=$source_folder/../examples
 digits="--set network.depth=2 --set training.learning_rate=0.3 --set training.steps=5 --set sampling.sites=256 --set simulation.width=200 --set simulation.seeds=4 --quiet"

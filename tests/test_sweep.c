@@ -249,7 +249,8 @@ START_TEST(a_sweep_needs_a_section_a_model_and_steps)
         const char *text, *line;
     } cases[] = {{"model: deep_linear\n", "run.yaml: there is no section sweep: a list of values of a setting, by its dotted key"},
                  {"sweep: {network.gamma0: [1]}\n", "run.yaml: model is missing: one of deep_linear | mlp | "},
-                 {"model: deep_linear\nsweep: {network.gamma0: [1]}\n", "run.yaml: training.steps is missing: an integer in [1, 10000000]"}};
+                 {"model: deep_linear\nsweep: {network.gamma0: [1]}\n", "run.yaml: training.steps is missing: an integer in [1, 10000000]"},
+                 {"model: low_degree_filter\nsweep: {network.kept: [1]}\n", "run.yaml: network.depth is missing: an integer in [1, 64]"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         dmft_config *config = NULL;
         dmft_sweep *s = NULL;

@@ -82,6 +82,12 @@ one simulate represent-networks represent.yaml
 "$dmft" represent "$work/represent.h5" "$work/represent-networks.h5" -o "$to/represent.png" --force --quiet
 echo "$to/represent.png"
 
+one solve filter low_degree_filter.yaml
+one simulate filter-networks low_degree_filter.yaml
+picture low_degree_filter "$work/filter.h5" "$work/filter-networks.h5"
+both filter_kept low_degree_filter_kept.yaml
+picture low_degree_filter_kept "$work/filter_kept.h5" "$work/filter_kept-networks.h5" --against step --series kernel_test_error
+
 # words CLASSES RATE: networks that predict the next word of a text, one of so many classes (0: every word its own); four of them, two at a time.
 words()
 {

@@ -24,6 +24,9 @@
 #define LINEAR 1, 0, 0, 1, 0, 0
 #define MLP_AND_MATRIX 0, 1, 0, 1, 0, 0
 #define TRAINED 1, 1, 0, 1, 0, 0
+#define LAYERED 1, 1, 0, 0, 0, 1
+#define ON_INPUTS 0, 1, 0, 0, 0, 1 /* of a data set that the configuration or a file has */
+#define LABELLED 1, 0, 0, 1, 0, 1
 #define EVERY 1, 1, 1, 1, 1, 1
 #define SWEEPS UNTEMPLATED, UNTEMPLATED, UNTEMPLATED, UNTEMPLATED, UNTEMPLATED, UNTEMPLATED
 #define LATER 0, 0, 0, 0, 0, 0

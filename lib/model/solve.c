@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/problem.h"
+#include "model/low_degree_filter.h"
 #include "model/mlp_solve.h"
 
 static const struct {
@@ -12,6 +13,7 @@ static const struct {
     [MODEL_DEEP_LINEAR] = {deep_linear_estimate, deep_linear_solve},
     [MODEL_MLP] = {mlp_solve_estimate, mlp_solve},
     [MODEL_NOISY_MATRIX] = {noisy_matrix_estimate, noisy_matrix_solve},
+    [MODEL_LOW_DEGREE_FILTER] = {low_degree_filter_estimate, low_degree_filter_solve},
 };
 
 dmft_estimate dmft_solve_estimate(const dmft_problem *p, int threads) { return models[p->kind].estimate(p, threads); }
