@@ -207,7 +207,7 @@ holds "init mlp shows no rows of others" test "$(grep -cE 'label_noise|width_rat
 cp out mlp.yaml
 expect "the template of mlp is a configuration" 0 "wrote template_mlp.h5: 4 steps" solve mlp.yaml --set training.steps=4 --set sampling.sites=64 -o template_mlp.h5
 "$dmft" init deep_linear >out; holds "init deep_linear shows no rows of mlp" test "$(grep -cE 'activation|gram|bias|sampling' out)" -eq 0
-expect "init of a model for later" 2 "unknown model 'noisy_matrix'; there are deep_linear and mlp" init noisy_matrix
+expect "init of an unknown model" 2 "unknown model 'noisy'; one of deep_linear | mlp" init noisy
 expect "mlp: solve" 0 "wrote m.h5: 12 steps in .*, 4 replicas" solve m.yaml -o m.h5
 expect "mlp: simulate" 0 "4 networks" simulate m.yaml -o ms.h5
 "$dmft" show m.h5 --csv >m.csv

@@ -6,7 +6,22 @@
 
 #include "dmft.h"
 
-enum model_kind { MODEL_DEEP_LINEAR, MODEL_MLP };
+/* Every model: its name in capitals, its name. A model has a row in the tables of lib/io/problem.c, lib/model/solve.c and lib/run/simulate.c. */
+#define MODEL_TABLE(X)            \
+    X(DEEP_LINEAR, deep_linear)   \
+    X(MLP, mlp)                   \
+    X(EXTENSIVE_OUTPUT, extensive_output) \
+    X(NOISY_MATRIX, noisy_matrix) \
+    X(TWO_LAYER_LINEAR_WIDTH, two_layer_linear_width) \
+    X(LOW_DEGREE_FILTER, low_degree_filter)
+
+enum model_kind {
+#define MODEL_ENTRY(NAME, name) MODEL_##NAME,
+    MODEL_TABLE(MODEL_ENTRY)
+#undef MODEL_ENTRY
+    MODEL_COUNT
+};
+
 enum parameterization { PARAMETERIZATION_MUP, PARAMETERIZATION_NTK };
 enum batch { BATCH_FULL, BATCH_ONLINE, BATCH_BERNOULLI, BATCH_EPOCH };
 enum method { METHOD_BASIS, METHOD_ROWS, METHOD_LAZY };
@@ -40,7 +55,7 @@ struct mlp_problem {
 };
 
 struct dmft_problem {
-    char *model;            /* "deep_linear", "mlp" */
+    char *model;            /* its name in MODEL_TABLE */
     enum model_kind kind;
     int depth;              /* L >= 1 */
     double width_ratio;     /* nu = N/D > 0 */

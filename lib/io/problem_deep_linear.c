@@ -133,15 +133,19 @@ static void settle_method(struct problem_draft *draft)
     draft->config.value[SETTING_METHOD].number = draft->single;
 }
 
+int problem_spares_deep_linear(const dmft_config *config, enum setting_id id) { return id == SETTING_TRAINING_LEARNING_RATE && problem_flow(config); }
+
 int problem_settle_deep_linear(struct problem_draft *draft, dmft_error *err)
 {
     const dmft_config *config = &draft->config;
+    int status = problem_settle_network(config, err);
+    if (status < 0) return status;
     const struct config_value *engine = problem_value(config, SETTING_SIMULATION_ENGINE);
     if (engine->number[0] != ENGINE_DENSE)
         return config_error(err, DMFT_ERROR_UNAVAILABLE, &engine->place, "simulation.engine",
                             "revealed is not available in this version for model deep_linear");
     settle_method(draft);
-    int status = check_batch(config, err);
+    status = check_batch(config, err);
     if (status == 0) status = check_spectrum(config, err);
     return status == 0 ? check_method(config, err) : status;
 }
@@ -159,6 +163,7 @@ static void fill_grid(struct dmft_problem *p, const dmft_config *config)
 int problem_fill_deep_linear(struct dmft_problem *p, struct problem_draft *draft)
 {
     const dmft_config *config = &draft->config;
+    if (!problem_fill_network(p, config)) return 0;
     p->width_ratio = problem_number(config, SETTING_NETWORK_WIDTH_RATIO);
     p->sample_ratio = problem_number(config, SETTING_DATA_SAMPLE_RATIO);
     p->label_noise = problem_number(config, SETTING_DATA_LABEL_NOISE);

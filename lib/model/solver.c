@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "base/trajectory.h"
 #include "model/lazy.h"
-#include "model/mlp_solve.h"
+#include "model/solve.h"
 #include "model/route.h"
 
 static const double divergence_factor = 1e12; /* a kernel past this times max(first value, 1) has diverged */
@@ -63,15 +63,15 @@ static double seconds_since(const struct timespec *begin)
 
 static const struct route *route_of(const dmft_problem *p) { return p->method == METHOD_ROWS ? &route_rows : &route_basis; }
 
-dmft_estimate dmft_solve_estimate(const dmft_problem *p, int threads)
+dmft_estimate deep_linear_estimate(const dmft_problem *p, int threads)
 {
-    if (p->kind == MODEL_MLP) return mlp_solve_estimate(p, threads);
+    (void)threads; /* they are the BLAS's */
     return p->method == METHOD_LAZY ? lazy_estimate(p) : route_of(p)->estimate(p);
 }
 
 static int refuse_memory(const struct dmft_solver *s, const dmft_problem *p, dmft_error *err)
 {
-    double bytes = dmft_solve_estimate(p, s->options.threads).bytes;
+    double bytes = deep_linear_estimate(p, s->options.threads).bytes;
     if (s->options.memory_limit == 0 || bytes <= (double)s->options.memory_limit) return DMFT_OK;
     return error_set(err, DMFT_ERROR_MEMORY_LIMIT, "%ld steps%s need %.3g GB, the limit is %.3g GB", p->steps,
                      p->store_kernels ? " with all kernels" : "", bytes / 1e9, (double)s->options.memory_limit / 1e9);
@@ -188,8 +188,8 @@ static int make(struct dmft_solver *s, const dmft_problem *p, dmft_error *err)
 
 int dmft_solver_create(dmft_solver **out, const dmft_problem *p, const dmft_run_options *options, dmft_error *err)
 {
+    if (p->kind != MODEL_DEEP_LINEAR) return error_set(err, DMFT_ERROR_UNAVAILABLE, "model %s is not solved step by step: call dmft_solve", p->model);
     if (p->method == METHOD_LAZY) return error_set(err, DMFT_ERROR_UNAVAILABLE, "method lazy solves all steps at once: call dmft_solve");
-    if (p->kind == MODEL_MLP) return error_set(err, DMFT_ERROR_UNAVAILABLE, "model mlp is solved replica by replica: call dmft_solve");
     struct dmft_solver *s = calloc(1, sizeof *s);
     if (s == NULL) return error_memory(err, sizeof *s);
     clock_gettime(CLOCK_MONOTONIC, &s->begin);
@@ -445,10 +445,9 @@ static int solve_lazily(const dmft_problem *p, const dmft_run_options *options, 
     return lazy_solve(p, options, out, err);
 }
 
-int dmft_solve(const dmft_problem *p, const dmft_run_options *options, dmft_trajectory **out, dmft_error *err)
+int deep_linear_solve(const dmft_problem *p, const dmft_run_options *options, dmft_trajectory **out, dmft_error *err)
 {
     dmft_solver *s = NULL;
-    if (p->kind == MODEL_MLP) return mlp_solve(p, options, out, err);
     if (p->method == METHOD_LAZY) return solve_lazily(p, options, out, err);
     int status = options != NULL && options->checkpoint != NULL ? archive_may_write(options->checkpoint, err) : DMFT_OK;
     if (status == DMFT_OK) status = dmft_solver_create(&s, p, options, err);
