@@ -54,6 +54,19 @@ struct mlp_problem {
     } sampling;
 };
 
+/* What is particular to model extensive_output; its ratio N/D is width_ratio, 0 where there is none. */
+struct extensive_output_problem {
+    int trained;            /* the readout */
+    int infinite;           /* the theory is that of the wide limit */
+    double weight_variance; /* sigma_0^2: W has entries of variance sigma_0^2/D (frozen) */
+    double first_layer_gram, readout_gram; /* a, b: entries of variance a/N, b/N (trained) */
+    double teacher_variance;  /* sigma_*^2, of entries sigma_*^2/D */
+    double output_ratio;    /* K/N (frozen) */
+    double teacher_ratio;   /* K/D (trained) */
+    double *time;           /* rows numbers, rising */
+    long quantiles;
+};
+
 struct dmft_problem {
     char *model;            /* its name in MODEL_TABLE */
     enum model_kind kind;
@@ -98,6 +111,7 @@ struct dmft_problem {
         enum engine engine;
     } simulation;
     struct mlp_problem mlp;     /* model mlp only; deep_linear alone uses width_ratio, parameterization, sample_ratio, label_noise, batch, flow .. method */
+    struct extensive_output_problem extensive_output;
     char *text;             /* canonical YAML */
 };
 

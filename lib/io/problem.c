@@ -32,6 +32,7 @@ static const struct {
 } models[MODEL_COUNT] = {
     [MODEL_DEEP_LINEAR] = {problem_settle_deep_linear, problem_fill_deep_linear, problem_spares_deep_linear},
     [MODEL_MLP] = {problem_settle_mlp, problem_fill_mlp, NULL},
+    [MODEL_EXTENSIVE_OUTPUT] = {problem_settle_extensive_output, problem_fill_extensive_output, problem_spares_extensive_output},
 };
 
 static int spared(const dmft_config *config, enum setting_id id)
@@ -157,6 +158,7 @@ void dmft_problem_free(dmft_problem *problem)
 {
     if (problem == NULL) return;
     free_mlp(&problem->mlp);
+    free(problem->extensive_output.time);
     free(problem->schedule);
     free(problem->eigenvalue);
     free(problem->target_mode);

@@ -18,6 +18,9 @@
 #define MLP 0, 1, 0, 0, 0, 0
 #define NETWORKS 1, 1, 0, 0, 0, 0
 #define EXTENSIVE_OUTPUT 0, 0, 1, 0, 0, 0
+#define PROPORTIONAL 1, 0, 1, 0, 0, 0
+#define WEIGHTED 1, 1, 1, 0, 0, 0
+#define OUTPUTS 1, 1, 1, 0, 0, 0
 #define NOISY_MATRIX 0, 0, 0, 1, 0, 0
 #define TWO_LAYER_LINEAR_WIDTH 0, 0, 0, 0, 1, 0
 #define LOW_DEGREE_FILTER 0, 0, 0, 0, 0, 1

@@ -2,6 +2,7 @@
 #include "model/solve.h"
 
 #include "base/problem.h"
+#include "model/extensive_output.h"
 #include "model/mlp_solve.h"
 
 static const struct {
@@ -10,6 +11,7 @@ static const struct {
 } models[MODEL_COUNT] = {
     [MODEL_DEEP_LINEAR] = {deep_linear_estimate, deep_linear_solve},
     [MODEL_MLP] = {mlp_solve_estimate, mlp_solve},
+    [MODEL_EXTENSIVE_OUTPUT] = {extensive_output_estimate, extensive_output_solve},
 };
 
 dmft_estimate dmft_solve_estimate(const dmft_problem *p, int threads) { return models[p->kind].estimate(p, threads); }
