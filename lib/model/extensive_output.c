@@ -23,13 +23,11 @@ enum {
     MOST_NODES = 1 << 17,
     IMAGE = 1024,        /* parts in which the extremes of the population are looked for, before and behind u t = BEHIND */
     BEHIND = 16,         /* where exp(-u t) is over, and the population falls like 1/u */
-    POINTS = 128,        /* of a table of quantiles; doubled while masses are not complete */
-    MOST_POINTS = 4096,
+    POINTS = 128,        /* from which quantiles are looked for */
     BANDS = 2            /* a band and an atom make no more */
 };
 
 static const double settled = 1e-10; /* change of an edge, relative, at which the nodes are enough */
-static const double complete = 1e-7; /* what the masses of a table may lack */
 
 /* ---- frozen readout ---- */
 
@@ -177,23 +175,6 @@ static int add_series(dmft_trajectory *t, struct columns *c, const struct extens
     return status;
 }
 
-/* A table whose masses are complete. */
-static int table_of(spectrum_curve **out, const struct spectrum_law *law, dmft_error *err)
-{
-    for (size_t points = POINTS;; points *= 2) {
-        spectrum_curve *c;
-        int status = spectrum_curve_create(&c, law, points, err);
-        if (status != DMFT_OK) return status;
-        double mass = spectrum_law_zero(law);
-        for (size_t b = 0; b < spectrum_curve_bands(c); b++) mass += spectrum_curve_mass(c, b);
-        if (fabs(mass - 1.0) <= complete || points >= MOST_POINTS) {
-            *out = c;
-            return fabs(mass - 1.0) <= complete ? DMFT_OK : error_set(err, DMFT_ERROR_NUMERIC, "a table of the density holds %.9g of the eigenvalues", mass);
-        }
-        spectrum_curve_free(c);
-    }
-}
-
 /* The part of the eigenvalues of W^T W that lies below quantile j of those other than 0. */
 static double part_of(const struct spectrum_law *law, long j, long quantiles)
 {
@@ -206,12 +187,12 @@ static int frozen_quantiles(const struct frozen *f, const struct columns *c, siz
     const struct extensive_output_problem *e = &f->problem->extensive_output;
     spectrum_curve *curve = NULL;
     if (e->quantiles == 0) return DMFT_OK;
-    int status = table_of(&curve, &f->law, err);
-    for (long j = 0; j < e->quantiles && status == DMFT_OK; j++) {
-        double x = spectrum_curve_quantile(curve, part_of(&f->law, j, e->quantiles)), density = NAN;
-        if (x > 0.0) status = spectrum_law_density(&f->law, x, &density, err);
+    int status = spectrum_curve_create(&curve, &f->law, POINTS, err);
+    if (status != DMFT_OK) return status;
+    for (long j = 0; j < e->quantiles; j++) {
+        double x = spectrum_curve_quantile(curve, part_of(&f->law, j, e->quantiles));
         c->quantile[j][row] = sqrt(x);
-        c->second[j][row] = 2.0 * sqrt(x) * density / (1.0 - spectrum_law_zero(&f->law));
+        c->second[j][row] = x > 0.0 ? 2.0 * sqrt(x) * spectrum_curve_at(curve, x) / (1.0 - spectrum_law_zero(&f->law)) : NAN;
     }
     spectrum_curve_free(curve);
     return status;
@@ -257,7 +238,7 @@ static int teacher_quantiles(const struct extensive_output_problem *e, double *s
     struct spectrum_law law = {.ratio = e->teacher_ratio, .nodes = 1, .tau = &tau, .weight = &weight, .bands = 1, .band = (const double(*)[2])band};
     spectrum_curve *curve;
     if (e->quantiles == 0 || !(tau > 0.0)) return DMFT_OK;
-    int status = table_of(&curve, &law, err);
+    int status = spectrum_curve_create(&curve, &law, POINTS, err);
     if (status != DMFT_OK) return status;
     for (long j = 0; j < e->quantiles; j++) s[j] = sqrt(spectrum_curve_quantile(curve, part_of(&law, j, e->quantiles)));
     spectrum_curve_free(curve);
@@ -310,7 +291,8 @@ static int refuse(const dmft_problem *p, const dmft_run_options *options, dmft_e
 {
     double bytes = extensive_output_estimate(p, 1).bytes;
     if (p->extensive_output.trained && !p->extensive_output.infinite)
-        return error_set(err, DMFT_ERROR_UNAVAILABLE, "with a trained readout there is a theory of the wide limit alone: network.width: infinite (networks of any width can be simulated)");
+        return error_set(err, DMFT_ERROR_UNAVAILABLE,
+                         "with a trained readout there is a theory of the wide limit alone: network.width: infinite (networks of any width can be simulated)");
     if (options == NULL || options->memory_limit == 0 || bytes <= (double)options->memory_limit) return DMFT_OK;
     return error_set(err, DMFT_ERROR_MEMORY_LIMIT, "the nodes need %.3g MB, the limit is %.3g MB", bytes / 1e6, (double)options->memory_limit / 1e6);
 }

@@ -1,6 +1,7 @@
 /* dmft_simulate: which simulator a problem goes to. A model that is built has a row. */
 #include "base/problem.h"
 #include "model/mlp_solve.h"
+#include "network/extensive_output.h"
 #include "network/mlp.h"
 #include "network/network.h"
 #include "run/run.h"
@@ -24,6 +25,7 @@ static const struct {
 } models[MODEL_COUNT] = {
     [MODEL_DEEP_LINEAR] = {network_check, network_estimate, network_simulate},
     [MODEL_MLP] = {NULL, mlp_estimate, mlp_run},
+    [MODEL_EXTENSIVE_OUTPUT] = {extensive_output_check, extensive_output_simulate_estimate, extensive_output_simulate},
 };
 
 int run_simulate_check(const dmft_problem *p, dmft_error *err) { return models[p->kind].check != NULL ? models[p->kind].check(p, err) : DMFT_OK; }

@@ -34,7 +34,10 @@ int spectrum_law_stieltjes(const struct spectrum_law *law, double complex z, dou
 /* Im m/pi at a real x that is not 0: the density of the companion's continuous part. Error: DMFT_ERROR_NUMERIC. */
 int spectrum_law_density(const struct spectrum_law *law, double x, double *density, dmft_error *err);
 
-/* Density and distribution function of the companion, tabulated band by band in the angle of (LA4). */
+/* The part of the companion's eigenvalues <= x, x not 0, by (LA4). Error: DMFT_ERROR_NUMERIC. */
+int spectrum_law_part(const struct spectrum_law *law, double x, double *part, dmft_error *err);
+
+/* The same many times over: m at the points of every band, from which it is found in between. It keeps a copy of the law. */
 typedef struct spectrum_curve spectrum_curve;
 
 /* `points` >= 8 points a band. Errors: of spectrum_law_edges and _stieltjes, DMFT_ERROR_MEMORY. */
@@ -49,7 +52,9 @@ double spectrum_curve_mass(const spectrum_curve *c, size_t band);
 const double *spectrum_curve_x(const spectrum_curve *c, size_t band);
 const double *spectrum_curve_density(const spectrum_curve *c, size_t band);
 
-/* The part of eigenvalues <= x, that at 0 included, and its inverse (0 <= part <= 1), from the cosine series through the points. */
+/* The density of the continuous part at any x, the part of eigenvalues <= x, that at 0 included, and its inverse (0 <= part <= 1; 0 when that part is at
+ * 0). nan where Newton's method fails. */
+double spectrum_curve_at(const spectrum_curve *c, double x);
 double spectrum_curve_part(const spectrum_curve *c, double x);
 double spectrum_curve_quantile(const spectrum_curve *c, double part);
 
