@@ -37,7 +37,8 @@
     X(response) \
     X(probe) \
     X(training) \
-    X(sweep)
+    X(sweep) \
+    X(extensive_output)
 
 #define SUITE_DECLARED(name) Suite *suite_##name(void);
 SUITES(SUITE_DECLARED)

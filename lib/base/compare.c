@@ -3,7 +3,7 @@
  *   |theory - mean| <= q se + allowance,
  *   allowance = c |theory| / D for kernels, losses and leading eigenvalues (model mlp: / N), c/4 |theory| D^{-2/3} for the edges of their bulk,
  *               c / N for what is measured on a matrix A_l (outliers, overlaps), c x |theory| x the number allowance_NAME of the samples where
- *               they have one,
+ *               they have one (their number scale_NAME, if there is one, in the place of |theory|: of what begins at 0),
  *   se: of the samples, and of a sampled theory, in quadrature,
  *   q: Student's quantile, seeds - 1 degrees of freedom, of the two-sided probability of 4 normal standard errors.
  *
@@ -37,6 +37,7 @@ struct dmft_comparison {
 struct pair {
     const struct trajectory_series *theory, *sample;
     double allowance; /* of its own, relative to the theory and c; nan: none */
+    double scale;     /* what that is relative to in place of the theory; nan: none */
 };
 
 /* Is it measured on a weight matrix: A0_outlier1, A1_left_overlap, ..? */
@@ -107,10 +108,12 @@ static int set_allowance(dmft_comparison *c, const struct pair *pair, size_t cou
 static int add_pair(struct pair *pair, size_t *count, const dmft_trajectory *theory, const dmft_trajectory *sample, const char *name)
 {
     char own[96];
-    struct pair both = {trajectory_find(theory, name), trajectory_find(sample, name), NAN};
+    struct pair both = {trajectory_find(theory, name), trajectory_find(sample, name), NAN, NAN};
     if (both.theory == NULL || both.sample == NULL) return 0;
     (void)snprintf(own, sizeof own, "allowance_%s", name);
     both.allowance = dmft_trajectory_number(sample, own);
+    (void)snprintf(own, sizeof own, "scale_%s", name);
+    both.scale = dmft_trajectory_number(sample, own);
     pair[(*count)++] = both;
     return 1;
 }
@@ -147,7 +150,7 @@ static void choose_default(struct pair *pair, size_t *count, const dmft_trajecto
 
 static double allowance_of(const dmft_comparison *c, const struct pair *pair, const char *name, double theory)
 {
-    if (!isnan(pair->allowance)) return c->factor * pair->allowance * fabs(theory);
+    if (!isnan(pair->allowance)) return c->factor * pair->allowance * (isnan(pair->scale) ? fabs(theory) : pair->scale);
     return of_matrix(name) ? c->of_matrices : (of_edge(name) ? c->of_edges : c->of_kernels) * fabs(theory);
 }
 

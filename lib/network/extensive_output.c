@@ -383,8 +383,8 @@ static const struct samples_column frozen_columns[FROZEN_COLUMNS] = {
     [UPPER2] = {"hi2", 1, 0, 0.1},       [LOWER] = {"edge_lower", 0, 0, 0.25},  [UPPER] = {"edge_upper", 0, 0, 0.1}, [GAP] = {"gap", 0, 0, 0.0},
     [FROZEN_LOSS] = {"test_loss", 0, 0, 0.0}};
 static const struct samples_column trained_columns[TRAINED_COLUMNS] = {
-    [TRAINED_TIME] = {"time", 1, 1, 0.0},   [W_LOWER] = {"W_lower", 1, 0, 0.1},     [W_UPPER] = {"W_upper", 1, 0, 0.1},
-    [VW_LOWER] = {"VW_lower", 1, 0, 0.25}, [VW_UPPER] = {"VW_upper", 1, 0, 0.1}, [TRAINED_LOSS] = {"test_loss", 0, 0, 0.0}};
+    [TRAINED_TIME] = {"time", 1, 1, 0.0},  [W_LOWER] = {"W_lower", 1, 0, 0.1},   [W_UPPER] = {"W_upper", 1, 0, 0.1},
+    [VW_LOWER] = {"VW_lower", 1, 0, 0.1}, [VW_UPPER] = {"VW_upper", 1, 0, 0.1}, [TRAINED_LOSS] = {"test_loss", 0, 0, 0.0}};
 
 static void name_quantiles(struct samples_column *column, long quantiles, const char *name, double allowance)
 {
@@ -399,7 +399,7 @@ static struct samples_column *make_columns(const dmft_problem *p, size_t *count)
 {
     const struct extensive_output_problem *e = &p->extensive_output;
     size_t own = e->trained ? (size_t)TRAINED_COLUMNS : (size_t)FROZEN_COLUMNS, quantiles = (size_t)e->quantiles;
-    double D = (double)p->simulation.input_dim, wide = e->trained ? 0.05 * sqrt(1.0 / p->width_ratio) : 0.0;
+    double D = (double)p->simulation.input_dim, wide = e->trained ? 0.06 * sqrt(1.0 / p->width_ratio) : 0.0;
     struct samples_column *column = calloc(own + 2 * quantiles, sizeof *column);
     *count = own + (e->trained ? 2 : 1) * quantiles;
     if (column == NULL) return NULL;
@@ -450,6 +450,16 @@ dmft_estimate extensive_output_simulate_estimate(const dmft_problem *p, int thre
     return samples_estimate(&s, threads);
 }
 
+/* V W begins at 0 in the wide limit, at (D/N)^{1/2} in a network: allowances of it are relative to the teacher's largest singular value. */
+static int set_scales(dmft_trajectory *t, const struct extensive_output_problem *e, dmft_error *err)
+{
+    double scale = sqrt(e->teacher_variance) * (1.0 + sqrt(e->teacher_ratio));
+    int status = trajectory_set_number(t, scale, err, "scale_VW_lower");
+    if (status == DMFT_OK) status = trajectory_set_number(t, scale, err, "scale_VW_upper");
+    for (long j = 0; j < e->quantiles && status == DMFT_OK; j++) status = trajectory_set_number(t, scale, err, "scale_VW_quantile%ld", j + 1);
+    return status;
+}
+
 int extensive_output_simulate(const dmft_problem *p, const dmft_run_options *options, dmft_trajectory **out, dmft_error *err)
 {
     struct samples s = samples_of(p);
@@ -463,6 +473,7 @@ int extensive_output_simulate(const dmft_problem *p, const dmft_run_options *opt
     status = samples_run(&s, options, &t, err);
     free(column);
     if (status == DMFT_OK && !p->extensive_output.trained) settle_bands(t);
+    if (status == DMFT_OK && p->extensive_output.trained) status = set_scales(t, &p->extensive_output, err);
     if (status == DMFT_OK) status = trajectory_set_number(t, (double)n.D, err, "input_dim");
     if (status == DMFT_OK) status = trajectory_set_number(t, (double)n.N, err, "width");
     if (status == DMFT_OK) status = trajectory_set_number(t, (double)n.K, err, "outputs");
