@@ -7,6 +7,7 @@
 #define SUITES(X)  \
     X(spectrum) \
     X(law) \
+    X(spikes) \
     X(limit) \
     X(sampled) \
     X(deep_linear) \

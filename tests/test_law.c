@@ -270,7 +270,7 @@ END_TEST
 /* ---- sampled matrices ---- */
 
 /* Kolmogorov-Smirnov distance of the eigenvalues of T^{1/2} G G^T T^{1/2}/n from the law, T with p values at quantiles of the population. */
-static double sampled_distance(const struct spectrum_curve *c, const double *tau, size_t p, size_t n, double ratio, uint64_t member)
+static double sampled_distance(const spectrum_curve *c, const double *tau, size_t p, size_t n, double ratio, uint64_t member)
 {
     double *G = malloc(p * n * sizeof *G), *s = malloc(p * sizeof *s), *work = malloc(p * sizeof *work), distance = 0.0;
     ck_assert(G != NULL && s != NULL && work != NULL && p <= n);
@@ -369,6 +369,49 @@ START_TEST(what_cannot_be_solved_is_refused)
 }
 END_TEST
 
+/* The public face: the same numbers, and arguments that are checked. */
+START_TEST(public_functions)
+{
+    double s[65], w[65], band[2][2], x;
+    dmft_error err = {.text = ""};
+    dmft_law *law = NULL;
+    ck_assert_int_eq(dmft_marchenko_pastur_nodes(0.3, 64, s, w, band[0], NULL), DMFT_OK);
+    dmft_population p = {.ratio = 0.5, .nodes = 65, .tau = s, .weight = w, .bands = 1, .band = (const double(*)[2])band};
+    ck_assert_msg(dmft_law_create(&law, &p, &err) == DMFT_OK, "%s", err.text);
+    struct spectrum_law own = {p.ratio, p.nodes, p.tau, p.weight, p.bands, p.band};
+    ck_assert_uint_eq(dmft_law_bands(law), 1);
+    ck_assert_int_eq(spectrum_law_density(&own, 0.7, &x, NULL), DMFT_OK);
+    assert_close(dmft_law_density(law, 0.7), x, 1e-12, "density");
+    assert_close(dmft_law_mass(law, 0), 0.5, 1e-13, "mass");
+    assert_close(dmft_law_part(law, dmft_law_quantile(law, 0.8)), 0.8, 1e-12, "quantile");
+    ck_assert(dmft_law_band(law, 1) == NULL && isnan(dmft_law_mass(law, 1)) && isnan(dmft_law_quantile(law, 1.1)) && dmft_law_quantile(law, 0.2) == 0.0);
+    assert_close(dmft_law_quantile(law, 1.0), dmft_law_band(law, 0)[1], 1e-12, "the last quantile");
+    dmft_law_free(law);
+    law = NULL;
+    const struct {
+        double *at, value;
+        const char *text;
+    } wrong[] = {{&p.ratio, 0.0, "ratio"},    {&p.ratio, NAN, "ratio"},        {&w[3], -0.1, "weight 3"}, {&w[3], 2.0, "the weights"}, {&s[5], -1.0, "tau 5"},
+                 {&s[5], 9.0, "no band"},     {&band[0][1], 0.0, "interval"}, {&band[0][0], NAN, "interval"}};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        double kept = *wrong[i].at;
+        *wrong[i].at = wrong[i].value;
+        ck_assert_int_eq(dmft_law_create(&law, &p, &err), DMFT_ERROR_ARGUMENT);
+        ck_assert_msg(strstr(err.text, wrong[i].text) != NULL, "%s", err.text);
+        *wrong[i].at = kept;
+    }
+    memcpy(band[1], band[0], sizeof band[0]);
+    p.bands = 2; /* the second does not lie above the first */
+    ck_assert_int_eq(dmft_law_create(&law, &p, &err), DMFT_ERROR_ARGUMENT);
+    p.nodes = 0;
+    ck_assert_int_eq(dmft_law_create(&law, &p, &err), DMFT_ERROR_ARGUMENT);
+    ck_assert_int_eq(dmft_marchenko_pastur_nodes(1.5, 64, s, w, band[0], &err), DMFT_ERROR_ARGUMENT);
+    ck_assert_int_eq(dmft_marchenko_pastur_nodes(0.5, 0, s, w, band[0], &err), DMFT_ERROR_ARGUMENT);
+    ck_assert_ptr_null(law);
+    dmft_law_free(NULL);
+}
+END_TEST
+
 Suite *suite_law(void)
 {
     Suite *suite = suite_create("law");
@@ -383,6 +426,7 @@ Suite *suite_law(void)
     tcase_add_test(sampled, sampled_matrices_have_the_law);
     tcase_add_test(sampled, images_have_their_extremes);
     tcase_add_test(sampled, what_cannot_be_solved_is_refused);
+    tcase_add_test(sampled, public_functions);
     suite_add_tcase(suite, forms);
     suite_add_tcase(suite, sampled);
     return suite;

@@ -283,7 +283,8 @@ static int trained_rows(const dmft_problem *p, dmft_trajectory *t, const struct 
 dmft_estimate extensive_output_estimate(const dmft_problem *p, int threads)
 {
     (void)threads;
-    double rows = (double)p->rows, columns = 10.0 + 2.0 * (double)p->extensive_output.quantiles, trained = p->extensive_output.trained;
+    double rows = (double)p->rows, columns = 10.0 + 2.0 * (double)p->extensive_output.quantiles;
+    int trained = p->extensive_output.trained;
     return (dmft_estimate){.bytes = 8.0 * (rows * columns + (trained ? 2048.0 : 3.0 * MOST_NODES)), .operations = rows * (trained ? 1e5 : 5e6)};
 }
 

@@ -199,7 +199,7 @@ int spectrum_law_part(const struct spectrum_law *law, double x, double *part, dm
 
 /* Band b has the points x = (lo + hi)/2 - (hi - lo)/2 cos theta, theta = pi (j + 1/2)/points, where m is known: what is asked for in between starts from
  * there. */
-struct spectrum_curve {
+struct dmft_law {
     struct spectrum_law law;              /* of arrays of its own */
     double *tau, *weight;
     double (*support)[2];
@@ -336,6 +336,7 @@ double spectrum_curve_quantile(const spectrum_curve *c, double part)
     size_t b = 0, j = 0;
     if (c->bands == 0 || (part <= c->zero && c->zero > 0.0)) return 0.0;
     while (b + 1 < c->bands && part > c->below[b + 1]) b++;
+    if (part >= c->below[b + 1]) return c->band[b][1];
     const double *known = c->part + b * c->points;
     while (j < c->points && known[j] < part) j++;
     double step = M_PI / (double)c->points, low = j > 0 ? step * ((double)j - 0.5) : 0.0, high = j < c->points ? step * ((double)j + 0.5) : M_PI;

@@ -38,7 +38,7 @@ int spectrum_law_density(const struct spectrum_law *law, double x, double *densi
 int spectrum_law_part(const struct spectrum_law *law, double x, double *part, dmft_error *err);
 
 /* The same many times over: m at the points of every band, from which it is found in between. It keeps a copy of the law. */
-typedef struct spectrum_curve spectrum_curve;
+typedef dmft_law spectrum_curve;
 
 /* `points` >= 8 points a band. Errors: of spectrum_law_edges and _stieltjes, DMFT_ERROR_MEMORY. */
 int spectrum_curve_create(spectrum_curve **out, const struct spectrum_law *law, size_t points, dmft_error *err);
