@@ -64,6 +64,12 @@ int problem_settle_extensive_output(struct problem_draft *draft, dmft_error *err
     return status == 0 ? check_times(config, err) : status;
 }
 
+size_t problem_rows_extensive_output(const dmft_config *config)
+{
+    const struct config_value *times = problem_value(config, SETTING_TRAINING_TIMES);
+    return times->number != NULL ? times->count : 0;
+}
+
 /* 0 where it is not given. */
 static double number_or_none(const dmft_config *config, enum setting_id id) { return given(config, id) ? problem_number(config, id) : 0.0; }
 
