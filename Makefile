@@ -139,8 +139,12 @@ gallery: deps  ## the pictures of doc/gallery.md: theory as lines, sampled netwo
 	@$(MAKE) --no-print-directory gallery-run
 
 .PHONY: gallery-run
-gallery-run: all
-	@OPENBLAS_NUM_THREADS=1 sh tools/gallery.sh $(BIN) examples/gallery $(BUILD)/gallery doc/gallery
+gallery-run: all $(BUILD)/examples/spikes
+	@OPENBLAS_NUM_THREADS=1 sh tools/gallery.sh $(BIN) examples/gallery $(BUILD)/gallery doc/gallery $(BUILD)/examples/spikes
+
+$(BUILD)/examples/spikes: $(BUILD)/examples/spikes.o $(LIBA)
+	$(call say,LINK $@)
+	$(Q)$(LINK) -o $@ $^ $(PKG_LIBS) -lm
 
 .PHONY: check
 check: deps  ## build, run all tests, print the totals

@@ -1,8 +1,8 @@
 #!/bin/sh
 # The pictures of doc/gallery.md, each from a file in examples/gallery. Called by `make gallery` with the program, the folder of the parameter files,
-# a folder for results and one for pictures.
+# a folder for results and one for pictures, and the program of examples/spikes.c.
 set -eu
-dmft=$1 from=$2 work=$3 to=$4
+dmft=$1 from=$2 work=$3 to=$4 spikes=$5
 mkdir -p "$work" "$to"
 
 # sweep NAME FILE [options]: results that are there already, newer than the program and the parameters, are kept.
@@ -21,6 +21,17 @@ both()
     networks=$1-networks
     shift
     sweep "$networks" "$@" --simulate
+}
+
+# runs NAME FILE: theory and sampled networks of one problem, kept likewise.
+runs()
+{
+    for how in solve simulate; do
+        result=$work/$1-$how.h5
+        if [ -f "$result" ] && [ "$result" -nt "$from/$2" ] && [ "$result" -nt "$dmft" ]; then continue; fi
+        "$dmft" $how "$from/$2" -o "$result" --force --quiet
+    done
+    "$dmft" compare "$work/$1-solve.h5" "$work/$1-simulate.h5" > "$work/$1-compare.txt"
 }
 
 # picture NAME RESULTS.. OPTIONS
@@ -57,3 +68,40 @@ for scaling in mup ntk; do
     sweep divergence_$scaling divergence.yaml --set network.parameterization=$scaling
     picture divergence_$scaling "$work/divergence_$scaling.h5" --map --series diverged
 done
+
+for what in extensive_output extensive_wide; do
+    runs $what $what.yaml
+    picture $what "$work/$what-solve.h5" "$work/$what-simulate.h5"
+done
+
+"$spikes" > "$work/spikes.txt"
+gnuplot << EOD
+set encoding utf8
+set terminal pngcairo size 1100,420 font 'sans,11'
+set output '$to/spikes.png'
+set multiplot layout 1,2
+set grid lt 1 lw 0.5 lc rgb '#dddddd'
+set border 3
+set tics nomirror
+set logscale x
+set format x '10^{%L}'
+set xlabel 'rank ratio K/D'
+set ylabel 'critical strength'
+set key top left
+plot '$work/spikes.txt' index 0 using 1:2 with lines lw 2.2 lc rgb '#0072b2' title 'K = (K/D) D equal signals', \
+  0.5**0.25 with lines dt '- ' lw 1.2 lc rgb '#d55e00' title 'one signal, ψ^{1/4}'
+unset logscale x
+set format x '%g'
+set xlabel 'singular value'
+set ylabel 'density'
+set yrange [0:1.05]
+set key top right
+set linetype 1 lc rgb '#999999'
+set linetype 2 lc rgb '#0072b2'
+set linetype 3 lc rgb '#009e73'
+set linetype 4 lc rgb '#d55e00'
+set linetype 5 lc rgb '#cc79a7'
+plot for [i=0:4] '$work/spikes.txt' index 1 every :::i::i using 1:2 with lines lw 2 lt i+1 title sprintf('strength %.1f', i == 0 ? 0 : 0.5 + 0.5*i)
+unset multiplot
+EOD
+echo "$to/spikes.png"

@@ -153,7 +153,7 @@ static void images(const struct extensive_output_problem *e, double s, double ti
 enum { LOWER1, UPPER1, LOWER2, UPPER2, SHOWN };
 
 struct columns {
-    double *time, *step, *shown[SHOWN], *lower, *upper, *loss;
+    double *time, *step, *shown[SHOWN], *lower, *upper, *gap_lower, *gap_upper, *loss;
     double **quantile, **second; /* a series each: of W and its density (frozen), of W and V W (trained) */
 };
 
@@ -167,6 +167,8 @@ static int add_series(dmft_trajectory *t, struct columns *c, const struct extens
     if (status == DMFT_OK) status = add(t, &c->step, TRAJECTORY_HIDDEN, "step", err);
     if (status == DMFT_OK && !e->trained) status = add(t, &c->lower, TRAJECTORY_HIDDEN, "edge_lower", err);
     if (status == DMFT_OK && !e->trained) status = add(t, &c->upper, TRAJECTORY_HIDDEN, "edge_upper", err);
+    if (status == DMFT_OK && !e->trained) status = add(t, &c->gap_lower, TRAJECTORY_HIDDEN, "gap_lower", err);
+    if (status == DMFT_OK && !e->trained) status = add(t, &c->gap_upper, TRAJECTORY_HIDDEN, "gap_upper", err);
     if (status == DMFT_OK) status = add(t, &c->loss, TRAJECTORY_HIDDEN, "test_loss", err);
     for (long j = 0; j < e->quantiles && status == DMFT_OK; j++)
         status = trajectory_add(t, &c->quantile[j], TRAJECTORY_HIDDEN, err, e->trained ? "W_quantile%ld" : "quantile%ld", j + 1);
@@ -211,6 +213,10 @@ static int frozen_row(struct frozen *f, const struct columns *c, size_t row, dmf
     }
     c->lower[row] = sqrt(b.edge[0][0]);
     c->upper[row] = sqrt(b.edge[b.count - 1][1]);
+    if (b.count == 2) {
+        c->gap_lower[row] = sqrt(b.edge[0][1]);
+        c->gap_upper[row] = sqrt(b.edge[1][0]);
+    }
     c->loss[row] = frozen_loss(f);
     return frozen_quantiles(f, c, row, err);
 }

@@ -114,7 +114,7 @@ static size_t find_gap(const double *value, size_t count)
 
 /* ---- frozen readout ---- */
 
-enum frozen_column { FROZEN_TIME, LOWER1, UPPER1, LOWER2, UPPER2, LOWER, UPPER, GAP, FROZEN_LOSS, FROZEN_COLUMNS };
+enum frozen_column { FROZEN_TIME, LOWER1, UPPER1, LOWER2, UPPER2, LOWER, UPPER, GAP_LOWER, GAP_UPPER, GAP, FROZEN_LOSS, FROZEN_COLUMNS };
 
 static void draw(const struct member *w, long index, enum purpose purpose, double variance, size_t n, double *out)
 {
@@ -170,8 +170,8 @@ static int record_frozen(struct member *w, double time, double *row, dmft_error 
     row[LOWER] = row[LOWER1] = count > 0 ? w->value[count - 1] : 0.0;
     row[UPPER] = row[UPPER2] = count > 0 ? w->value[0] : 0.0;
     row[GAP] = above > 0;
-    row[UPPER1] = above > 0 ? w->value[above] : NAN;
-    row[LOWER2] = above > 0 ? w->value[above - 1] : NAN;
+    row[UPPER1] = row[GAP_LOWER] = above > 0 ? w->value[above] : NAN;
+    row[LOWER2] = row[GAP_UPPER] = above > 0 ? w->value[above - 1] : NAN;
     write_quantiles(w, count, row + FROZEN_COLUMNS);
     return DMFT_OK;
 }
@@ -379,12 +379,26 @@ static const struct ensemble_kind kind = {.name = "network",
 /* Finite size, for c = 1, of what was measured at D = 100 to 1600 (section 30 of doc/theory.md): edges are off by O(D^{-2/3}), the lower one of a bulk that
  * comes near 0 by the most, means over a spectrum by O(1/D); the wide limit by O((D/N)^{1/2}). */
 static const struct samples_column frozen_columns[FROZEN_COLUMNS] = {
-    [FROZEN_TIME] = {"time", 1, 1, 0.0}, [LOWER1] = {"lo1", 1, 0, 0.25},         [UPPER1] = {"hi1", 1, 0, 0.1},       [LOWER2] = {"lo2", 1, 0, 0.1},
-    [UPPER2] = {"hi2", 1, 0, 0.1},       [LOWER] = {"edge_lower", 0, 0, 0.25},  [UPPER] = {"edge_upper", 0, 0, 0.1}, [GAP] = {"gap", 0, 0, 0.0},
-    [FROZEN_LOSS] = {"test_loss", 0, 0, 0.0}};
+    [FROZEN_TIME] = {"time", 1, 1, 0.0},
+    [LOWER1] = {"lo1", 1, 0, 0.25},
+    [UPPER1] = {"hi1", 1, 0, 0.1},
+    [LOWER2] = {"lo2", 1, 0, 0.1},
+    [UPPER2] = {"hi2", 1, 0, 0.1},
+    [LOWER] = {"edge_lower", 0, 0, 0.25},
+    [UPPER] = {"edge_upper", 0, 0, 0.1},
+    [GAP_LOWER] = {"gap_lower", 0, 0, 0.1},
+    [GAP_UPPER] = {"gap_upper", 0, 0, 0.1},
+    [GAP] = {"gap", 0, 0, 0.0}, /* the part of the networks that have one */
+    [FROZEN_LOSS] = {"test_loss", 0, 0, 0.0},
+};
 static const struct samples_column trained_columns[TRAINED_COLUMNS] = {
-    [TRAINED_TIME] = {"time", 1, 1, 0.0},  [W_LOWER] = {"W_lower", 1, 0, 0.1},   [W_UPPER] = {"W_upper", 1, 0, 0.1},
-    [VW_LOWER] = {"VW_lower", 1, 0, 0.1}, [VW_UPPER] = {"VW_upper", 1, 0, 0.1}, [TRAINED_LOSS] = {"test_loss", 0, 0, 0.0}};
+    [TRAINED_TIME] = {"time", 1, 1, 0.0},
+    [W_LOWER] = {"W_lower", 1, 0, 0.1},
+    [W_UPPER] = {"W_upper", 1, 0, 0.1},
+    [VW_LOWER] = {"VW_lower", 1, 0, 0.1},
+    [VW_UPPER] = {"VW_upper", 1, 0, 0.1},
+    [TRAINED_LOSS] = {"test_loss", 0, 0, 0.0},
+};
 
 static void name_quantiles(struct samples_column *column, long quantiles, const char *name, double allowance)
 {
@@ -472,7 +486,10 @@ int extensive_output_simulate(const dmft_problem *p, const dmft_run_options *opt
     dmft_trajectory *t = NULL;
     status = samples_run(&s, options, &t, err);
     free(column);
-    if (status == DMFT_OK && !p->extensive_output.trained) settle_bands(t);
+    if (status == DMFT_OK && !p->extensive_output.trained) {
+        settle_bands(t);
+        status = dmft_trajectory_set_text(t, "together", "hi1,lo2,hi2", err);
+    }
     if (status == DMFT_OK && p->extensive_output.trained) status = set_scales(t, &p->extensive_output, err);
     if (status == DMFT_OK) status = trajectory_set_number(t, (double)n.D, err, "input_dim");
     if (status == DMFT_OK) status = trajectory_set_number(t, (double)n.N, err, "width");

@@ -12,7 +12,8 @@ static int check_bands(const dmft_population *p, dmft_error *err)
 {
     for (size_t b = 0; b < p->bands; b++) {
         double low = p->band[b][0], high = p->band[b][1];
-        if (!(low >= 0.0) || !(high >= low) || !isfinite(high)) return error_set(err, DMFT_ERROR_ARGUMENT, "band %zu is not an interval: [%g, %g]", b, low, high);
+        if (!(low >= 0.0) || !(high >= low) || !isfinite(high))
+            return error_set(err, DMFT_ERROR_ARGUMENT, "band %zu is not an interval: [%g, %g]", b, low, high);
         if (b > 0 && !(low > p->band[b - 1][1])) return error_set(err, DMFT_ERROR_ARGUMENT, "band %zu at %g is not above the one before", b, low);
     }
     return DMFT_OK;
@@ -32,7 +33,8 @@ static int check(const dmft_population *p, dmft_error *err)
     if (p->nodes == 0) return error_set(err, DMFT_ERROR_ARGUMENT, "a population has at least one node");
     int status = check_bands(p, err);
     for (size_t k = 0; k < p->nodes && status == DMFT_OK; k++) {
-        if (!(p->weight[k] >= 0.0) || !isfinite(p->weight[k])) return error_set(err, DMFT_ERROR_ARGUMENT, "weight %zu must be in [0, inf), got %g", k, p->weight[k]);
+        if (!(p->weight[k] >= 0.0) || !isfinite(p->weight[k]))
+            return error_set(err, DMFT_ERROR_ARGUMENT, "weight %zu must be in [0, inf), got %g", k, p->weight[k]);
         if (!(p->tau[k] >= 0.0) || !isfinite(p->tau[k])) return error_set(err, DMFT_ERROR_ARGUMENT, "tau %zu must be in [0, inf), got %g", k, p->tau[k]);
         if (p->weight[k] > 0.0 && !is_in_band(p, p->tau[k])) return error_set(err, DMFT_ERROR_ARGUMENT, "tau %zu, %g, lies in no band", k, p->tau[k]);
         sum += p->weight[k];
