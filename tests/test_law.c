@@ -106,6 +106,33 @@ START_TEST(nodes_are_exact_for_polynomials)
 }
 END_TEST
 
+/* The graded rule (LA6) against the resolvent of the law, E 1/(s + d), for d down to where it is 1/sqrt(d) (q = 1), and its moments. */
+START_TEST(graded_nodes_resolve_the_ends)
+{
+    static const double ratios[] = {1e-6, 0.3, 0.999, 1.0};
+    double s[400], w[400], band[2];
+    for (size_t i = 0; i < 4; i++) {
+        double q = ratios[i], mean = 0.0, square = 0.0;
+        spectrum_marchenko_pastur_graded(q, 400, s, w, band);
+        for (size_t k = 0; k < 400; k++) {
+            mean += w[k] * s[k];
+            square += w[k] * s[k] * s[k];
+            ck_assert(s[k] >= band[0] && s[k] <= band[1] * (1.0 + 1e-15) && (k == 0 || s[k] >= s[k - 1]));
+        }
+        assert_close(mean, 1.0, 1e-12, "mean");
+        assert_close(square, 1.0 + q, 1e-12, "mean square");
+        for (double d = 1.0; d > 1e-13; d *= 1e-2) {
+            double sum = 0.0, low = gsl_pow_2(1.0 - sqrt(q)) + d, high = gsl_pow_2(1.0 + sqrt(q)) + d;
+            for (size_t k = 0; k < 400; k++) sum += w[k] / (s[k] + d);
+            /* (q - 1 - d + sqrt((1 + q + d)^2 - 4 q))/(2 q d), without its cancellation; the square is low x high */
+            assert_close(sum, 2.0 / (1.0 - q + d + sqrt(low * high)), 1e-9, "resolvent");
+        }
+    }
+    spectrum_marchenko_pastur_graded(0.5, 1, s, w, band);
+    ck_assert(w[0] == 1.0 && s[0] > band[0] && s[0] < band[1]);
+}
+END_TEST
+
 /* Two atoms: the bulk splits where the largest slope between them is 0, which for a tau^2-weighted pair is a closed form: with v = (w_k tau_k^2)^(1/3),
  * min over y of sum w tau^2/(y - tau)^2 = (v_1 + v_2)^3/(tau_2 - tau_1)^2. */
 START_TEST(two_atoms_split_where_they_should)
@@ -418,6 +445,7 @@ Suite *suite_law(void)
     TCase *forms = tcase_create("closed forms"), *sampled = tcase_create("equations and samples");
     tcase_add_test(forms, one_atom_is_marchenko_pastur);
     tcase_add_test(forms, nodes_are_exact_for_polynomials);
+    tcase_add_test(forms, graded_nodes_resolve_the_ends);
     tcase_add_test(forms, two_atoms_split_where_they_should);
     tcase_add_test(forms, zeros_are_an_atom);
     tcase_add_test(sampled, solutions_solve_the_equations);

@@ -19,15 +19,17 @@
 #include "spectrum/law.h"
 
 enum {
-    FIRST_NODES = 256,   /* enough for K/N below 0.9 */
-    MOST_NODES = 1 << 17,
+    FIRST_NODES = 128,
+    MOST_NODES = 1 << 14,
     IMAGE = 1024,        /* parts in which the extremes of the population are looked for, before and behind u t = BEHIND */
     BEHIND = 16,         /* where exp(-u t) is over, and the population falls like 1/u */
     POINTS = 128,        /* from which quantiles are looked for */
     BANDS = 2            /* a band and an atom make no more */
 };
 
-static const double settled = 1e-10; /* change of an edge, relative, at which the nodes are enough */
+static const double settled = 1e-10;  /* change of an edge, relative, at which the nodes are enough */
+static const double least = 1e-100;   /* a variance below has decayed: its square would not be a number for long */
+static const double nothing = 1e-24;  /* of the largest variance, and of the largest eigenvalue: what is below counts as 0 */
 
 /* ---- frozen readout ---- */
 
@@ -39,7 +41,7 @@ struct bulk {
 struct frozen {
     const struct dmft_problem *problem;
     double time;
-    double *s, *tau, *weight; /* MOST_NODES + 2 numbers each */
+    double *s, *tau, *weight; /* MOST_NODES + 1 numbers each */
     size_t nodes;             /* of the part s, whose weights are min(1, K/N) in sum */
     double band[BANDS][2];
     struct spectrum_law law;
@@ -51,7 +53,8 @@ static double variance_at(double u, void *context)
     const struct frozen *f = context;
     const struct extensive_output_problem *e = &f->problem->extensive_output;
     double x = u * f->time, gain = -expm1(-x), slope = x > 0.0 ? gain / x : 1.0; /* (1 - e^-x)^2/u = t gain slope */
-    return exp(-2.0 * x) * e->weight_variance + f->time * gain * slope * e->teacher_variance;
+    double tau = exp(-2.0 * x) * e->weight_variance + f->time * gain * slope * e->teacher_variance;
+    return tau > least ? tau : 0.0;
 }
 
 /* Ratio K/N, and the eigenvalues of V^T V other than 0: `scale` times those of Marchenko-Pastur q, a part `mass` of N. */
@@ -72,6 +75,7 @@ static size_t population_bands(struct frozen *f, const double s_band[2], double 
     spectrum_image(variance_at, f, middle, s_band[1], IMAGE, rest);
     image[0] = fmin(image[0], rest[0]);
     image[1] = fmax(image[1], rest[1]);
+    if (image[0] < nothing * image[1]) image[0] = 0.0;
     f->band[0][0] = image[0], f->band[0][1] = image[1];
     if (mass >= 1.0 || (atom >= image[0] && atom <= image[1])) return 1;
     size_t own = atom < image[0] ? 1 : 0;
@@ -84,17 +88,17 @@ static void make_population(struct frozen *f, size_t n)
 {
     double q, scale, mass, s_band[2];
     readout_law(&f->problem->extensive_output, &q, &scale, &mass);
-    spectrum_marchenko_pastur_nodes(q, n, f->s, f->weight, s_band);
-    f->nodes = n + 1;
-    for (size_t k = 0; k <= n; k++) {
+    spectrum_marchenko_pastur_graded(q, n, f->s, f->weight, s_band);
+    f->nodes = n;
+    for (size_t k = 0; k < n; k++) {
         f->s[k] *= scale;
         f->weight[k] *= mass;
         f->tau[k] = variance_at(f->s[k], f);
     }
-    f->tau[n + 1] = f->problem->extensive_output.weight_variance;
-    f->weight[n + 1] = 1.0 - mass;
+    f->tau[n] = f->problem->extensive_output.weight_variance;
+    f->weight[n] = 1.0 - mass;
     s_band[0] *= scale, s_band[1] *= scale;
-    f->law = (struct spectrum_law){.ratio = f->problem->width_ratio, .nodes = n + 2, .tau = f->tau, .weight = f->weight, .band = (const double(*)[2])f->band};
+    f->law = (struct spectrum_law){.ratio = f->problem->width_ratio, .nodes = n + 1, .tau = f->tau, .weight = f->weight, .band = (const double(*)[2])f->band};
     f->law.bands = population_bands(f, s_band, mass);
 }
 
@@ -193,6 +197,7 @@ static int frozen_quantiles(const struct frozen *f, const struct columns *c, siz
     if (status != DMFT_OK) return status;
     for (long j = 0; j < e->quantiles; j++) {
         double x = spectrum_curve_quantile(curve, part_of(&f->law, j, e->quantiles));
+        if (x < nothing * gsl_pow_2(c->upper[row])) x = 0.0;
         c->quantile[j][row] = sqrt(x);
         c->second[j][row] = x > 0.0 ? 2.0 * sqrt(x) * spectrum_curve_at(curve, x) / (1.0 - spectrum_law_zero(&f->law)) : NAN;
     }
@@ -223,7 +228,7 @@ static int frozen_row(struct frozen *f, const struct columns *c, size_t row, dmf
 
 static int frozen_rows(const dmft_problem *p, dmft_trajectory *t, const struct columns *c, const dmft_run_options *options, dmft_error *err)
 {
-    struct frozen f = {.problem = p, .s = memory_doubles(MOST_NODES + 2), .tau = memory_doubles(MOST_NODES + 2), .weight = memory_doubles(MOST_NODES + 2)};
+    struct frozen f = {.problem = p, .s = memory_doubles(MOST_NODES + 1), .tau = memory_doubles(MOST_NODES + 1), .weight = memory_doubles(MOST_NODES + 1)};
     int status = f.s && f.tau && f.weight ? DMFT_OK : error_memory(err, 24.0 * MOST_NODES);
     for (size_t row = 0; row < t->rows && status == DMFT_OK; row++) {
         struct dmft_progress now = {.what = "steps", .done = (long)row, .total = p->steps, .residual = NAN};

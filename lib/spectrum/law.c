@@ -1,5 +1,5 @@
-/* Generalised Marchenko-Pastur laws (LA1): edges (LA2), m(z) by Newton's method down from the upper half plane (LA3), tables of density and
- * distribution (LA4), nodes of Marchenko-Pastur populations (LA5).
+/* Generalised Marchenko-Pastur laws (LA1): edges (LA2), m(z) by Newton's method down from the upper half plane (LA3), density and
+ * distribution (LA4), nodes of Marchenko-Pastur populations (LA5), (LA6).
  *
  * With n nodes: edges take some 200 n operations a gap, m(z) some 100 n complex ones, a point of a table and what is asked of it some 6 n; memory is the
  * table and a copy of the nodes.
@@ -19,6 +19,7 @@ enum {
     SHORTER = 40     /* halvings of a step of Newton's method that would leave the upper half plane */
 };
 
+static const double square = 1e-10;    /* |p/n - 1| up to which the lower edge, its square over 4, is below the rounding of the upper one */
 static const double fall = 0.2;        /* of Im z from one root to the next on the way down */
 static const double floor_part = 1e-9; /* of the starting height, below which the way goes to the target itself: Newton's method converges from there */
 static const double real_part = 1e-6;  /* Im m over |m| up to which a root beside the one before may be a real one, of which a bulk has some with dx/dm < 0 */
@@ -97,12 +98,14 @@ int spectrum_law_edges(const struct spectrum_law *law, double (*edge)[2], size_t
     while (first < law->bands && !(law->band[first][1] > 0.0)) first++; /* zeros add nothing to x */
     *count = 0;
     if (first == law->bands || !(positive(law) > 0.0)) return DMFT_OK;
+    double of_all = law->ratio * positive(law); /* p/n without the zeros; at 1 the law comes down to 0 */
     double low = law->band[first][0], high = law->band[law->bands - 1][1], root = sqrt(law->ratio);
     if (most == 0) return error_set(err, DMFT_ERROR_ARGUMENT, "room for 0 bands");
     /* dx/dy falls from 1 at minus infinity; it is positive still at `start`. */
     double start = -high * fmax(root - 1.0, 0.0);
     edge[0][0] = slope_of(law, low) < 0.0 ? fmax(x_of(law, change_of(slope_of, law, low, start)), 0.0) : 0.0;
     if (!(slope_of(law, low) < 0.0) && low > 0.0) return unresolved(law, low, err);
+    if (fabs(of_all - 1.0) <= square) edge[0][0] = 0.0;
     for (size_t b = first; b + 1 < law->bands; b++) {
         double from = law->band[b][1], to = law->band[b + 1][0];
         double top = change_of(bend_of, law, to, from); /* the slope is concave between two bands */
@@ -144,7 +147,7 @@ static int newton(const struct spectrum_law *law, double complex z, double compl
     for (int i = 0; i < NEWTON; i++) {
         double complex slope, x = evaluate(law, *m, &slope), step = (x - z) / slope;
         if (!isfinite(creal(step)) || !isfinite(cimag(step))) return 0;
-        if (cabs(step) <= enough * cabs(*m) || cabs(x - z) <= enough * cabs(z)) return 1;
+        if (cabs(step) <= enough * cabs(*m) || cabs(x - z) <= enough * (cabs(z) + cabs(1.0 / *m))) return 1; /* x may be small against its terms */
         for (int k = 0; k < SHORTER && cimag(*m - step) <= 0.0; k++) step *= 0.5;
         if (cimag(*m - step) <= 0.0) { /* outside of the support: the root is real */
             *m = creal(*m - step) + I * 0.5 * cimag(*m);
@@ -387,6 +390,24 @@ void spectrum_marchenko_pastur_nodes(double q, size_t n, double *s, double *weig
     s[n] = 0.0;
     weight[n] = rest > negligible ? rest : 0.0;
     band[0] = rest > negligible ? 0.0 : gsl_pow_2(1.0 - root);
+    band[1] = gsl_pow_2(1.0 + root);
+}
+
+/* Where the nodes end: an angle of the last digits of 1, so that the weight beyond is rounding. */
+static const double last_angle = 1e-15;
+
+void spectrum_marchenko_pastur_graded(double q, size_t n, double *s, double *weight, double band[2])
+{
+    double root = sqrt(q), end = asinh(log(M_PI / last_angle) / M_PI), step = n > 1 ? 2.0 * end / (double)(n - 1) : 1.0, sum = 0.0;
+    for (size_t k = 0; k < n; k++) { /* rising */
+        double v = n > 1 ? -end + step * (double)k : 0.0, phi = M_PI / (1.0 + exp(-M_PI * sinh(v))), from_top = M_PI / (1.0 + exp(M_PI * sinh(v)));
+        double slope = cosh(v) * phi * from_top; /* of phi, but for a constant */
+        s[k] = gsl_pow_2(1.0 - root) + 4.0 * root * gsl_pow_2(sin(0.5 * phi));
+        weight[k] = slope * gsl_pow_2(2.0 * sin(0.5 * phi) * sin(0.5 * from_top)) / s[k];
+        sum += weight[k];
+    }
+    for (size_t k = 0; k < n; k++) weight[k] /= sum;
+    band[0] = gsl_pow_2(1.0 - root);
     band[1] = gsl_pow_2(1.0 + root);
 }
 

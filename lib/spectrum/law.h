@@ -65,6 +65,10 @@ void spectrum_curve_free(spectrum_curve *c);
  * degree 2n. band: the support; it begins at 0 where that last weight is not negligible. */
 void spectrum_marchenko_pastur_nodes(double q, size_t n, double *s, double *weight, double band[2]);
 
+/* The same law by n nodes (LA6) that crowd at both ends, for populations that are steep there and laws whose edges come close to the population's: what is
+ * smooth in the logarithm of the distance from an end converges as fast as what is smooth. n numbers each. */
+void spectrum_marchenko_pastur_graded(double q, size_t n, double *s, double *weight, double band[2]);
+
 /* The interval that a continuous function f takes [a, b] to: the extremes over `grid` equal parts, each refined. */
 void spectrum_image(double (*f)(double s, void *context), void *context, double a, double b, size_t grid, double image[2]);
 
