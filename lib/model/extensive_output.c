@@ -119,6 +119,8 @@ static int find_bulk(struct frozen *f, struct bulk *out, dmft_error *err)
     for (size_t n = FIRST_NODES; n <= MOST_NODES; n *= 2) {
         make_population(f, n);
         status = spectrum_law_edges(&f->law, out->edge, BANDS, &out->count, err);
+        for (size_t i = 0; status == DMFT_OK && i < 2 * out->count; i++)
+            if (out->edge[i / 2][i % 2] < nothing * out->edge[out->count - 1][1]) out->edge[i / 2][i % 2] = 0.0;
         if (status == DMFT_OK && agree(&before, out)) return DMFT_OK;
         if (status != DMFT_OK && status != DMFT_ERROR_NUMERIC) return status;
         before = *out;
