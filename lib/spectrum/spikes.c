@@ -51,7 +51,7 @@ static struct point at(const struct scaled *q, double w)
     double low = q->r < 1.0 ? (1.0 - q->r) / -w : 0.0, high = q->r / (q->T - w);
     double dh = (q->r < 1.0 ? low * low / (1.0 - q->r) : 0.0) + high * high / q->r;
     double u = 1.0 - q->c * (low + high), du = -q->c * dh;
-    return (struct point){.u = u, .z = w * u * u + (1.0 - q->c) * u, .slope = u * u + (2.0 * w * u + 1.0 - q->c) * du};
+    return (struct point){.u = u, .z = w * u * u + (1.0 - q->c) * u, .slope = u * u + (2.0 * w * u + (1.0 - q->c)) * du};
 }
 
 /* Outside of the support dz/dw > 0 and u > 0. */
@@ -168,7 +168,7 @@ static struct complex_point at_complex(const struct scaled *q, double complex w)
     double complex du = -q->c * ((1.0 - q->r) * low * low + q->r * high * high);
     p.u = 1.0 - q->c * p.h;
     p.z = w * p.u * p.u + (1.0 - q->c) * p.u;
-    p.slope = p.u * p.u + (2.0 * w * p.u + 1.0 - q->c) * du;
+    p.slope = p.u * p.u + (2.0 * w * p.u + (1.0 - q->c)) * du;
     return p;
 }
 
