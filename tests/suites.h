@@ -39,7 +39,9 @@
     X(response) \
     X(probe) \
     X(training) \
+    X(noise) \
     X(sweep) \
+    X(represent) \
     X(extensive_output)
 
 #define SUITE_DECLARED(name) Suite *suite_##name(void);

@@ -23,15 +23,13 @@ both()
     sweep "$networks" "$@" --simulate
 }
 
-# runs NAME FILE: theory and sampled networks of one problem, kept likewise.
-runs()
+# one COMMAND NAME FILE [options]: the result of one run, likewise.
+one()
 {
-    for how in solve simulate; do
-        result=$work/$1-$how.h5
-        if [ -f "$result" ] && [ "$result" -nt "$from/$2" ] && [ "$result" -nt "$dmft" ]; then continue; fi
-        "$dmft" $how "$from/$2" -o "$result" --force --quiet
-    done
-    "$dmft" compare "$work/$1-solve.h5" "$work/$1-simulate.h5" > "$work/$1-compare.txt"
+    command=$1 result=$work/$2.h5 parameters=$from/$3
+    shift 3
+    if [ -f "$result" ] && [ "$result" -nt "$parameters" ] && [ "$result" -nt "$dmft" ]; then return; fi
+    "$dmft" "$command" "$parameters" -o "$result" --force "$@"
 }
 
 # picture NAME RESULTS.. OPTIONS
@@ -69,9 +67,19 @@ for scaling in mup ntk; do
     picture divergence_$scaling "$work/divergence_$scaling.h5" --map --series diverged
 done
 
+one solve noise noise.yaml --set outliers.every=1
+one simulate noise-networks noise.yaml
+picture noise "$work/noise.h5" "$work/noise-networks.h5"
+
+one solve represent represent.yaml
+one simulate represent-networks represent.yaml
+"$dmft" represent "$work/represent.h5" "$work/represent-networks.h5" -o "$to/represent.png" --force --quiet
+echo "$to/represent.png"
 for what in extensive_output extensive_wide; do
-    runs $what $what.yaml
-    picture $what "$work/$what-solve.h5" "$work/$what-simulate.h5"
+    one solve $what $what.yaml
+    one simulate $what-networks $what.yaml
+    "$dmft" compare "$work/$what.h5" "$work/$what-networks.h5" > "$work/$what-compare.txt"
+    picture $what "$work/$what.h5" "$work/$what-networks.h5"
 done
 
 "$spikes" > "$work/spikes.txt"

@@ -45,6 +45,7 @@ struct mlp_problem {
     size_t batch_size;    /* 1 .. P */
     unsigned long batch_seed;
     size_t *chosen, chosen_count; /* samples with overlaps of their own */
+    long represent_every; /* representations are recorded at steps 0, every, 2 every, ..; 0: never */
     struct {
         long sites, replicas;
         unsigned long seed;
@@ -86,6 +87,7 @@ struct dmft_problem {
     double learning_rate;   /* eta > 0; 1 in flow, where c is the step a unit of time */
     double *schedule;       /* e_t, T numbers >= 0, or NULL: all 1 */
     double momentum, weight_decay; /* mu, omega in [0, 1) (E1) */
+    double *weight_factor, *injected_variance; /* f_l, I_l >= 0 of A_0 .. A_{L-1} and the readout (KN1), or both NULL; weight_decay is then 0 */
     long steps;             /* T >= 1; in flow the number of intervals of the grid, of an adaptive one the most allowed */
     long rows;              /* of a result: T; in flow T + 1, both ends of the grid */
     int flow;               /* gradient flow */
@@ -117,5 +119,16 @@ struct dmft_problem {
 
 /* What decay omega leaves of the initial weights after t updates, b(t) of (E1). */
 static inline double problem_kept(double decay, long t) { return decay > 0.0 ? pow(1.0 - decay, (double)t) : 1.0; }
+
+/* sigma^2 of the bulk of A_l after t updates: what decay leaves of it, or what the factor leaves and the noise brings, v_l(t,t) of (KN2). */
+static inline double problem_bulk_variance(const dmft_problem *p, int l, long t)
+{
+    double first = p->weight_variance[l], steps = (double)t;
+    if (p->weight_factor == NULL) return first * pow(problem_kept(p->weight_decay, t), 2.0);
+    double f = p->weight_factor[l], noise = p->injected_variance[l];
+    if (f == 1.0) return first + steps * noise;
+    if (f == 0.0) return t == 0 ? first : noise;
+    return first * pow(f, 2.0 * steps) + noise * expm1(2.0 * steps * log(f)) / expm1(2.0 * log(f));
+}
 
 #endif

@@ -164,6 +164,8 @@ void dmft_problem_free(dmft_problem *problem)
     free_mlp(&problem->mlp);
     free(problem->extensive_output.time);
     free(problem->schedule);
+    free(problem->weight_factor);
+    free(problem->injected_variance);
     free(problem->eigenvalue);
     free(problem->target_mode);
     free(problem->model);
