@@ -307,6 +307,8 @@ static int refuse(const dmft_problem *p, const dmft_run_options *options, dmft_e
     if (p->extensive_output.trained && !p->extensive_output.infinite)
         return error_set(err, DMFT_ERROR_UNAVAILABLE,
                          "with a trained readout there is a theory of the wide limit alone: network.width: infinite (networks of any width can be simulated)");
+    if (options != NULL && (options->resume != NULL || options->checkpoint != NULL))
+        return error_set(err, DMFT_ERROR_UNAVAILABLE, "model extensive_output is solved time by time, in milliseconds each, and has no checkpoints");
     if (options == NULL || options->memory_limit == 0 || bytes <= (double)options->memory_limit) return DMFT_OK;
     return error_set(err, DMFT_ERROR_MEMORY_LIMIT, "the nodes need %.3g MB, the limit is %.3g MB", bytes / 1e6, (double)options->memory_limit / 1e6);
 }

@@ -7,7 +7,7 @@
  * Trained readout. R = [W^T; V], (D + K) x N, is integrated by GSL's Runge-Kutta method of Prince and Dormand (order 8); never R R^T, whose flow blows
  * up off the matrices of rank N. The flow commutes with rotations of the hidden layer, so that only R up to one matters: for N > D + K it is drawn as the
  * lower triangle of its LQ decomposition, of order D + K (Bartlett: Gaussian below the diagonal, N - i squares in the diagonal entry of row i from 0), exact
- * in law at every N. Six matrix products a slope, some 13 slopes a step.
+ * in law at every N. Three matrix products a slope, 13 slopes a step; memory some 21 times R.
  *
  * What is measured knows nothing of the theory: singular values, those above rounding sorted; the smallest and the largest; and a gap, where two
  * neighbours with at least sqrt(n) of the n on either side are farther apart than 2 n^{-2/3} of the whole range, which fluctuations at an edge do not reach
@@ -442,8 +442,9 @@ int extensive_output_check(const dmft_problem *p, dmft_error *err)
     if (!(p->width_ratio > 0.0))
         return error_set(err, DMFT_ERROR_CONFIG,
                          "network.width_ratio is missing: sampled networks have a width, also where the theory is that of the wide limit");
-    double largest = fmax(fmax((double)n.N, (double)n.K) * (double)n.D, (double)(n.D + n.K) * (double)n.kept);
-    if (largest <= INT_MAX && (double)n.N * (double)n.N <= INT_MAX * (p->extensive_output.trained ? INFINITY : 1.0)) return DMFT_OK;
+    double D = (double)n.D, N = (double)n.N, K = (double)n.K;
+    double largest = p->extensive_output.trained ? (D + K) * fmax((double)n.kept, D) : fmax(N, K) * fmax(N, D);
+    if (largest <= INT_MAX) return DMFT_OK;
     return error_set(err, DMFT_ERROR_CONFIG, "matrices of D = %zu, N = %zu, K = %zu are too large for BLAS's %d entries", n.D, n.N, n.K, INT_MAX);
 }
 
