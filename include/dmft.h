@@ -184,9 +184,15 @@ DMFT_API size_t dmft_trajectory_kernel_count(const dmft_trajectory *trajectory);
 /** Name of the kernel with this index; NULL past the end. */
 DMFT_API const char *dmft_trajectory_kernel_name(const dmft_trajectory *trajectory, size_t index);
 
-/** A stored array, data[(i * size[1] + j) * size[2] + k], such as "D1" of output.representations (doc/format.md); NULL when there is none of that
- *  name. `size` may be NULL. */
+/** A stored array, data[(i * size[1] + j) * size[2] + k], size[2] = 1 of a matrix (doc/format.md): "A1_first", "A1_last", .. of output.weights, "D1", .. of
+ *  output.representations; NULL when there is none of that name. `size` may be NULL. */
 DMFT_API const double *dmft_trajectory_array(const dmft_trajectory *trajectory, const char *name, size_t size[3]);
+
+/** Number of stored arrays. */
+DMFT_API size_t dmft_trajectory_array_count(const dmft_trajectory *trajectory);
+
+/** Name of the array with this index; NULL past the end. */
+DMFT_API const char *dmft_trajectory_array_name(const dmft_trajectory *trajectory, size_t index);
 
 /** The step at which the run diverged (rows stop before it), or -1. */
 DMFT_API long dmft_trajectory_diverged_at(const dmft_trajectory *trajectory);

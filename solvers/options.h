@@ -13,7 +13,7 @@
     X(converge, command_converge, "CONFIG", 1, 1, "CONFIG",                                                                              \
       "halves the step (or doubles width or seeds) and prints orders, errors, extrapolated values and a verdict")                        \
     X(sweep, command_sweep, "CONFIG -o OUT.h5", 1, 1, "CONFIG", "runs a grid of problems (section sweep) and writes all results as one file")  \
-    X(show, command_show, "FILE.h5", 1, 1, "FILE.h5", "prints a result as a table, CSV or JSON; a kernel as .npy")                        \
+    X(show, command_show, "FILE.h5", 1, 1, "FILE.h5", "prints a result as a table, CSV or JSON; a matrix as .npy")                        \
     X(plot, command_plot, "FILE... -o FIG.png|svg|pdf", 1, 0, "FILE", "draws losses, traces and outliers of results over each other")     \
     X(escape, command_escape, "FILE.h5", 1, 1, "FILE.h5", "prints the steps and times at which outliers leave the bulk")                  \
     X(represent, command_represent, "FILE.h5 [SAMPLED.h5]", 1, 2, "FILE.h5",                                                              \
@@ -64,7 +64,8 @@ enum command_id {
     X(map, 0, NULL, IN(plot), "of a sweep: a heat map over two axes of one series, or of `diverged` (default: curves)")                   \
     X(errors, 0, NULL, IN(show), "a column NAME_se with the standard error behind each NAME (default: none)")                             \
     X(kernel, 0, "NAME", IN(show), "the two-time kernel to write; needs --npy")                                                           \
-    X(npy, 0, "FILE", IN(show), "where the kernel goes, as an array of numpy")                                                            \
+    X(matrix, 0, "NAME", IN(show), "the weight matrix to write, as A1_last; needs --npy")                                                 \
+    X(npy, 0, "FILE", IN(show), "where the kernel or matrix goes, as an array of numpy")                                                  \
     X(allowance, 0, "C", IN(compare), "allow C |theory|/D for kernels and C/N for outliers (default: 20)")                                \
     X(levels, 0, "N", IN(converge), "levels, each with half the step or twice the size (default: 6; in width 3, in seeds 4)")             \
     X(in, 0, "step|width|seeds", IN(converge), "what changes from level to level (default: step)")                                        \

@@ -165,10 +165,10 @@ static void write_points(const struct picture *p, size_t l, size_t column, doubl
 {
     FILE *out = p->script;
     (void)fprintf(out, "unset logscale y; set format '%%g'; set xrange [%.4g:%.4g]; set yrange [%.4g:%.4g]; unset key\n", -half, half, -half, half);
-    (void)fprintf(out, "set size ratio 1; set xtics %.4g; set ytics %.4g; set title '%sstep %.0f' offset 0,-0.6\n", tics(half), tics(half),
-                  column == 0 ? "coordinates, " : "", dmft_representation_step(p->r->layer[0][l], p->snapshot[column]));
-    if (column == 0) (void)fprintf(out, "set ylabel 'layer %zu' offset 1.5,0\n", l);
-    else (void)fputs("unset ylabel; set format y ''\n", out);
+    (void)fprintf(out, "set size ratio 1; set xtics %.4g; set ytics %.4g; set title '", tics(half), tics(half));
+    if (column == 0) (void)fprintf(out, "layer %zu, ", l);
+    (void)fprintf(out, "step %.0f' offset 0,-0.6; unset ylabel\n", dmft_representation_step(p->r->layer[0][l], p->snapshot[column]));
+    if (column > 0) (void)fputs("set format y ''\n", out);
     (void)fprintf(out, "plot $x0_%zu_%zu using 1:2:3 with points pt 6 ps %s lw 1.4 lc rgb variable", l, column, p->r->files > 1 ? "1.3" : "0.9");
     if (p->r->files > 1) (void)fprintf(out, ", $x1_%zu_%zu using 1:2:3 with points pt 7 ps 0.55 lc rgb variable", l, column);
     (void)fputc('\n', out);
@@ -180,7 +180,7 @@ static void write_curves(const struct picture *p, size_t l)
     const dmft_representation *d = p->r->layer[0][l];
     size_t count = dmft_representation_eigenvalues(d), last = dmft_representation_snapshots(d) - 1;
     double end = last > 0 ? dmft_representation_step(d, last) : 1.0;
-    (void)fprintf(out, "set xrange [0:%.6g]; set yrange [*:*]; set logscale y; set format y '10^{%%L}'; unset ylabel\n", end);
+    (void)fprintf(out, "set xrange [0:%.6g]; set yrange [*:*]; set logscale y; set format y '10^{%%L}'\n", end);
     (void)fprintf(out, "set size ratio 1; set xtics %.4g; set ytics autofreq; set title '|eigenvalues| by step' offset 0,-0.6\n", tics(end));
     for (size_t j = 0; j < count && j < CURVES; j++) {
         (void)fprintf(out, "%s$e0_%zu using 1:%zu with lines lw 2 lc rgb '%s'", j > 0 ? ", \\\n  " : "plot ", l, 2 + 2 * j, gnuplot_colour(j));

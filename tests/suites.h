@@ -28,6 +28,7 @@
     X(network) \
     X(network_training) \
     X(dense_mlp) \
+    X(stored_weights) \
     X(mlp_law) \
     X(mlp) \
     X(io) \

@@ -96,6 +96,26 @@ expect "unknown kernel" 2 "no kernel 'C_x'" show kernels.h5 --kernel C_x --npy k
 expect "kernel to npy" 0 "" show kernels.h5 --kernel C_v --npy k.npy
 holds "npy has its size" test "$(wc -c <k.npy)" -eq $((128 + 8 * 20 * 20))
 expect "npy is not overwritten" 2 "exists already" show kernels.h5 --kernel C_v --npy k.npy
+expect "networks keep their weights" 0 "wrote w.h5" simulate a.yaml -o w.h5 --set output.weights=true
+expect "matrix to npy" 0 "" show w.h5 --matrix A0_last --npy w.npy
+holds "which has its size" test "$(wc -c <w.npy)" -eq $((128 + 8 * 50 * 100))
+expect "unknown matrix" 2 "no matrix 'A2_last'; the 6 there are go from 'A0_first' to 'readout_last'" show w.h5 --matrix A2_last --npy x.npy
+expect "no matrices" 2 "holds no matrices" show sample.h5 --matrix A0_last --npy x.npy
+expect "--matrix without --npy" 2 "npy is missing" show w.h5 --matrix A0_last
+expect "--matrix and --kernel" 2 "exclude" show w.h5 --matrix A0_last --kernel C_v --npy x.npy
+expect "theory has no weights" 2 "output.weights" solve a.yaml -o x.h5 --set output.weights=true
+expect "nor in a sweep" 2 "sweeps store no weight matrices" sweep a.yaml -o x.h5 --set output.weights=true --set "sweep.network.gamma0=[1, 2]"
+text=$source_folder/../tools/text.sh
+printf 'To be, or not to be: that is the question. To be!\n' >words.txt
+holds "a text with a class a word" test "$(sh "$text" 9 0 words.csv words.txt)" -eq 8
+holds "a text with two classes" test "$(sh "$text" 9 2 two.csv words.txt)" -eq 2
+holds "a line a sample, a 1 at either distance and in the class" awk -F, '{ n = 0; for (i = 1; i <= NF; i++) n += $i; bad += n != 3 || NF != 18 } END { exit bad || NR != 9 }' two.csv
+holds "inputs are the same" cmp -s <(cut -d, -f1-16 words.csv) <(cut -d, -f1-16 two.csv)
+sh "$text" 11 0 x.csv words.txt 2>err; holds "a text that is too short" test $? -eq 2 -a ! -e x.csv -a -n "$(grep "12 words" err)"
+sh "$text" 9 0 x.csv absent.txt 2>err; holds "a text that is not there" test $? -eq 2 -a ! -e x.csv
+sh "$text" 9 1 x.csv words.txt 2>err; holds "one class" test $? -eq 2 -a ! -e x.csv
+expect "a network on words" 0 "wrote n.h5" simulate "$source_folder/../examples/gallery/many_outputs.yaml" -o n.h5 --set data.file=words.csv \
+    --set data.outputs=8 --set simulation.width=20 --set training.learning_rate=1
 expect "a table of one's own against theory" 0 "^verdict: holds" compare theory.h5 theory.csv
 printf 'step,C_v\n0,1\n1\n' >short.csv
 expect "a truncated table" 2 "short.csv:3:2: " compare theory.h5 short.csv

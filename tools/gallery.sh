@@ -1,8 +1,9 @@
 #!/bin/sh
 # The pictures of doc/gallery.md, each from a file in examples/gallery. Called by `make gallery` with the program, the folder of the parameter files,
-# a folder for results and one for pictures, and the program of examples/spikes.c.
+# a folder for results and one for pictures, and the folder of the programs of examples/bulk.c and examples/spikes.c.
 set -eu
-dmft=$1 from=$2 work=$3 to=$4 spikes=$5
+dmft=$1 from=$2 work=$3 to=$4 examples=$5
+tools=$(dirname "$0")
 mkdir -p "$work" "$to"
 
 # sweep NAME FILE [options]: results that are there already, newer than the program and the parameters, are kept.
@@ -75,6 +76,32 @@ one solve represent represent.yaml
 one simulate represent-networks represent.yaml
 "$dmft" represent "$work/represent.h5" "$work/represent-networks.h5" -o "$to/represent.png" --force --quiet
 echo "$to/represent.png"
+
+# words CLASSES RATE: networks that predict the next word of a text, one of so many classes (0: every word its own); four of them, two at a time.
+words()
+{
+    outputs=$(sh "$tools/text.sh" 1000 "$1" "$work/words_$1.csv")
+    for pair in 1 3; do
+        started=
+        for seed in $pair $((pair + 1)); do
+            result=$work/words_$1_$seed.h5
+            if [ -f "$result" ] && [ "$result" -nt "$from/many_outputs.yaml" ] && [ "$result" -nt "$dmft" ]; then continue; fi
+            "$dmft" simulate "$from/many_outputs.yaml" -o "$result" --force --quiet --threads 1 --set data.file="$work/words_$1.csv" \
+                --set data.outputs="$outputs" --set training.learning_rate="$2" --set simulation.seed=$seed &
+            started="$started $!"
+        done
+        for process in $started; do wait "$process"; done
+    done
+    echo "A_1 with $outputs outputs:"
+    "$examples/bulk" A1 "$work/words_$1"_[1-4].h5 -o "$work/words_$1_table.csv"
+}
+words 3 1.7
+words 30 7.1
+words 0 32
+gnuplot -c "$tools/bulk.gp" "$to/many_outputs.png" "$work/words_3_table.csv" "3 outputs" "$work/words_30_table.csv" "30 outputs" \
+    "$work/words_0_table.csv" "345 outputs, every word its own"
+echo "$to/many_outputs.png"
+
 for what in extensive_output extensive_wide; do
     one solve $what $what.yaml
     one simulate $what-networks $what.yaml
@@ -82,34 +109,6 @@ for what in extensive_output extensive_wide; do
     picture $what "$work/$what.h5" "$work/$what-networks.h5"
 done
 
-"$spikes" > "$work/spikes.txt"
-gnuplot << EOD
-set encoding utf8
-set terminal pngcairo size 1100,420 font 'sans,11'
-set output '$to/spikes.png'
-set multiplot layout 1,2
-set grid lt 1 lw 0.5 lc rgb '#dddddd'
-set border 3
-set tics nomirror
-set logscale x
-set format x '10^{%L}'
-set xlabel 'rank ratio K/D'
-set ylabel 'critical strength'
-set key top left
-plot '$work/spikes.txt' index 0 using 1:2 with lines lw 2.2 lc rgb '#0072b2' title 'K = (K/D) D equal signals', \
-  0.5**0.25 with lines dt '- ' lw 1.2 lc rgb '#d55e00' title 'one signal, ψ^{1/4}'
-unset logscale x
-set format x '%g'
-set xlabel 'singular value'
-set ylabel 'density'
-set yrange [0:1.05]
-set key top right
-set linetype 1 lc rgb '#999999'
-set linetype 2 lc rgb '#0072b2'
-set linetype 3 lc rgb '#009e73'
-set linetype 4 lc rgb '#d55e00'
-set linetype 5 lc rgb '#cc79a7'
-plot for [i=0:4] '$work/spikes.txt' index 1 every :::i::i using 1:2 with lines lw 2 lt i+1 title sprintf('strength %.1f', i == 0 ? 0 : 0.5 + 0.5*i)
-unset multiplot
-EOD
+"$examples/spikes" > "$work/spikes.txt"
+gnuplot -c "$tools/spikes.gp" "$to/spikes.png" "$work/spikes.txt"
 echo "$to/spikes.png"
