@@ -8,6 +8,7 @@
     X(spectrum) \
     X(law) \
     X(spikes) \
+    X(noisy_matrix) \
     X(limit) \
     X(sampled) \
     X(deep_linear) \

@@ -68,8 +68,8 @@ static const double *matrix_named(const dmft_trajectory *t, const char *name, si
     size_t size[3] = {0, 0, 1};
     const double *data = dmft_trajectory_array(t, name, size);
     ck_assert_uint_eq(size[2], 1);
-    *rows = size[0];
-    *columns = size[1];
+    if (rows != NULL) *rows = size[0];
+    if (columns != NULL) *columns = size[1];
     return data;
 }
 

@@ -18,12 +18,14 @@
 #define MLP 0, 1, 0, 0, 0, 0
 #define NETWORKS 1, 1, 0, 0, 0, 0
 #define EXTENSIVE_OUTPUT 0, 0, 1, 0, 0, 0
-#define PROPORTIONAL 1, 0, 1, 0, 0, 0
-#define WEIGHTED 1, 1, 1, 0, 0, 0
-#define OUTPUTS 1, 1, 1, 0, 0, 0
 #define NOISY_MATRIX 0, 0, 0, 1, 0, 0
 #define TWO_LAYER_LINEAR_WIDTH 0, 0, 0, 0, 1, 0
 #define LOW_DEGREE_FILTER 0, 0, 0, 0, 0, 1
+#define LINEAR 1, 0, 0, 1, 0, 0
+#define MLP_AND_MATRIX 0, 1, 0, 1, 0, 0
+#define TRAINED 1, 1, 0, 1, 0, 0
+#define PROPORTIONAL 1, 0, 1, 1, 0, 0
+#define WEIGHTED 1, 1, 1, 1, 0, 0
 #define EVERY 1, 1, 1, 1, 1, 1
 #define SWEEPS UNTEMPLATED, UNTEMPLATED, UNTEMPLATED, UNTEMPLATED, UNTEMPLATED, UNTEMPLATED
 #define LATER 0, 0, 0, 0, 0, 0
