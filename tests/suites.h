@@ -7,6 +7,7 @@
 #define SUITES(X)  \
     X(spectrum) \
     X(law) \
+    X(spikes) \
     X(noisy_matrix) \
     X(limit) \
     X(sampled) \
@@ -43,6 +44,7 @@
     X(noise) \
     X(sweep) \
     X(represent) \
+    X(extensive_output) \
     X(filter)
 
 #define SUITE_DECLARED(name) Suite *suite_##name(void);

@@ -299,6 +299,25 @@ if command -v gnuplot >/dev/null; then
     expect "represent: one record" 0 "layer 1: still" represent mr1.h5 -o r.png --force
 fi
 expect "represent: eigenvalues can be compared" 0 "^D2_eigenvalue1 +10 " compare mr.h5 mrs.h5 --series D1_eigenvalue1,D2_eigenvalue1,D2_eigenvalue2
+
+# ---- many outputs ----
+"$dmft" init extensive_output >e.yaml 2>err
+expect "init extensive_output gives what solve takes" 0 "" solve e.yaml -o e.h5 --quiet
+holds "extensive_output: its columns" test "$("$dmft" show e.h5 --csv | head -1)" = "time,lo1,hi1,lo2,hi2"
+expect "extensive_output: networks" 0 "wrote es.h5" simulate e.yaml -o es.h5 --set simulation.input_dim=60
+expect "extensive_output: compare" 0 "verdict: holds" compare e.h5 es.h5
+"$dmft" solve e.yaml -o e9.h5 --set data.teacher_variance=9 --quiet
+expect "extensive_output: another teacher" 1 "verdict: does not hold" compare e9.h5 es.h5
+if command -v gnuplot >/dev/null; then expect "extensive_output: plot" 0 "wrote e.png" plot e.h5 es.h5 -o e.png; fi
+expect "extensive_output: a gram for a frozen readout" 2 "e.yaml|network.readout_gram: belongs to network.readout: trained" solve e.yaml -o x.h5 --set network.readout_gram=1
+expect "extensive_output: times that fall" 2 "training.times: rising numbers, got 1 after 2" solve e.yaml -o x.h5 --set 'training.times=[2, 1]'
+printf 'model: extensive_output\nnetwork: {readout: trained, width_ratio: 2, first_layer_gram: 1, readout_gram: 1}\ndata: {teacher_ratio: 0.5, teacher_variance: 1}\ntraining: {times: [0, 1]}\n' >et.yaml
+expect "extensive_output: no theory of a finite width" 2 "network.width: infinite" solve et.yaml -o x.h5 --quiet
+expect "extensive_output: no checkpoints" 2 "has no checkpoints" solve e.yaml -o x.h5 --quiet --checkpoint e.state
+expect "extensive_output: networks of a finite width" 0 "wrote et.h5" simulate et.yaml -o et.h5 --set simulation.input_dim=20
+sed 's/width_ratio: 2/width: infinite/' et.yaml >ew.yaml
+expect "extensive_output: networks need a width" 2 "network.width_ratio is missing" simulate ew.yaml -o x.h5
+
 expect "mlp: exact is for linear" 2 "solver: exact is for activation linear" solve m.yaml -o x.h5 --set solver=exact
 expect "mlp: response and relu" 2 "misses the delta function" solve m.yaml -o x.h5 --set solver=response --set network.activation=relu
 expect "mlp: ntk" 2 "freezes the features" solve m.yaml -o x.h5 --set network.parameterization=ntk

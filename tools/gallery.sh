@@ -1,8 +1,8 @@
 #!/bin/sh
 # The pictures of doc/gallery.md, each from a file in examples/gallery. Called by `make gallery` with the program, the folder of the parameter files,
-# a folder for results and one for pictures, and the program of examples/bulk.c.
+# a folder for results and one for pictures, and the folder of the programs of examples/bulk.c and examples/spikes.c.
 set -eu
-dmft=$1 from=$2 work=$3 to=$4 bulk=$5
+dmft=$1 from=$2 work=$3 to=$4 examples=$5
 tools=$(dirname "$0")
 mkdir -p "$work" "$to"
 
@@ -104,7 +104,7 @@ words()
         for process in $started; do wait "$process"; done
     done
     echo "A_1 with $outputs outputs:"
-    "$bulk" A1 "$work/words_$1"_[1-4].h5 -o "$work/words_$1_table.csv"
+    "$examples/bulk" A1 "$work/words_$1"_[1-4].h5 -o "$work/words_$1_table.csv"
 }
 words 3 1.7
 words 30 7.1
@@ -112,3 +112,14 @@ words 0 32
 gnuplot -c "$tools/bulk.gp" "$to/many_outputs.png" "$work/words_3_table.csv" "3 outputs" "$work/words_30_table.csv" "30 outputs" \
     "$work/words_0_table.csv" "345 outputs, every word its own"
 echo "$to/many_outputs.png"
+
+for what in extensive_output extensive_wide; do
+    one solve $what $what.yaml
+    one simulate $what-networks $what.yaml
+    "$dmft" compare "$work/$what.h5" "$work/$what-networks.h5" > "$work/$what-compare.txt"
+    picture $what "$work/$what.h5" "$work/$what-networks.h5"
+done
+
+"$examples/spikes" > "$work/spikes.txt"
+gnuplot -c "$tools/spikes.gp" "$to/spikes.png" "$work/spikes.txt"
+echo "$to/spikes.png"

@@ -57,6 +57,19 @@ struct mlp_problem {
     } sampling;
 };
 
+/* What is particular to model extensive_output; its ratio N/D is width_ratio, 0 where there is none. */
+struct extensive_output_problem {
+    int trained;            /* the readout */
+    int infinite;           /* the theory is that of the wide limit */
+    double weight_variance; /* sigma_0^2: W has entries of variance sigma_0^2/D (frozen) */
+    double first_layer_gram, readout_gram; /* a, b: entries of variance a/N, b/N (trained) */
+    double teacher_variance;  /* sigma_*^2, of entries sigma_*^2/D */
+    double output_ratio;    /* K/N (frozen) */
+    double teacher_ratio;   /* K/D (trained) */
+    double *time;           /* rows numbers, rising */
+    long quantiles;
+};
+
 /* What is particular to model noisy_matrix: a matrix N x D in training towards a teacher of rank one. */
 struct noisy_matrix_problem {
     double ratio;          /* r = N/D > 0 */
@@ -133,6 +146,7 @@ struct dmft_problem {
         enum engine engine;
     } simulation;
     struct mlp_problem mlp;     /* model mlp only; deep_linear alone uses width_ratio, parameterization, sample_ratio, label_noise, batch, flow .. method */
+    struct extensive_output_problem extensive_output;
     struct noisy_matrix_problem noisy_matrix; /* with learning_rate, weight_decay, steps, rows, outlier_every, store_kernels, simulation */
     struct low_degree_filter_problem filter; /* model low_degree_filter only; of the above it uses depth and label_noise */
     char *text;             /* canonical YAML */

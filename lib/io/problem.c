@@ -53,6 +53,8 @@ static const struct {
 } models[MODEL_COUNT] = {
     [MODEL_DEEP_LINEAR] = {problem_settle_deep_linear, problem_fill_deep_linear, problem_rows_network, problem_spares_deep_linear},
     [MODEL_MLP] = {problem_settle_mlp, problem_fill_mlp, problem_rows_network, NULL},
+    [MODEL_EXTENSIVE_OUTPUT] = {problem_settle_extensive_output, problem_fill_extensive_output, problem_rows_extensive_output,
+                                problem_spares_extensive_output},
     [MODEL_NOISY_MATRIX] = {problem_settle_noisy_matrix, problem_fill_noisy_matrix, problem_rows_noisy_matrix, problem_spares_noisy_matrix},
     [MODEL_LOW_DEGREE_FILTER] = {problem_settle_low_degree_filter, problem_fill_low_degree_filter, problem_rows_low_degree_filter, NULL},
 };
@@ -186,6 +188,7 @@ void dmft_problem_free(dmft_problem *problem)
     free_mlp(&problem->mlp);
     free(problem->filter.input);
     free(problem->filter.label);
+    free(problem->extensive_output.time);
     free(problem->schedule);
     free(problem->weight_factor);
     free(problem->injected_variance);

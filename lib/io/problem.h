@@ -18,12 +18,14 @@ struct problem_draft {
 
 int problem_settle_deep_linear(struct problem_draft *draft, dmft_error *err);
 int problem_settle_mlp(struct problem_draft *draft, dmft_error *err);
+int problem_settle_extensive_output(struct problem_draft *draft, dmft_error *err);
 int problem_settle_noisy_matrix(struct problem_draft *draft, dmft_error *err);
 int problem_settle_low_degree_filter(struct problem_draft *draft, dmft_error *err);
 
 /* 0 when out of memory. */
 int problem_fill_deep_linear(struct dmft_problem *problem, struct problem_draft *draft);
 int problem_fill_mlp(struct dmft_problem *problem, struct problem_draft *draft);
+int problem_fill_extensive_output(struct dmft_problem *problem, struct problem_draft *draft);
 int problem_fill_noisy_matrix(struct dmft_problem *problem, struct problem_draft *draft);
 int problem_fill_low_degree_filter(struct dmft_problem *problem, struct problem_draft *draft);
 
@@ -39,6 +41,8 @@ size_t problem_rows_low_degree_filter(const dmft_config *config);
 
 /* Required settings that this configuration does without. */
 int problem_spares_deep_linear(const dmft_config *config, enum setting_id id);
+size_t problem_rows_extensive_output(const dmft_config *config);
+int problem_spares_extensive_output(const dmft_config *config, enum setting_id id);
 int problem_spares_noisy_matrix(const dmft_config *config, enum setting_id id);
 
 const struct config_value *problem_value(const dmft_config *config, enum setting_id id);
