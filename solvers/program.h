@@ -23,6 +23,7 @@ int command_show(const options *o);
 int command_plot(const options *o);
 int command_escape(const options *o);
 int command_outliers(const options *o);
+int command_spectrum(const options *o);
 int command_init(const options *o);
 int command_info(const options *o);
 
