@@ -495,7 +495,7 @@ DMFT_API void dmft_outlier_path_free(dmft_outlier_path *path);
  *  DMFT_ERROR_MEMORY, DMFT_ERROR_NUMERIC. */
 DMFT_FALLIBLE int dmft_tracy_widom(double s, double *tail, dmft_error *err);
 
-/** The s at which 1 - F_1(s) = tail, in [1e-280, 1). Errors as above. */
+/** The s at which 1 - F_1(s) = tail, in [1e-280, 1 - 1e-9]. Errors as above. */
 DMFT_FALLIBLE int dmft_tracy_widom_quantile(double tail, double *s, dmft_error *err);
 
 /** How to read a matrix. Zeros, or a NULL pointer: the variance is fitted, a level of 0.01, all singular values, no vectors. */
@@ -504,6 +504,7 @@ typedef struct dmft_spectrum_options {
     double level;    /**< false-positive rate: the probability of any outlier in a matrix of independent entries; [1e-12, 0.5] */
     size_t top;      /**< only so many of the largest singular values, from products alone; 0, or min(M, N) <= 64: all */
     size_t vectors;  /**< pairs of singular vectors that are kept; at most min(M, N), with `top` at most so many */
+    int quick;       /**< 1: without the distance from the Marchenko-Pastur law, whose null law takes a fraction of a second */
 } dmft_spectrum_options;
 
 /** Bulk and outliers of any M x N matrix: independent entries of one variance v, and a few spikes; section 35 of doc/theory.md. */
@@ -518,7 +519,7 @@ typedef struct dmft_spectrum_summary {
     double kurtosis;         /**< excess kurtosis of the entries without the outliers (the first 32 of them) */
     double edges[2];         /**< of the bulk of singular values, sqrt(v) |sqrt(M) -+ sqrt(N)| */
     double threshold;        /**< a further singular value above it would be an outlier; nan where there are too few to tell (fewer than 8, fitted) */
-    double distance;         /**< Kolmogorov-Smirnov distance of the bulk from the Marchenko-Pastur law; nan with `top` */
+    double distance;         /**< Kolmogorov-Smirnov distance of the bulk from the Marchenko-Pastur law; nan with `top` or `quick` */
     double distance_null;    /**< its 99 % quantile where entries are independent */
     double distance_level;   /**< part of such matrices that are as far, in steps of 1/400 */
 } dmft_spectrum_summary;

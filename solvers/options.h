@@ -17,7 +17,8 @@
     X(plot, command_plot, "FILE... -o FIG.png|svg|pdf", 1, 0, "FILE", "draws losses, traces and outliers of results over each other")     \
     X(escape, command_escape, "FILE.h5", 1, 1, "FILE.h5", "prints the steps and times at which outliers leave the bulk")                  \
     X(outliers, command_outliers, "KERNELS.h5", 1, 1, "KERNELS.h5", "prints outliers and overlaps of a matrix from its kernels, as CSV")        \
-    X(spectrum, command_spectrum, "FILE.npy|.h5...", 1, 0, "FILE.npy or FILE.h5", "bulk and outliers of any weight matrices, and overlaps between snapshots") \
+    X(spectrum, command_spectrum, "FILE.npy|.h5...", 1, 0, "FILE.npy or FILE.h5",                                                         \
+      "bulk and outliers of any weight matrices, and overlaps between snapshots")                                                         \
     X(init, command_init, "MODEL", 1, 1, "MODEL (deep_linear, mlp)", "prints a commented configuration with every default")               \
     X(info, command_info, "", 0, 0, "", "prints versions, the BLAS core and its rate")
 
@@ -38,7 +39,8 @@ enum command_id {
 
 /* name, letter, argument (NULL: a flag), subcommands, text with the default */
 #define OPTION_TABLE(X)                                                                                                                   \
-    X(output, 'o', "FILE", IN_CONFIG | IN(plot) | IN(spectrum), "the file to write, whole or not at all (converge: NAME of NAME.json and NAME.png)")      \
+    X(output, 'o', "FILE", IN_CONFIG | IN(plot) | IN(spectrum),                                                                           \
+      "the file to write, whole or not at all (converge: NAME of NAME.json and NAME.png)")                                                \
     X(force, 0, NULL, IN_CONFIG | IN(plot) | IN(show) | IN(spectrum), "overwrite an existing file (default: refuse)")                                      \
     X(set, 0, "KEY.SUB=VALUE", IN_CONFIG, "set one setting of the configuration; may be given many times")                                  \
     X(dry_run, 0, NULL, IN_CONFIG, "print memory and time that the run would take, and run nothing")                                        \
@@ -49,10 +51,11 @@ enum command_id {
     X(simulate, 0, NULL, IN(sweep), "sampled networks at each point (default: theory)")                                                      \
     X(part, 0, "I/N", IN(sweep), "run points i with i mod N = I-1 and keep them; without it the same command assembles (default: all)")      \
     X(threads, 0, "N", IN_ALL, "threads, of BLAS or of networks at a time (default: all cores)")                              \
-    X(blas_core, 0, "auto|NAME", IN_CONFIG | IN(outliers) | IN(spectrum) | IN(info), "OpenBLAS kernels: those for this processor, or NAME (default: its choice)") \
+    X(blas_core, 0, "auto|NAME", IN_CONFIG | IN(outliers) | IN(spectrum) | IN(info),                                               \
+      "OpenBLAS kernels: those for this processor, or NAME (default: its choice)") \
     X(quiet, 0, NULL, IN_ALL, "no progress line, no summary; compare and converge keep their verdict (default: both)")  \
     X(csv, 0, NULL, IN(show) | IN(spectrum), "print CSV, 12 digits (default: an aligned table)")                                                         \
-    X(json, 0, NULL, IN(show) | IN(converge) | IN(spectrum), "print JSON, with settings, numbers and texts of the run")                                                 \
+    X(json, 0, NULL, IN(show) | IN(converge) | IN(spectrum), "print JSON, with settings, numbers and texts of the run")                   \
     X(series, 0, "A,B,C", IN(show) | IN(compare) | IN(converge) | IN(plot), "these series (default: the default columns; converge in step: all)") \
     X(step, 0, "N", IN(show) | IN(plot), "of a sweep: series at step N (default: the last step of each point)")                         \
     X(minimum, 0, "KEY", IN(show), "of a sweep: where along KEY a series is least, for each of the other axes (default: test_loss)")      \

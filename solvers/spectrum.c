@@ -166,7 +166,8 @@ int command_spectrum(const options *o)
     int status = in.names != NULL && in.count != NULL ? read_options(o, &in) : program_error(STATUS_FAILED, "spectrum: out of memory");
     if (status == STATUS_DONE) status = list_items(&in, &r);
     if (status == STATUS_DONE && options_given(o, OPTION_output) && r.items > SPECTRUM_PANELS)
-        status = program_error(STATUS_USAGE, "spectrum: a figure has at most %d matrices, got %zu; --dataset NAME chooses one of a file", SPECTRUM_PANELS, r.items);
+        status = program_error(STATUS_USAGE, "spectrum: a figure has at most %d matrices, got %zu; --dataset NAME chooses one of a file", SPECTRUM_PANELS,
+                               r.items);
     for (size_t i = 0; i < r.items && status == STATUS_DONE; i++) status = read_item(&in, &r.item[i]);
     if (status == STATUS_DONE) status = enter_pairs(&r);
     r.level = in.how.level;

@@ -1,5 +1,5 @@
-/* The figure of `dmft spectrum`: of each matrix the histogram of its singular values, the fitted density, the edge and the outliers, a panel each. With --top, where
- * there is no histogram, a tick for each value that is known. */
+/* The figure of `dmft spectrum`: of each matrix the histogram of its singular values, the fitted density, the edge and the outliers, a panel each. With --top,
+ * where there is no histogram, a tick for each value that is known. */
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -143,8 +143,8 @@ static void write_panel(const struct figure *f, size_t i)
         separator = ", \\\n  ";
     }
     if (m.outliers > 0 && z[m.outliers - 1] <= f->right[i])
-        (void)fprintf(f->script, "%s$o%zu using 1:2 with impulses lc rgb '%s' lw 2.2 notitle, $o%zu using 1:2 with points lc rgb '%s' pt 7 ps 1.1 title 'outliers'", separator,
-                      i, gnuplot_colour(1), i, gnuplot_colour(1));
+        (void)fprintf(f->script, "%s$o%zu using 1:2 with impulses lc rgb '%s' lw 2.2 notitle, '' using 1:2 with points lc rgb '%s' pt 7 ps 1 title 'outliers'",
+                      separator, i, gnuplot_colour(1), gnuplot_colour(1));
     (void)fputc('\n', f->script);
     if (m.variance > 0) {
         (void)fprintf(f->script, "%.9g 0\n%.9g %.9g\ne\n", m.edges[1], m.edges[1], top);

@@ -67,7 +67,9 @@ static void print_outliers(const struct spectrum_report *r, const dmft_spectrum_
     if (m->outliers > 0) (void)printf("  %4s %14s %10s %14s %12s %12s\n", "", "z", "level", "strength", "left cos^2", "right cos^2");
     for (size_t i = 0; i < m->outliers && i < SHOWN_OUTLIERS; i++) {
         dmft_spectrum_outlier a = dmft_spectrum_outlier_at(s, i);
-        (void)printf("  %4zu %14.6g %10.2g %14.6g %12.4f %12.4f\n", i + 1, a.z, a.level, a.strength, a.left, a.right);
+        char level[16] = "< 1e-290"; /* where the law's tail underflows */
+        if (a.level > 0) (void)snprintf(level, sizeof level, "%.2g", a.level);
+        (void)printf("  %4zu %14.6g %10s %14.6g %12.4f %12.4f\n", i + 1, a.z, level, a.strength, a.left, a.right);
     }
     if (m->outliers > SHOWN_OUTLIERS) (void)printf("       .. and %zu more (--csv and --json have all)\n", m->outliers - SHOWN_OUTLIERS);
 }
@@ -105,7 +107,8 @@ void spectrum_print(const struct spectrum_report *r)
         print_outliers(r, &m, r->item[i].s);
     }
     for (size_t i = 0; i < r->pairs; i++) print_pair(&r->pair[i]);
-    if (r->pairs == 0 && r->items > 1 && r->item[r->items - 1].file_index > 0) (void)puts("\nno overlaps: no two files that follow each other have a matrix of one name and shape");
+    if (r->pairs == 0 && r->items > 1 && r->item[r->items - 1].file_index > 0)
+        (void)puts("\nno overlaps: no two files that follow each other have a matrix of one name and shape");
 }
 
 /* ---- CSV ---- */

@@ -36,7 +36,8 @@
     X(response) \
     X(probe) \
     X(training) \
-    X(sweep)
+    X(sweep) \
+    X(weights)
 
 #define SUITE_DECLARED(name) Suite *suite_##name(void);
 SUITES(SUITE_DECLARED)

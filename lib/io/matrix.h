@@ -6,8 +6,8 @@
 
 #include "dmft.h"
 
-/* Floating-point numbers of two to five dimensions. The first is that of the rows; the others together are the columns, the last one running fastest, so that the
- * kernel of a convolution, outputs x inputs x height x width, has a row an output. */
+/* Floating-point numbers of two to five dimensions. The first is that of the rows; the others together are the columns, the last one running fastest, so that
+ * the kernel of a convolution, outputs x inputs x height x width, has a row an output. */
 struct matrix {
     size_t rows, columns;
     size_t rank, size[5]; /* as in the file */

@@ -1,5 +1,5 @@
-/* Arrays of numpy. The header (numpy's format.py) is a magic word, a version, a length and a dictionary of three entries; versions 1 to 3 differ in the bytes of
- * the length and in the letters allowed. A file is read when its size is exactly what the header says. Either order of bytes and of indices is read.
+/* Arrays of numpy. The header (numpy's format.py) is a magic word, a version, a length and a dictionary of three entries; versions 1 to 3 differ in the bytes
+ * of the length and in the letters allowed. A file is read when its size is exactly what the header says. Either order of bytes and of indices is read.
  */
 #include "io/npy.h"
 

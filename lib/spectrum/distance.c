@@ -1,5 +1,5 @@
 /* Goodness of fit: the distance of Kolmogorov and Smirnov between the bulk and its Marchenko-Pastur law, with the law it has where the entries are independent,
- * (TW10)-(TW11) of doc/theory.md.
+ * (TW2), (TW10)-(TW11) of doc/theory.md.
  *
  * Singular values repel each other: the distance is of order log(n)/n, not n^{-1/2}, and no table has its law. It is sampled: the singular values of a
  * Gaussian matrix are those of a bidiagonal one of independent chi numbers, and dqds takes n^2 operations for all of them. The variance of a sample is
@@ -24,14 +24,22 @@ enum {
     SEED = 35      /* any: the same samples for the same shape */
 };
 
-/* sup |F_n - F|, where F has the mean shift by the kurtosis of the entries (TW10). */
-static double distance_of(const struct spectrum_sample *s, size_t k, double variance)
+/* Number of the singular values above an angle of the bulk, in the mean: the law, what each spike takes off (TW2), the kurtosis of the entries (TW10). */
+static double count_above(const struct spectrum_sample *s, double x, const double *spike, size_t k)
 {
-    double M = (double)(s->M - k), N = (double)(s->N - k), n = (double)(s->count - k), kurtosis = spectrum_fit_kurtosis(s), most = 0;
+    double theta = acos(x), count = (double)s->count * spectrum_mp_above(x, (double)s->M, (double)s->N);
+    for (size_t i = 0; i < k; i++) count -= (theta + atan2(sin(theta), spike[i] - x)) / pi;
+    return count + spectrum_fit_kurtosis(s) * sin(2 * theta) / (2 * pi);
+}
+
+/* sup |F_n - F| over the bulk; `spike` has the k numbers c of the outliers. */
+static double distance_of(const struct spectrum_sample *s, size_t k, double variance, const double *spike)
+{
+    double n = (double)(s->count - k), most = 0;
     for (size_t i = k; i < s->count; i++) {
-        double x = fmin(fmax(spectrum_mp_position(s->z[i] * s->z[i], variance, M, N), -1), 1), rank = (double)(i - k);
-        double above = spectrum_mp_above(x, M, N) + kurtosis * sin(2 * acos(x)) / (2 * pi * n);
-        most = fmax(most, fmax(fabs(rank / n - above), fabs((rank + 1) / n - above)));
+        double x = spectrum_mp_position(s->z[i] * s->z[i], variance, (double)s->M, (double)s->N), rank = (double)(i - k);
+        double above = count_above(s, fmin(fmax(x, -1), 1), spike, k);
+        most = fmax(most, fmax(fabs(rank - above), fabs(rank + 1 - above)) / n);
     }
     return most;
 }
@@ -68,7 +76,7 @@ static int sample(gsl_rng *random, size_t M, size_t N, int fitted, double *room,
     for (size_t i = 0; i < SAMPLES; i++) {
         int info = draw(random, M, N, room, room + n, &s.norm2);
         if (info != 0) return info;
-        distances[i] = distance_of(&s, 0, spectrum_fit_variance(&s, 0));
+        distances[i] = distance_of(&s, 0, spectrum_fit_variance(&s, 0), NULL);
     }
     qsort(distances, SAMPLES, sizeof *distances, rising);
     return 0;
@@ -89,13 +97,14 @@ int spectrum_distance_find(const struct spectrum_sample *s, size_t k, double var
     size_t M = s->M - k, N = s->N - k, n = s->count - k;
     *out = (struct spectrum_distance){NAN, NAN, NAN};
     if (n < SPECTRUM_FEWEST || !(variance > 0)) return DMFT_OK;
-    out->distance = distance_of(s, k, variance);
     size_t small = n < LARGEST ? n : LARGEST, longer = (M < N ? N : M);
     if (n > LARGEST) longer = (size_t)((double)longer * LARGEST / (double)n + 0.5);
     gsl_rng *random = gsl_rng_alloc(gsl_rng_mt19937);
-    double *room = memory_doubles(6 * small), *distances = memory_doubles(SAMPLES);
-    int info = 0, whole = random != NULL && room != NULL && distances != NULL;
+    double *room = memory_doubles(6 * small), *distances = memory_doubles(SAMPLES), *spike = memory_doubles(k);
+    int info = 0, whole = random != NULL && room != NULL && distances != NULL && spike != NULL;
     if (whole) {
+        for (size_t i = 0; i < k; i++) spike[i] = spectrum_fit_spike(s, variance, s->z[i]);
+        out->distance = distance_of(s, k, variance, spike);
         gsl_rng_set(random, SEED);
         info = sample(random, small, longer, !(s->variance > 0), room, distances);
         if (info == 0) judge(out, (double)n, (double)small, distances);
@@ -103,6 +112,8 @@ int spectrum_distance_find(const struct spectrum_sample *s, size_t k, double var
     if (random != NULL) gsl_rng_free(random);
     free(room);
     free(distances);
-    if (!whole) return error_memory(err, 48.0 * (double)small);
-    return info == 0 ? DMFT_OK : error_set(err, DMFT_ERROR_NUMERIC, "singular values of a bidiagonal matrix of order %zu were not found (dbdsqr: %d)", small, info);
+    free(spike);
+    if (!whole) return error_memory(err, 8.0 * (double)(6 * small + SAMPLES + k));
+    if (info == 0) return DMFT_OK;
+    return error_set(err, DMFT_ERROR_NUMERIC, "singular values of a bidiagonal matrix of order %zu were not found (dbdsqr: %d)", small, info);
 }

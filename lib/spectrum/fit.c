@@ -122,27 +122,18 @@ int spectrum_fit_level(const struct spectrum_sample *s, double variance, size_t 
     return dmft_tracy_widom(TW_MEAN + (T - TW_MEAN) / l.stretch, level, err);
 }
 
-int spectrum_fit_threshold(const struct spectrum_sample *s, double variance, size_t k, double level, double *z, dmft_error *err)
+double spectrum_fit_threshold(const struct spectrum_sample *s, double variance, size_t k, double quantile)
 {
-    double T;
-    *z = 0;
-    if (!(variance > 0)) return DMFT_OK;
-    int status = dmft_tracy_widom_quantile(level, &T, err);
-    if (status != DMFT_OK) return status;
     struct largest l = law_of(s, k);
-    *z = sqrt(fmax(0, variance * (l.centre + l.scale * (l.shift + TW_MEAN + l.stretch * (T - TW_MEAN)))));
-    return DMFT_OK;
+    return sqrt(fmax(0, variance * (l.centre + l.scale * (l.shift + TW_MEAN + l.stretch * (quantile - TW_MEAN)))));
 }
 
 /* ---- how many ---- */
 
-/* Does the value behind k outliers stand out? Its square in terms of T is held against the quantile, so that no determinant is needed. */
+/* Does the value behind k outliers stand out? */
 static int stands_out(const struct spectrum_sample *s, size_t k, double quantile)
 {
-    double variance = spectrum_fit_variance(s, k), z = s->z[k];
-    if (!(variance > 0)) return z > 0;
-    struct largest l = law_of(s, k);
-    return z * z / variance > l.centre + l.scale * (l.shift + TW_MEAN + l.stretch * (quantile - TW_MEAN));
+    return s->z[k] > spectrum_fit_threshold(s, spectrum_fit_variance(s, k), k, quantile);
 }
 
 /* The first j > k outliers of which the j-th stands out; k when there is none within sight. */
@@ -176,6 +167,6 @@ int spectrum_fit_find(const struct spectrum_sample *s, double level, struct spec
         while ((next = next_outlier(s, k, most, quantile)) > k) k = next;
     double variance = spectrum_fit_variance(s, k);
     if (tested && !(variance > 0)) k = count_positive(s);
-    *out = (struct spectrum_fit){.outliers = k, .variance = variance, .tested = tested};
+    *out = (struct spectrum_fit){.outliers = k, .variance = variance, .tested = tested, .quantile = quantile};
     return DMFT_OK;
 }

@@ -19,6 +19,7 @@ struct spectrum_fit {
     size_t outliers;
     double variance; /* of an entry of the bulk */
     int tested;      /* 0: too few singular values to tell outliers by */
+    double quantile; /* of F_1 at the level */
 };
 
 /* The fewest singular values that a variance is fitted to and outliers are told by: with fewer the largest one is most of what is fitted. */
@@ -37,8 +38,8 @@ double spectrum_fit_error(const struct spectrum_sample *s, double variance);
 /* The level at which the singular value z stands out as the largest but k, (TW6). Errors as above. */
 int spectrum_fit_level(const struct spectrum_sample *s, double variance, size_t k, double z, double *level, dmft_error *err);
 
-/* The singular value whose level is this one. */
-int spectrum_fit_threshold(const struct spectrum_sample *s, double variance, size_t k, double level, double *z, dmft_error *err);
+/* The singular value whose level is that of this quantile. */
+double spectrum_fit_threshold(const struct spectrum_sample *s, double variance, size_t k, double quantile);
 
 /* c >= 1 of the spike behind an outlier z, (TW3); 1 on the edge and below. */
 double spectrum_fit_spike(const struct spectrum_sample *s, double variance, double z);

@@ -1,6 +1,6 @@
-/* Spectra of any weights: section 35 of doc/theory.md. A copy of the matrix is made without the rows and columns that are 0 throughout, which have nothing to do
- * with a bulk, and scaled by a power of two, so that no square overflows; then come singular values, fit, kurtosis of what is left without the outliers, and the
- * fit once more with it. Costs: those of triplets.c and distance.c.
+/* Spectra of any weights: section 35 of doc/theory.md. A copy of the matrix is made without the rows and columns that are 0 throughout, which have nothing to
+ * do with a bulk, and scaled by a power of two, so that no square overflows; then come singular values, fit, kurtosis of what is left without the outliers,
+ * and the fit once more with it. Costs: those of triplets.c and distance.c.
  */
 #include <float.h>
 #include <limits.h>
@@ -203,14 +203,14 @@ static int find_outliers(dmft_spectrum *s, const struct spectrum_sample *sample,
     return DMFT_OK;
 }
 
-static int judge(dmft_spectrum *s, const struct spectrum_sample *sample, const struct spectrum_fit *fit, double level, dmft_error *err)
+static int judge(dmft_spectrum *s, const struct spectrum_sample *sample, const struct spectrum_fit *fit, const dmft_spectrum_options *o, dmft_error *err)
 {
     dmft_spectrum_summary *m = &s->summary;
     struct spectrum_distance d = {NAN, NAN, NAN};
     double root_M = sqrt((double)s->M), root_N = sqrt((double)s->N), threshold = NAN, v = fit->variance;
     int status = find_outliers(s, sample, err);
-    if (status == DMFT_OK && fit->tested) status = spectrum_fit_threshold(sample, v, smaller(m->outliers, smaller(s->M, s->N) - 1), level, &threshold, err);
-    if (status == DMFT_OK && m->count == smaller(s->M, s->N)) status = spectrum_distance_find(sample, m->outliers, v, &d, err);
+    if (fit->tested) threshold = spectrum_fit_threshold(sample, v, smaller(m->outliers, smaller(s->M, s->N) - 1), fit->quantile);
+    if (status == DMFT_OK && !o->quick && m->count == smaller(s->M, s->N)) status = spectrum_distance_find(sample, m->outliers, v, &d, err);
     m->rows = s->M;
     m->columns = s->N;
     m->variance = v * s->scale * s->scale;
@@ -236,7 +236,7 @@ static int analyse(dmft_spectrum *s, const dmft_spectrum_options *o, dmft_error 
     if (status != DMFT_OK) return status;
     s->summary.outliers = fit.outliers;
     s->variance = fit.variance;
-    return judge(s, &sample, &fit, o->level, err);
+    return judge(s, &sample, &fit, o, err);
 }
 
 /* ---- life ---- */
@@ -337,8 +337,8 @@ static double squared_product(const double *x, const double *y, size_t n)
 int dmft_spectrum_overlap(const dmft_spectrum *a, const dmft_spectrum *b, size_t k, double *left, double *right, dmft_error *err)
 {
     if (a->given_M != b->given_M || a->given_N != b->given_N)
-        return error_set(err, DMFT_ERROR_ARGUMENT, "overlaps are between matrices of one shape, got %zu x %zu and %zu x %zu", a->given_M, a->given_N, b->given_M,
-                         b->given_N);
+        return error_set(err, DMFT_ERROR_ARGUMENT, "overlaps are between matrices of one shape, got %zu x %zu and %zu x %zu", a->given_M, a->given_N,
+                         b->given_M, b->given_N);
     if (k > a->kept || k > b->kept)
         return error_set(err, DMFT_ERROR_ARGUMENT, "overlaps of %zu vectors were asked for, %zu and %zu were kept", k, a->kept, b->kept);
     for (size_t i = 0; i < k; i++)
