@@ -23,7 +23,8 @@ static int enter_shape(struct matrix *m, const char *path, const char *name, dmf
 {
     const char *blank = *name != '\0' ? " " : "";
     if (m->rank < 2 || m->rank > RANK)
-        return data_error(err, path, "%s%shas %zu dimension%s; a matrix has two, a convolution's kernel three to five", name, blank, m->rank, m->rank == 1 ? "" : "s");
+        return data_error(err, path, "%s%shas %zu dimension%s; a matrix has two, a convolution's kernel three to five", name, blank, m->rank,
+                          m->rank == 1 ? "" : "s");
     m->rows = m->size[0];
     m->columns = 1;
     for (size_t k = 1; k < m->rank; k++) m->columns *= m->size[k];
@@ -188,7 +189,8 @@ static int list_hdf5(struct names *n, const char *path, dmft_error *err)
         status = open_source(&s, path, err);
         if (status == DMFT_OK) {
             n->in_weights = H5Lexists(s.file, "weights", H5P_DEFAULT) > 0;
-            if (H5Lvisit(s.file, H5_INDEX_NAME, H5_ITER_INC, visit, n) < 0 && !n->failed) status = data_error(err, path, "its datasets cannot be listed: damaged");
+            if (H5Lvisit(s.file, H5_INDEX_NAME, H5_ITER_INC, visit, n) < 0 && !n->failed)
+                status = data_error(err, path, "its datasets cannot be listed: damaged");
             (void)H5Fclose(s.file);
         }
     }
