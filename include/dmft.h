@@ -409,7 +409,8 @@ DMFT_FALLIBLE int dmft_resolvent_at(double z, double sigma2, double psi, dmft_re
 
 /** A trained matrix W = A + (1/N) sum_c g_c d_c phi_c^T, known by the kernels of its k updates; A is M x N with iid entries of variance
  *  sigma2/N, psi = M/N, and the g_c, phi_c may depend on A. (C13) and section 8 of doc/theory.md. An event with d_c = 0 is a query: it moves
- *  nothing, and its overlaps can be asked for. All arrays are the caller's and are read during the call only. */
+ *  nothing, and its overlaps can be asked for. Of an A that changes between the events, because it decays or has noise added, `variance` tells how much
+ *  of what each event found is left, section 31. All arrays are the caller's and are read during the call only. */
 typedef struct dmft_kernels {
     size_t count;                 /**< k, may be 0 */
     size_t stride;                /**< of the matrices, >= k; the later event is the row */
@@ -419,6 +420,7 @@ typedef struct dmft_kernels {
     const double *target;         /**< m_c = phi_c.w/N for a unit vector w that is independent of A, k numbers, or NULL */
     double sigma2, psi;           /**< >= 0; > 0 */
     int whole;                    /**< 0: only the lower triangles are there. 1: C is checked to be symmetric, and R to be 0 above its diagonal */
+    const double *variance;       /**< N times the covariance of the entries of A with those of the A that event c found, k numbers, or NULL: sigma2 for all */
 } dmft_kernels;
 
 /** The outliers of one such matrix. */

@@ -111,7 +111,9 @@ static void print_rule(const dmft_comparison *c, const dmft_trajectory *theory, 
     if (!isnan(seeds)) (void)printf("quantile: %.4g, of Student's law with %.0f degrees of freedom\n", dmft_comparison_quantile(c), seeds - 1);
     const char *model = dmft_trajectory_text(theory, "model");
     if (model != NULL && strcmp(model, "mlp") == 0) input_dim = width;
-    if (isnan(width))
+    if (model != NULL && strcmp(model, "deep_linear") != 0 && strcmp(model, "mlp") != 0)
+        (void)printf("allowance: %g |theory| x the samples' number allowance_NAME\n", allowance);
+    else if (isnan(width))
         (void)printf("allowance: %g |theory| for kernels, %g for outliers\n", allowance, allowance);
     else
         (void)printf("allowance: %g |theory|/%.0f for kernels, %g/%.0f for outliers, %g |theory|/%.0f^(2/3) for edges of bulks\n", allowance,

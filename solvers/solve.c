@@ -2,7 +2,7 @@
 #include <cblas.h>
 #include <string.h>
 
-#include "base/outline.h"
+#include "base/problem.h"
 #include "program.h"
 #include "run.h"
 
@@ -10,12 +10,8 @@
  * runs on the machine: measured with k = 160 (5e6 operations), two threads save a third at best and lose a factor three at worst. */
 static const double worth_threads = 2e7;
 
-/* Replicas have threads of their own, and leave none to the BLAS. */
-static int has_replicas(const dmft_problem *problem)
-{
-    char model[16] = "";
-    return outline_find(dmft_problem_text(problem), "model", model, sizeof model) && strcmp(model, "mlp") == 0;
-}
+/* Of all models only deep_linear is one solve, whose BLAS can use the threads; members of an ensemble have threads of their own. */
+static int has_members(const dmft_problem *problem) { return problem->kind != MODEL_DEEP_LINEAR; }
 
 /* One BLAS thread for short steps, all of them for the kernels at the end. */
 static int see_progress(void *user, const dmft_progress *now)
@@ -28,7 +24,7 @@ static int see_progress(void *user, const dmft_progress *now)
 static int solve(const dmft_problem *problem, const dmft_run_options *how, dmft_trajectory **out, dmft_error *err)
 {
     dmft_run_options given = *how, watched = *how;
-    if (has_replicas(problem)) {
+    if (has_members(problem)) {
         openblas_set_num_threads(1);
         return dmft_solve(problem, how, out, err);
     }

@@ -12,6 +12,8 @@ const struct title_setting title_settings[] = {{"model", ""},
                                                {"data.sample_ratio", "α = "},
                                                {"network.gamma0", "γ₀ = "},
                                                {"network.weight_variance", "σ² = "},
+                                               {"network.weight_factor", "f = "},
+                                               {"network.injected_variance", "I = "},
                                                {"training.learning_rate", "η = "},
                                                {NULL, NULL}};
 

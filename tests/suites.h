@@ -32,10 +32,12 @@
     X(compare) \
     X(converge) \
     X(archive) \
+    X(samples) \
     X(resume) \
     X(response) \
     X(probe) \
     X(training) \
+    X(noise) \
     X(sweep) \
     X(weights)
 

@@ -207,7 +207,7 @@ holds "init mlp shows no rows of others" test "$(grep -cE 'label_noise|width_rat
 cp out mlp.yaml
 expect "the template of mlp is a configuration" 0 "wrote template_mlp.h5: 4 steps" solve mlp.yaml --set training.steps=4 --set sampling.sites=64 -o template_mlp.h5
 "$dmft" init deep_linear >out; holds "init deep_linear shows no rows of mlp" test "$(grep -cE 'activation|gram|bias|sampling' out)" -eq 0
-expect "init of a model for later" 2 "unknown model 'noisy_matrix'; there are deep_linear and mlp" init noisy_matrix
+expect "init of an unknown model" 2 "unknown model 'noisy'; one of deep_linear | mlp" init noisy
 expect "mlp: solve" 0 "wrote m.h5: 12 steps in .*, 4 replicas" solve m.yaml -o m.h5
 expect "mlp: simulate" 0 "4 networks" simulate m.yaml -o ms.h5
 "$dmft" show m.h5 --csv >m.csv
@@ -251,7 +251,7 @@ expect "mlp: response and relu" 2 "misses the delta function" solve m.yaml -o x.
 expect "mlp: ntk" 2 "freezes the features" solve m.yaml -o x.h5 --set network.parameterization=ntk
 expect "mlp: a key of deep_linear" 2 "data.label_noise: does not belong to model mlp" solve m.yaml -o x.h5 --set data.label_noise=1
 expect "deep_linear: a key of mlp" 2 "network.bias: does not belong to model deep_linear" solve a.yaml -o x.h5 --set network.bias=true
-expect "deep_linear: noise on the weights is for later" 2 "network.injected_variance: not available in this version" solve a.yaml -o x.h5 --set "network.injected_variance=[1]"
+expect "deep_linear: noise on some of the weights" 2 "network.injected_variance: a list for A_0 .. A_{L-1} and the readout" solve a.yaml -o x.h5 --set "network.injected_variance=[1]"
 expect "mlp: a matrix that is none" 2 "not positive semidefinite: its smallest eigenvalue is -1" solve m.yaml -o x.h5 --set 'data.gram=[[1, 2], [2, 1]]' --set 'data.target=[1, 1]'
 printf '1,2,0.5,1\n0,1,1,-1\n2,2,2,1\n' >d.csv
 sed '/gram/d; s/^  target.*/  file: d.csv/' m.yaml >md.yaml

@@ -23,6 +23,15 @@ both()
     sweep "$networks" "$@" --simulate
 }
 
+# one COMMAND NAME FILE [options]: the result of one run, likewise.
+one()
+{
+    command=$1 result=$work/$2.h5 parameters=$from/$3
+    shift 3
+    if [ -f "$result" ] && [ "$result" -nt "$parameters" ] && [ "$result" -nt "$dmft" ]; then return; fi
+    "$dmft" "$command" "$parameters" -o "$result" --force "$@"
+}
+
 # picture NAME RESULTS.. OPTIONS
 picture()
 {
@@ -57,3 +66,7 @@ for scaling in mup ntk; do
     sweep divergence_$scaling divergence.yaml --set network.parameterization=$scaling
     picture divergence_$scaling "$work/divergence_$scaling.h5" --map --series diverged
 done
+
+one solve noise noise.yaml --set outliers.every=1
+one simulate noise-networks noise.yaml
+picture noise "$work/noise.h5" "$work/noise-networks.h5"

@@ -2,7 +2,8 @@
  *
  *   |theory - mean| <= q se + allowance,
  *   allowance = c |theory| / D for kernels, losses and leading eigenvalues (model mlp: / N), c/4 |theory| D^{-2/3} for the edges of their bulk,
- *               c / N for what is measured on a matrix A_l (outliers, overlaps),
+ *               c / N for what is measured on a matrix A_l (outliers, overlaps), c x |theory| x the number allowance_NAME of the samples where
+ *               they have one,
  *   se: of the samples, and of a sampled theory, in quadrature,
  *   q: Student's quantile, seeds - 1 degrees of freedom, of the two-sided probability of 4 normal standard errors.
  *
@@ -10,6 +11,7 @@
 #include <ctype.h>
 #include <gsl/gsl_cdf.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,12 +29,14 @@ struct dmft_comparison {
     size_t names;
     int holds;
     double quantile;
+    double factor;                            /* c */
     double of_kernels, of_edges, of_matrices; /* the allowance is of_kernels |theory|, of_edges |theory|, or of_matrices */
 };
 
 /* One series on both sides. */
 struct pair {
     const struct trajectory_series *theory, *sample;
+    double allowance; /* of its own, relative to the theory and c; nan: none */
 };
 
 /* Is it measured on a weight matrix: A0_outlier1, A1_left_overlap, ..? */
@@ -66,12 +70,19 @@ static double size_of(const dmft_trajectory *theory, const dmft_trajectory *samp
     return size >= 1 ? size : NAN;
 }
 
+static int all_have_their_own(const struct pair *pair, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (isnan(pair[i].allowance)) return 0;
+    return 1;
+}
+
 /* Without any size, c itself is the allowance: relative to the theory for kernels, absolute for what is measured on a matrix. */
-static int set_allowance(dmft_comparison *c, const dmft_trajectory *theory, const dmft_trajectory *sample,
+static int set_allowance(dmft_comparison *c, const struct pair *pair, size_t count, const dmft_trajectory *theory, const dmft_trajectory *sample,
                          const dmft_compare_options *options, dmft_error *err)
 {
     int given = options != NULL && options->allowance_given;
-    double factor = given ? options->allowance : default_allowance;
+    double factor = c->factor = given ? options->allowance : default_allowance;
     if (!(factor >= 0) || isinf(factor)) return error_set(err, DMFT_ERROR_ARGUMENT, "allowance must be in [0, inf), got %g", factor);
     double width = size_of(theory, sample, "width"), input_dim = size_of(theory, sample, "input_dim");
     const char *model = dmft_trajectory_text(theory, "model");
@@ -84,18 +95,23 @@ static int set_allowance(dmft_comparison *c, const dmft_trajectory *theory, cons
         return DMFT_OK;
     }
     c->of_kernels = c->of_edges = c->of_matrices = factor;
-    return given ? DMFT_OK
-                 : error_set(err, DMFT_ERROR_ARGUMENT,
+    return given || all_have_their_own(pair, count)
+               ? DMFT_OK
+               : error_set(err, DMFT_ERROR_ARGUMENT,
                              "the size of the samples is not known: give an allowance, or simulation.%s in the theory's configuration",
                              mlp ? "width" : "input_dim");
 }
 
 /* ---- which series ---- */
 
-static int add_pair(struct pair *pair, size_t *count, const struct trajectory_series *theory, const struct trajectory_series *sample)
+static int add_pair(struct pair *pair, size_t *count, const dmft_trajectory *theory, const dmft_trajectory *sample, const char *name)
 {
-    if (theory == NULL || sample == NULL) return 0;
-    pair[(*count)++] = (struct pair){theory, sample};
+    char own[96];
+    struct pair both = {trajectory_find(theory, name), trajectory_find(sample, name), NAN};
+    if (both.theory == NULL || both.sample == NULL) return 0;
+    (void)snprintf(own, sizeof own, "allowance_%s", name);
+    both.allowance = dmft_trajectory_number(sample, own);
+    pair[(*count)++] = both;
     return 1;
 }
 
@@ -108,7 +124,7 @@ static int choose_named(struct pair *pair, size_t *count, const dmft_trajectory 
         size_t kept = length < sizeof name ? length : sizeof name - 1;
         memcpy(name, at, kept);
         name[kept] = '\0';
-        if (!add_pair(pair, count, trajectory_find(theory, name), trajectory_find(sample, name)))
+        if (!add_pair(pair, count, theory, sample, name))
             return error_set(err, DMFT_ERROR_ARGUMENT, "the %s no series '%s'",
                              trajectory_find(theory, name) == NULL ? "theory has" : "samples have", name);
         at += length;
@@ -123,11 +139,17 @@ static void choose_default(struct pair *pair, size_t *count, const dmft_trajecto
 {
     for (size_t i = 0; i < theory->series_count; i++) {
         const struct trajectory_series *s = &theory->series[i];
-        if (s->shown && is_measured(s->name)) (void)add_pair(pair, count, s, trajectory_find(sample, s->name));
+        if (s->shown && is_measured(s->name)) (void)add_pair(pair, count, theory, sample, s->name);
     }
 }
 
 /* ---- the comparison ---- */
+
+static double allowance_of(const dmft_comparison *c, const struct pair *pair, const char *name, double theory)
+{
+    if (!isnan(pair->allowance)) return c->factor * pair->allowance * fabs(theory);
+    return of_matrix(name) ? c->of_matrices : (of_edge(name) ? c->of_edges : c->of_kernels) * fabs(theory);
+}
 
 static double squared_error(const struct trajectory_series *s, size_t i)
 {
@@ -148,7 +170,7 @@ static int compare_at(dmft_comparison *c, const struct pair *pair, size_t i, siz
     dmft_comparison_row *row = &c->row[c->count++];
     *row = (dmft_comparison_row){.series = name, .step = step, .theory = theory, .mean = mean, .se = se};
     row->z = theory == mean ? 0.0 : (mean - theory) / se;
-    row->bound = c->quantile * se + (of_matrix(name) ? c->of_matrices : (of_edge(name) ? c->of_edges : c->of_kernels) * fabs(theory));
+    row->bound = c->quantile * se + allowance_of(c, pair, name, theory);
     row->holds = fabs(theory - mean) <= row->bound;
     c->holds = c->holds && row->holds;
     return DMFT_OK;
@@ -198,7 +220,7 @@ static int compare_all(dmft_comparison *c, struct pair *pair, const dmft_traject
         choose_default(pair, &count, theory, sample);
     if (status == DMFT_OK && count == 0) status = error_set(err, DMFT_ERROR_ARGUMENT, "theory and samples have no series in common");
     if (status == DMFT_OK) status = set_quantile(c, sample, err);
-    if (status == DMFT_OK) status = set_allowance(c, theory, sample, options, err);
+    if (status == DMFT_OK) status = set_allowance(c, pair, count, theory, sample, options, err);
     if (status == DMFT_OK) status = make_room(c, count, theory, sample, err);
     for (size_t i = 0; i < count && status == DMFT_OK; i++) status = compare_pair(c, &pair[i], theory, sample, err);
     if (status == DMFT_OK && c->count == 0)

@@ -6,7 +6,22 @@
 
 #include "dmft.h"
 
-enum model_kind { MODEL_DEEP_LINEAR, MODEL_MLP };
+/* Every model: its name in capitals, its name. A model has a row in the tables of lib/io/problem.c, lib/model/solve.c and lib/run/simulate.c. */
+#define MODEL_TABLE(X)            \
+    X(DEEP_LINEAR, deep_linear)   \
+    X(MLP, mlp)                   \
+    X(EXTENSIVE_OUTPUT, extensive_output) \
+    X(NOISY_MATRIX, noisy_matrix) \
+    X(TWO_LAYER_LINEAR_WIDTH, two_layer_linear_width) \
+    X(LOW_DEGREE_FILTER, low_degree_filter)
+
+enum model_kind {
+#define MODEL_ENTRY(NAME, name) MODEL_##NAME,
+    MODEL_TABLE(MODEL_ENTRY)
+#undef MODEL_ENTRY
+    MODEL_COUNT
+};
+
 enum parameterization { PARAMETERIZATION_MUP, PARAMETERIZATION_NTK };
 enum batch { BATCH_FULL, BATCH_ONLINE, BATCH_BERNOULLI, BATCH_EPOCH };
 enum method { METHOD_BASIS, METHOD_ROWS, METHOD_LAZY };
@@ -40,7 +55,7 @@ struct mlp_problem {
 };
 
 struct dmft_problem {
-    char *model;            /* "deep_linear", "mlp" */
+    char *model;            /* its name in MODEL_TABLE */
     enum model_kind kind;
     int depth;              /* L >= 1 */
     double width_ratio;     /* nu = N/D > 0 */
@@ -58,6 +73,7 @@ struct dmft_problem {
     double learning_rate;   /* eta > 0; 1 in flow, where c is the step a unit of time */
     double *schedule;       /* e_t, T numbers >= 0, or NULL: all 1 */
     double momentum, weight_decay; /* mu, omega in [0, 1) (E1) */
+    double *weight_factor, *injected_variance; /* f_l, I_l >= 0 of A_0 .. A_{L-1} and the readout (KN1), or both NULL; weight_decay is then 0 */
     long steps;             /* T >= 1; in flow the number of intervals of the grid, of an adaptive one the most allowed */
     long rows;              /* of a result: T; in flow T + 1, both ends of the grid */
     int flow;               /* gradient flow */
@@ -88,5 +104,16 @@ struct dmft_problem {
 
 /* What decay omega leaves of the initial weights after t updates, b(t) of (E1). */
 static inline double problem_kept(double decay, long t) { return decay > 0.0 ? pow(1.0 - decay, (double)t) : 1.0; }
+
+/* sigma^2 of the bulk of A_l after t updates: what decay leaves of it, or what the factor leaves and the noise brings, v_l(t,t) of (KN2). */
+static inline double problem_bulk_variance(const dmft_problem *p, int l, long t)
+{
+    double first = p->weight_variance[l], steps = (double)t;
+    if (p->weight_factor == NULL) return first * pow(problem_kept(p->weight_decay, t), 2.0);
+    double f = p->weight_factor[l], noise = p->injected_variance[l];
+    if (f == 1.0) return first + steps * noise;
+    if (f == 0.0) return t == 0 ? first : noise;
+    return first * pow(f, 2.0 * steps) + noise * expm1(2.0 * steps * log(f)) / expm1(2.0 * log(f));
+}
 
 #endif

@@ -11,7 +11,6 @@ const struct config_value *problem_value(const dmft_config *config, enum setting
 
 double problem_number(const dmft_config *config, enum setting_id id) { return problem_value(config, id)->number[0]; }
 
-/* Before the model is known to be the one that has it, too. */
 int problem_flow(const dmft_config *config) { return problem_number(config, SETTING_TRAINING_FLOW) != 0.0; }
 
 int problem_refuse(const dmft_config *config, enum setting_id id, const char *why, dmft_error *err)
@@ -25,14 +24,25 @@ int problem_missing(const dmft_config *config, enum setting_id id, const char *w
     return config_error(err, DMFT_ERROR_CONFIG, &whole, NULL, "%s is missing: %s%s", settings_table[id].key, settings_table[id].shape, why);
 }
 
-/* In the order of enum model_kind. */
+/* A model that is built has all of it. */
 static const struct {
     int (*settle)(struct problem_draft *draft, dmft_error *err);
     int (*fill)(struct dmft_problem *problem, struct problem_draft *draft);
-} models[] = {
-    [MODEL_DEEP_LINEAR] = {problem_settle_deep_linear, problem_fill_deep_linear},
-    [MODEL_MLP] = {problem_settle_mlp, problem_fill_mlp},
+    size_t (*rows)(const dmft_config *config); /* of a result; 0 where what says so is missing */
+    int (*spares)(const dmft_config *config, enum setting_id id); /* a required setting that may be missing here; NULL: there is none */
+} models[MODEL_COUNT] = {
+    [MODEL_DEEP_LINEAR] = {problem_settle_deep_linear, problem_fill_deep_linear, problem_rows_network, problem_spares_deep_linear},
+    [MODEL_MLP] = {problem_settle_mlp, problem_fill_mlp, problem_rows_network, NULL},
 };
+
+size_t problem_rows(const dmft_config *config) { return models[(int)problem_number(config, SETTING_MODEL)].rows(config); }
+
+static int spared(const dmft_config *config, enum setting_id id)
+{
+    if (!problem_value(config, SETTING_MODEL)->given) return 0;
+    int (*spares)(const dmft_config *, enum setting_id) = models[(int)problem_number(config, SETTING_MODEL)].spares;
+    return spares != NULL && spares(config, id);
+}
 
 /* Every value belongs to the model, and no required one is missing. The model is the first row. */
 static int check_rows(const dmft_config *config, dmft_error *err)
@@ -47,27 +57,9 @@ static int check_rows(const dmft_config *config, dmft_error *err)
         int status = value->given ? config_admit(config, row, row->key, &value->place, err) : 0;
         if (status < 0) return status;
         if (row->need != NEED_REQUIRED || value->given || !settings_belongs(row, model) || !settings_available(row, model)) continue;
-        if (i == SETTING_TRAINING_LEARNING_RATE && problem_flow(config)) continue;
-        return problem_missing(config, (enum setting_id)i, "", err);
+        if (!spared(config, (enum setting_id)i)) return problem_missing(config, (enum setting_id)i, "", err);
     }
     return 0;
-}
-
-static int check_variances(const dmft_config *config, dmft_error *err)
-{
-    const struct config_value *value = problem_value(config, SETTING_NETWORK_WEIGHT_VARIANCE);
-    size_t expected = (size_t)problem_number(config, SETTING_NETWORK_DEPTH) + 1;
-    if (!value->list || value->count == expected) return 0;
-    return config_error(err, DMFT_ERROR_CONFIG, &value->place, "network.weight_variance",
-                        "one number, or a list for A_0 .. A_{L-1} and the readout: L+1 = %zu numbers, got %zu", expected, value->count);
-}
-
-static int check_schedule(const dmft_config *config, dmft_error *err)
-{
-    const struct config_value *schedule = problem_value(config, SETTING_TRAINING_SCHEDULE);
-    double steps = problem_number(config, SETTING_TRAINING_STEPS);
-    if (schedule->number == NULL || (double)schedule->count == steps) return 0;
-    return config_error(err, DMFT_ERROR_CONFIG, &schedule->place, "training.schedule", "one number a step, %.0f, got %zu", steps, schedule->count);
 }
 
 /* A section inside of a section stands in one line, "  spectrum: {exponent: 1, modes: 20}". */
@@ -118,60 +110,18 @@ static char *problem_text(const struct problem_draft *draft)
     return NULL;
 }
 
-/* What all models have. */
-static void fill_numbers(struct dmft_problem *p, const dmft_config *config)
-{
-    p->kind = (enum model_kind)problem_number(config, SETTING_MODEL);
-    p->depth = (int)problem_number(config, SETTING_NETWORK_DEPTH);
-    p->parameterization = (enum parameterization)problem_number(config, SETTING_NETWORK_PARAMETERIZATION);
-    p->gamma0 = problem_number(config, SETTING_NETWORK_GAMMA0);
-    p->learning_rate = problem_flow(config) ? 1.0 : problem_number(config, SETTING_TRAINING_LEARNING_RATE);
-    p->steps = p->rows = (long)problem_number(config, SETTING_TRAINING_STEPS);
-    p->momentum = problem_number(config, SETTING_TRAINING_MOMENTUM);
-    p->weight_decay = problem_number(config, SETTING_TRAINING_WEIGHT_DECAY);
-    p->batch_fraction = 1.0;
-    p->probes.ntk = (int)problem_number(config, SETTING_PROBES_NTK);
-    p->probes.sharpness = (int)problem_number(config, SETTING_PROBES_SHARPNESS);
-    p->probes.every = (long)problem_number(config, SETTING_PROBES_EVERY);
-    p->probes.rows = (long)problem_number(config, SETTING_PROBES_ROWS);
-    p->outlier_count = (int)problem_number(config, SETTING_OUTLIERS_COUNT);
-    p->outlier_every = (long)problem_number(config, SETTING_OUTLIERS_EVERY);
-    p->store_kernels = (int)problem_number(config, SETTING_OUTPUT_KERNELS);
-    p->simulation.seeds = (long)problem_number(config, SETTING_SIMULATION_SEEDS);
-    p->simulation.seed = (unsigned long)problem_number(config, SETTING_SIMULATION_SEED);
-    p->simulation.engine = (enum engine)problem_number(config, SETTING_SIMULATION_ENGINE);
-}
-
-static void fill_variances(struct dmft_problem *p, const struct config_value *value)
-{
-    for (int l = 0; l <= p->depth; l++) p->weight_variance[l] = value->number[value->list ? l : 0];
-}
-
-/* 0 when out of memory. */
-static int fill_schedule(struct dmft_problem *p, const struct config_value *value)
-{
-    if (value->number == NULL) return 1;
-    p->schedule = memory_doubles(value->count);
-    if (p->schedule == NULL) return 0;
-    memcpy(p->schedule, value->number, value->count * sizeof *p->schedule);
-    return 1;
-}
-
 static dmft_problem *make(struct problem_draft *draft)
 {
     char model[SETTINGS_WORD];
     const dmft_config *config = &draft->config;
     struct dmft_problem *p = calloc(1, sizeof *p);
     if (p == NULL) return NULL;
-    fill_numbers(p, config);
+    p->kind = (enum model_kind)problem_number(config, SETTING_MODEL);
+    p->simulation.seeds = (long)problem_number(config, SETTING_SIMULATION_SEEDS);
+    p->simulation.seed = (unsigned long)problem_number(config, SETTING_SIMULATION_SEED);
     p->model = memory_string(config_word(config, SETTING_MODEL, model));
-    p->weight_variance = memory_doubles((size_t)p->depth + 1);
     p->text = problem_text(draft);
-    if (p->model != NULL && p->weight_variance != NULL && p->text != NULL &&
-        fill_schedule(p, problem_value(config, SETTING_TRAINING_SCHEDULE)) && models[p->kind].fill(p, draft)) {
-        fill_variances(p, problem_value(config, SETTING_NETWORK_WEIGHT_VARIANCE));
-        return p;
-    }
+    if (p->model != NULL && p->text != NULL && models[p->kind].fill(p, draft)) return p;
     dmft_problem_free(p);
     return NULL;
 }
@@ -181,8 +131,6 @@ int dmft_problem_create(dmft_problem **out, const dmft_config *config, dmft_erro
     struct problem_draft draft = {.config = *config};
     dmft_problem *problem = NULL;
     int status = check_rows(config, err);
-    if (status == 0) status = check_variances(config, err);
-    if (status == 0) status = check_schedule(config, err);
     if (status == 0) status = models[(int)problem_number(config, SETTING_MODEL)].settle(&draft, err);
     if (status == 0) {
         problem = make(&draft);
@@ -213,6 +161,8 @@ void dmft_problem_free(dmft_problem *problem)
     if (problem == NULL) return;
     free_mlp(&problem->mlp);
     free(problem->schedule);
+    free(problem->weight_factor);
+    free(problem->injected_variance);
     free(problem->eigenvalue);
     free(problem->target_mode);
     free(problem->model);

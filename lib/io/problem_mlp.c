@@ -295,7 +295,8 @@ int problem_settle_mlp(struct problem_draft *draft, dmft_error *err)
     const dmft_config *config = &draft->config;
     struct data_set *set = &draft->data;
     int file = problem_value(config, SETTING_DATA_FILE)->given;
-    int status = settle_solver(draft, err);
+    int status = problem_settle_network(config, err);
+    if (status == 0) status = settle_solver(draft, err);
     if (status == 0) status = file ? take_file(config, set, err) : take_gram(config, set, err);
     if (status == 0) status = check_targets(config, set->target, set->samples, set->outputs, file ? SETTING_DATA_FILE : SETTING_DATA_TARGET, err);
     if (status == 0) status = check_targets(config, set->test_target, set->tests, set->outputs, file ? SETTING_DATA_FILE : SETTING_DATA_TEST_TARGET, err);
@@ -335,6 +336,7 @@ int problem_fill_mlp(struct dmft_problem *p, struct problem_draft *draft)
     const dmft_config *config = &draft->config;
     struct data_set *set = &draft->data;
     struct mlp_problem *mlp = &p->mlp;
+    if (!problem_fill_network(p, config)) return 0;
     mlp->solver = (enum mlp_solver)problem_number(config, SETTING_SOLVER);
     mlp->activation = activation_of((enum activation_kind)problem_number(config, SETTING_NETWORK_ACTIVATION));
     mlp->bias = (int)problem_number(config, SETTING_NETWORK_BIAS);

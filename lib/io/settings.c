@@ -13,14 +13,25 @@
 #include "dmft.h"
 #include "io/number.h"
 
-#define DEEP_LINEAR (1 << MODEL_DEEP_LINEAR)
-#define MLP (1 << MODEL_MLP)
-#define AVAILABLE (DEEP_LINEAR | MLP)
-#define SWEEPS AVAILABLE
-#define LATER 0
+/* Sets of models: one place each, in the order of MODEL_TABLE. */
+#define DEEP_LINEAR 1, 0, 0, 0, 0, 0
+#define MLP 0, 1, 0, 0, 0, 0
+#define NETWORKS 1, 1, 0, 0, 0, 0
+#define EXTENSIVE_OUTPUT 0, 0, 1, 0, 0, 0
+#define NOISY_MATRIX 0, 0, 0, 1, 0, 0
+#define TWO_LAYER_LINEAR_WIDTH 0, 0, 0, 0, 1, 0
+#define LOW_DEGREE_FILTER 0, 0, 0, 0, 0, 1
+#define EVERY 1, 1, 1, 1, 1, 1
+#define SWEEPS UNTEMPLATED, UNTEMPLATED, UNTEMPLATED, UNTEMPLATED, UNTEMPLATED, UNTEMPLATED
+#define LATER 0, 0, 0, 0, 0, 0
+enum { UNTEMPLATED = 1 }; /* as 1, but in no template */
 
-/* Of a value that each model has of its own, the table holds that of the first. */
-#define BY_MODEL(deep_linear, mlp) deep_linear
+#define MASK(...) MASK_(__VA_ARGS__)
+#define MASK_(a, b, c, d, e, f) ((a) | (b) << 1 | (c) << 2 | (d) << 3 | (e) << 4 | (f) << 5)
+
+/* Of what each model has of its own, the table holds that of the first. */
+#define PICK(a, b, c, d, e, f) a
+#define BY_MODEL(...) PICK(__VA_ARGS__)
 
 #define SHAPE_INTEGER(domain) "an integer in " domain
 #define SHAPE_REAL(domain) "a number in " domain
@@ -36,14 +47,14 @@
 
 const struct setting settings_table[SETTING_COUNT] = {
 #define ROOT(id, name, type, need, value, domain, unit, models, availability, text) \
-    {#name, "", #name, TYPE_##type, NEED_##need, value, domain, unit, models, availability, text, SHAPE_##type(domain)},
+    {#name, "", #name, TYPE_##type, NEED_##need, value, domain, unit, models, MASK(availability), text, SHAPE_##type(domain)},
 #define SETTING(id, section, name, type, need, value, domain, unit, models, availability, text)                                     \
-    {#section "." #name, #section, #name, TYPE_##type, NEED_##need, value, domain, unit, models, availability, text, SHAPE_##type(domain)},
+    {#section "." #name, #section, #name, TYPE_##type, NEED_##need, value, domain, unit, models, MASK(availability), text, SHAPE_##type(domain)},
 #include "io/settings.def"
 };
 
 const struct settings_section settings_sections[] = {
-#define SECTION(name, availability, text) {#name, availability, text},
+#define SECTION(name, availability, text) {#name, MASK(availability), text},
 #include "io/settings.def"
 };
 const size_t settings_section_count = sizeof settings_sections / sizeof *settings_sections;
@@ -70,36 +81,71 @@ const size_t settings_section_count = sizeof settings_sections / sizeof *setting
 #define LINE_EXAMPLE(name, value) name ": " value "\n"
 #define LINES(indent, name, need, value, shape, text) indent "# " text "\n" indent "#   " shape "; " NOTE_##need "\n" indent LINE_##need(name, value)
 
-/* What the table is for a template: the rows whose availability is passed on by FOR_. */
-#define TEMPLATE_SECTION(name, availability, text) FOR_##availability("\n# " text "\n" #name ":\n")
+/* What the table is for the template of the model that PICK picks: the rows that it can use. */
+#define TEMPLATE_SECTION(name, availability, text) KEEP("\n# " text "\n" #name ":\n", availability)
 #define TEMPLATE_ROOT(id, name, type, need, value, domain, unit, models, availability, text) \
-    FOR_##availability(LINES("", #name, need, value, SHAPE_##type(domain) UNIT_##type(unit), text))
+    KEEP(LINES("", #name, need, value, SHAPE_##type(domain) UNIT_##type(unit), text), availability)
 #define TEMPLATE_SETTING(id, section, name, type, need, value, domain, unit, models, availability, text) \
-    FOR_##availability(LINES("  ", #name, need, value, SHAPE_##type(domain) UNIT_##type(unit), text))
-#define FOR_AVAILABLE(lines) lines
-#define FOR_SWEEPS(lines) ""
-#define FOR_LATER(lines) ""
+    KEEP(LINES("  ", #name, need, value, SHAPE_##type(domain) UNIT_##type(unit), text), availability)
+#define KEEP(lines, ...) KEEP_IF(PICK(__VA_ARGS__), lines)
+#define KEEP_IF(kept, lines) KEEP_IF_(kept, lines)
+#define KEEP_IF_(kept, lines) KEEP_##kept(lines)
+#define KEEP_1(lines) lines
+#define KEEP_0(lines) ""
+#define KEEP_UNTEMPLATED(lines) ""
 
 /* ISO C promises 4095 characters of a string; the compilers know no such limit. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Woverlength-strings"
 
-#define FOR_DEEP_LINEAR(lines) lines
-#define FOR_MLP(lines) ""
+#undef PICK
+#define PICK(a, b, c, d, e, f) a
 static const char template_deep_linear[] =
 #define SECTION TEMPLATE_SECTION
 #define ROOT TEMPLATE_ROOT
 #define SETTING TEMPLATE_SETTING
 #include "io/settings.def"
     ;
-#undef FOR_DEEP_LINEAR
-#undef FOR_MLP
-#undef BY_MODEL
 
-#define BY_MODEL(deep_linear, mlp) mlp
-#define FOR_DEEP_LINEAR(lines) ""
-#define FOR_MLP(lines) lines
+#undef PICK
+#define PICK(a, b, c, d, e, f) b
 static const char template_mlp[] =
+#define SECTION TEMPLATE_SECTION
+#define ROOT TEMPLATE_ROOT
+#define SETTING TEMPLATE_SETTING
+#include "io/settings.def"
+    ;
+
+#undef PICK
+#define PICK(a, b, c, d, e, f) c
+static const char template_extensive_output[] =
+#define SECTION TEMPLATE_SECTION
+#define ROOT TEMPLATE_ROOT
+#define SETTING TEMPLATE_SETTING
+#include "io/settings.def"
+    ;
+
+#undef PICK
+#define PICK(a, b, c, d, e, f) d
+static const char template_noisy_matrix[] =
+#define SECTION TEMPLATE_SECTION
+#define ROOT TEMPLATE_ROOT
+#define SETTING TEMPLATE_SETTING
+#include "io/settings.def"
+    ;
+
+#undef PICK
+#define PICK(a, b, c, d, e, f) e
+static const char template_two_layer_linear_width[] =
+#define SECTION TEMPLATE_SECTION
+#define ROOT TEMPLATE_ROOT
+#define SETTING TEMPLATE_SETTING
+#include "io/settings.def"
+    ;
+
+#undef PICK
+#define PICK(a, b, c, d, e, f) f
+static const char template_low_degree_filter[] =
 #define SECTION TEMPLATE_SECTION
 #define ROOT TEMPLATE_ROOT
 #define SETTING TEMPLATE_SETTING
@@ -108,11 +154,27 @@ static const char template_mlp[] =
 
 #pragma GCC diagnostic pop
 
+static const struct {
+    const char *name, *template;
+} models[MODEL_COUNT] = {
+#define MODEL_ENTRY(NAME, name) {#name, template_##name},
+    MODEL_TABLE(MODEL_ENTRY)
+#undef MODEL_ENTRY
+};
+
+/* MODEL_COUNT for a name that no model has. */
+static int model_index(const char *name)
+{
+    int i = 0;
+    while (i < MODEL_COUNT && strcmp(models[i].name, name) != 0) i++;
+    return i;
+}
+
 const char *dmft_config_template(const char *model)
 {
-    if (model == NULL) return NULL;
-    if (strcmp(model, "deep_linear") == 0) return template_deep_linear;
-    return strcmp(model, "mlp") == 0 ? template_mlp : NULL;
+    char word[SETTINGS_WORD];
+    int i = model != NULL ? model_index(model) : MODEL_COUNT;
+    return i < MODEL_COUNT && settings_word(&settings_table[SETTING_MODEL], (size_t)i, word) == WORD_AVAILABLE ? models[i].template : NULL;
 }
 
 /* ---- Keys ---- */
@@ -188,9 +250,8 @@ int settings_belongs(const struct setting *row, const char *model)
 
 int settings_available(const struct setting *row, const char *model)
 {
-    if (strcmp(model, "deep_linear") == 0) return (row->available & DEEP_LINEAR) != 0;
-    if (strcmp(model, "mlp") == 0) return (row->available & MLP) != 0;
-    return row->available != 0;
+    int i = model_index(model);
+    return i < MODEL_COUNT ? row->available >> i & 1 : row->available != 0;
 }
 
 /* ---- Domains ---- */

@@ -1,6 +1,7 @@
 /* doc/config.md, the reference of all settings, from the table. */
 #include <string.h>
 
+#include "base/problem.h"
 #include "io/settings.h"
 
 static const char *type_word(enum setting_type type)
@@ -33,12 +34,22 @@ static void cell(FILE *out, const char *text)
 }
 
 /* "yes" for every model of the row that is built; else the models. */
-static const char *available_word(const struct setting *row)
+static void available_cell(FILE *out, const struct setting *row)
 {
-    int linear = settings_belongs(row, "deep_linear") && !settings_available(row, "deep_linear");
-    int mlp = settings_belongs(row, "mlp") && !settings_available(row, "mlp");
-    if (!row->available) return "not yet";
-    return linear ? "mlp" : mlp ? "deep_linear" : "yes";
+    static const char *const models[] = {
+#define MODEL_ENTRY(NAME, name) #name,
+        MODEL_TABLE(MODEL_ENTRY)
+#undef MODEL_ENTRY
+    };
+    int missing = 0, written = 0;
+    for (size_t i = 0; i < MODEL_COUNT; i++) missing += settings_belongs(row, models[i]) && !settings_available(row, models[i]);
+    if (missing == 0 || !row->available) {
+        fputs(missing == 0 ? " yes |\n" : " not yet |\n", out);
+        return;
+    }
+    for (size_t i = 0; i < MODEL_COUNT; i++)
+        if (settings_available(row, models[i])) fprintf(out, "%s%s", written++ > 0 ? ", " : " ", models[i]);
+    fputs(" |\n", out);
 }
 
 static void page_row(FILE *out, const struct setting *row)
@@ -53,7 +64,7 @@ static void page_row(FILE *out, const struct setting *row)
     cell(out, row->unit);
     cell(out, row->models);
     cell(out, row->text);
-    fprintf(out, " %s |\n", available_word(row));
+    available_cell(out, row);
 }
 
 /* The rows of the section of that name, with those of the sections inside it. */

@@ -96,7 +96,7 @@ static int follow_matrices(struct rows *r, const struct dmft_problem *p, dmft_er
     for (size_t l = 0; l < r->matrices && status == DMFT_OK; l++) {
         struct kernel_rows_matrix m;
         matrix_of(r, l, &m);
-        r->about[l] = (struct route_matrix){.variance = p->weight_variance[l], .psi = l == 0 ? p->width_ratio : 1.0, .target = m.target != NULL};
+        r->about[l] = (struct route_matrix){.psi = l == 0 ? p->width_ratio : 1.0, .target = m.target != NULL};
         struct outlier_source source = {.C_phi = m.C_phi,
                                         .R_phi = m.R_phi,
                                         .C_g = m.C_g,
@@ -104,8 +104,10 @@ static int follow_matrices(struct rows *r, const struct dmft_problem *p, dmft_er
                                         .rows = (size_t)p->rows,
                                         .stride = m.stride,
                                         .target = m.target,
-                                        .sigma2 = r->about[l].variance,
+                                        .variance = m.variance,
+                                        .sigma2 = p->weight_variance[l],
                                         .psi = r->about[l].psi,
+                                        .factor = p->weight_factor != NULL ? p->weight_factor[l] : 1.0,
                                         .flow = p->flow,
                                         .moving = p->momentum > 0.0 || p->weight_decay > 0.0};
         status = outlier_follow_create(&r->follow[l], &source, (size_t)p->outlier_count, err);

@@ -31,6 +31,8 @@ double network_step_operations(const dmft_problem *problem)
 {
     struct network_size n = network_size_of(problem);
     double draws = online(problem) ? n.samples * (n.input_dim + (problem->label_noise > 0)) : 0;
+    for (int l = 0; problem->injected_variance != NULL && l < problem->depth; l++)
+        if (problem->injected_variance[l] > 0) draws += n.width * (l == 0 ? n.input_dim : n.width);
     double updates = problem->momentum > 0 ? 10 : 6; /* and the products of a step, an entry */
     return 4 * samples_of(problem) * n.input_dim + updates * entries(problem) + GAUSSIAN * draws;
 }

@@ -1,4 +1,4 @@
-/* dmft_simulate: which simulator a problem goes to. */
+/* dmft_simulate: which simulator a problem goes to. A model that is built has a row. */
 #include "base/problem.h"
 #include "model/mlp_solve.h"
 #include "network/mlp.h"
@@ -7,16 +7,30 @@
 
 static int revealed(const dmft_problem *p) { return p->simulation.engine == ENGINE_REVEALED; }
 
-int run_simulate_check(const dmft_problem *p, dmft_error *err) { return p->kind == MODEL_MLP ? DMFT_OK : network_check(p, err); }
-
-dmft_estimate dmft_simulate_estimate(const dmft_problem *p, int threads)
+static dmft_estimate mlp_estimate(const dmft_problem *p, int threads)
 {
-    if (p->kind != MODEL_MLP) return network_estimate(p, threads);
     return revealed(p) ? mlp_simulate_estimate(p, threads) : dense_mlp_estimate(p, threads);
 }
 
+static int mlp_run(const dmft_problem *p, const dmft_run_options *options, dmft_trajectory **out, dmft_error *err)
+{
+    return revealed(p) ? mlp_simulate(p, options, out, err) : dense_mlp_simulate(p, options, out, err);
+}
+
+static const struct {
+    int (*check)(const dmft_problem *problem, dmft_error *err); /* refuses what cannot be simulated; NULL: all can */
+    dmft_estimate (*estimate)(const dmft_problem *problem, int threads);
+    int (*simulate)(const dmft_problem *problem, const dmft_run_options *options, dmft_trajectory **out, dmft_error *err);
+} models[MODEL_COUNT] = {
+    [MODEL_DEEP_LINEAR] = {network_check, network_estimate, network_simulate},
+    [MODEL_MLP] = {NULL, mlp_estimate, mlp_run},
+};
+
+int run_simulate_check(const dmft_problem *p, dmft_error *err) { return models[p->kind].check != NULL ? models[p->kind].check(p, err) : DMFT_OK; }
+
+dmft_estimate dmft_simulate_estimate(const dmft_problem *p, int threads) { return models[p->kind].estimate(p, threads); }
+
 int dmft_simulate(const dmft_problem *p, const dmft_run_options *options, dmft_trajectory **out, dmft_error *err)
 {
-    if (p->kind != MODEL_MLP) return network_simulate(p, options, out, err);
-    return revealed(p) ? mlp_simulate(p, options, out, err) : dense_mlp_simulate(p, options, out, err);
+    return models[p->kind].simulate(p, options, out, err);
 }

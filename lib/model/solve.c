@@ -1,0 +1,20 @@
+/* dmft_solve: which solver a problem goes to. A model that is built has a row. */
+#include "model/solve.h"
+
+#include "base/problem.h"
+#include "model/mlp_solve.h"
+
+static const struct {
+    dmft_estimate (*estimate)(const dmft_problem *problem, int threads);
+    int (*solve)(const dmft_problem *problem, const dmft_run_options *options, dmft_trajectory **out, dmft_error *err);
+} models[MODEL_COUNT] = {
+    [MODEL_DEEP_LINEAR] = {deep_linear_estimate, deep_linear_solve},
+    [MODEL_MLP] = {mlp_solve_estimate, mlp_solve},
+};
+
+dmft_estimate dmft_solve_estimate(const dmft_problem *p, int threads) { return models[p->kind].estimate(p, threads); }
+
+int dmft_solve(const dmft_problem *p, const dmft_run_options *options, dmft_trajectory **out, dmft_error *err)
+{
+    return models[p->kind].solve(p, options, out, err);
+}
