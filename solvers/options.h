@@ -73,7 +73,7 @@ enum command_id {
     X(variance, 0, "V", IN(spectrum), "variance of an entry of the bulk (default: fitted)")                                               \
     X(top, 0, "K", IN(spectrum), "only the K largest singular values, and K directions of snapshots (default: all; 5 directions)")        \
     X(level, 0, "P", IN(spectrum), "false-positive rate: the probability of any outlier in a matrix without spikes (default: 0.01)")      \
-    X(dataset, 0, "NAME", IN(spectrum), "this dataset of the HDF5 files (default: all of two to five dimensions)")                        \
+    X(dataset, 0, "A,B,C", IN(spectrum), "these datasets of the HDF5 files (default: all of two to five dimensions)")                     \
     X(help, 'h', NULL, IN_ALL, "print this help")                                                                                         \
     X(version, 0, NULL, IN_ALL, "print the version")
 

@@ -27,6 +27,24 @@ struct reader {
     size_t *count;
 };
 
+/* The names between the commas of a list, as matrix_names gives those of a file; 0 when out of memory. */
+static int split_names(const char *list, char ***out, size_t *count)
+{
+    size_t most = 1;
+    for (const char *c = list; *c != '\0'; c++) most += *c == ',';
+    *out = calloc(most, sizeof **out);
+    for (*count = 0; *out != NULL && *count < most; ++*count) {
+        size_t length = strcspn(list, ",");
+        char *name = malloc(length + 1);
+        if (name == NULL) return 0;
+        memcpy(name, list, length);
+        name[length] = '\0';
+        (*out)[*count] = name;
+        list += length + (list[length] == ',');
+    }
+    return *out != NULL;
+}
+
 /* The items that the files hold, before any is read. */
 static int list_items(struct reader *in, struct spectrum_report *r)
 {
@@ -34,16 +52,17 @@ static int list_items(struct reader *in, struct spectrum_report *r)
     size_t files = in->o->arguments, total = 0;
     const char *chosen = in->o->value[OPTION_dataset];
     for (size_t i = 0; i < files; i++) {
+        if (chosen != NULL && !split_names(chosen, &in->names[i], &in->count[i])) return program_error(STATUS_FAILED, "spectrum: out of memory");
         int status = chosen != NULL ? DMFT_OK : matrix_names(&in->names[i], &in->count[i], in->o->argument[i], &err);
         if (status != DMFT_OK) return program_failed(status, &err);
-        total += chosen != NULL ? 1 : in->count[i];
+        total += in->count[i];
     }
     r->item = calloc(total, sizeof *r->item);
     r->pair = calloc(total, sizeof *r->pair);
     if (r->item == NULL || r->pair == NULL) return program_error(STATUS_FAILED, "spectrum: out of memory");
     for (size_t i = 0; i < files; i++)
-        for (size_t j = 0; j < (chosen != NULL ? 1 : in->count[i]); j++)
-            r->item[r->items++] = (struct spectrum_item){.file = in->o->argument[i], .file_index = i, .dataset = chosen != NULL ? chosen : in->names[i][j]};
+        for (size_t j = 0; j < in->count[i]; j++)
+            r->item[r->items++] = (struct spectrum_item){.file = in->o->argument[i], .file_index = i, .dataset = in->names[i][j]};
     return STATUS_DONE;
 }
 
@@ -166,7 +185,7 @@ int command_spectrum(const options *o)
     int status = in.names != NULL && in.count != NULL ? read_options(o, &in) : program_error(STATUS_FAILED, "spectrum: out of memory");
     if (status == STATUS_DONE) status = list_items(&in, &r);
     if (status == STATUS_DONE && options_given(o, OPTION_output) && r.items > SPECTRUM_PANELS)
-        status = program_error(STATUS_USAGE, "spectrum: a figure has at most %d matrices, got %zu; --dataset NAME chooses one of a file", SPECTRUM_PANELS,
+        status = program_error(STATUS_USAGE, "spectrum: a figure has at most %d matrices, got %zu; --dataset A,B chooses those of a file", SPECTRUM_PANELS,
                                r.items);
     for (size_t i = 0; i < r.items && status == STATUS_DONE; i++) status = read_item(&in, &r.item[i]);
     if (status == STATUS_DONE) status = enter_pairs(&r);

@@ -11,6 +11,7 @@
 #include "spectrum.h"
 
 enum { CURVE = 400, LEAST_BINS = 10, MOST_BINS = 100, MOST_LISTED = 4 };
+static const double headroom = 1.6; /* of the axis over the highest bar, for the legend; lines end at 1.1 */
 static const double farthest = 3; /* edges to the right that are drawn; outliers beyond are listed, so that the bulk keeps its room */
 
 struct figure {
@@ -118,14 +119,17 @@ static void write_panel(const struct figure *f, size_t i)
 {
     const struct spectrum_item *item = &f->r->item[i];
     dmft_spectrum_summary m = dmft_spectrum_summarize(item->s);
-    const double *z = dmft_spectrum_values(item->s), top = 1.25 * f->height[i];
+    const double *z = dmft_spectrum_values(item->s), top = 1.1 * f->height[i];
     const char *separator = "plot ";
     char title[SPECTRUM_NAME + 64], name[SPECTRUM_NAME];
-    spectrum_name(name, item);
+    const char *folder = strrchr(item->file, '/');
+    struct spectrum_item short_named = *item;
+    if (folder != NULL) short_named.file = folder + 1;
+    spectrum_name(name, &short_named);
     (void)snprintf(title, sizeof title, "%s, %zu x %zu", name, item->rows, item->columns);
     (void)fputs("unset label 1\nset title ", f->script);
     gnuplot_string(f->script, title);
-    (void)fprintf(f->script, " noenhanced\nset xrange [0:%.9g]\nset yrange [0:%.9g]\n", f->right[i], top);
+    (void)fprintf(f->script, " noenhanced\nset xrange [0:%.9g]\nset yrange [0:%.9g]\n", f->right[i], headroom * f->height[i]);
     write_beyond(f, i, &m, z);
     if (is_whole(&m)) {
         (void)fprintf(f->script, "%s$h%zu using 1:2:3 with boxes fs solid 0.35 noborder lc rgb '%s' title 'singular values'", separator, i, gnuplot_colour(5));
@@ -160,8 +164,8 @@ static void write_figure(void *figure, const char *terminal, const char *file)
     gnuplot_string(f->script, file);
     (void)fprintf(f->script,
                   "\nset grid lt 1 lw 0.5 lc rgb '#dddddd'\nset xlabel 'singular value'\nset ylabel 'density of the bulk'\nset key inside right top noenhanced "
-                  "samplen 2 spacing 1.15\nset tics nomirror\nset border 3\nset multiplot layout %zu,%zu\n",
-                  rows, columns);
+                  "samplen 2 spacing 1.1%s\nset tics nomirror\nset border 3\nset multiplot layout %zu,%zu\n",
+                  columns > 1 ? " font ',11'" : "", rows, columns);
     for (size_t i = 0; i < n; i++) write_panel(f, i);
     (void)fputs("unset multiplot\nset output\n", f->script);
 }

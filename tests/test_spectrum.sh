@@ -72,6 +72,8 @@ expect "all datasets of an HDF5 file" 0 "theory.h5: kernels/C_v: 20 x 20" spectr
 holds "each has its part" test "$(grep -c '^theory.h5: kernels/' out)" -ge 4
 expect "one of them" 0 "theory.h5: kernels/C_v: 20 x 20" spectrum theory.h5 --dataset kernels/C_v
 holds "one of them: no other" test "$(grep -c '^theory.h5: ' out)" -eq 1
+expect "two of them" 0 "kernels/C_h1: 20 x 20" spectrum theory.h5 --dataset kernels/C_v,kernels/C_h1
+expect "an empty name" 2 "there is no dataset" spectrum theory.h5 --dataset kernels/C_v,
 expect "no such dataset" 2 "there is no dataset kernels/C_w" spectrum theory.h5 --dataset kernels/C_w
 expect "a series is no matrix" 2 "series/step has 1 dimension" spectrum theory.h5 --dataset series/step
 expect "a dataset of .npy" 2 "has no datasets" spectrum plain.npy --dataset a

@@ -67,6 +67,11 @@ for scaling in mup ntk; do
     picture divergence_$scaling "$work/divergence_$scaling.h5" --map --series diverged
 done
 
+# The weights of a network, as anyone has them.
+one simulate spectrum spectrum.yaml
+"$dmft" spectrum "$work/spectrum.h5" --dataset weights/A0_first,weights/A0_last,weights/A1_first,weights/A1_last -o "$to/spectrum.png" --force
+echo "$to/spectrum.png"
+
 one solve noise noise.yaml --set outliers.every=1
 one simulate noise-networks noise.yaml
 picture noise "$work/noise.h5" "$work/noise-networks.h5"
