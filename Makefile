@@ -175,7 +175,7 @@ agreement: tests  ## theory against networks, in full: deep linear at D = 200 an
 
 .PHONY: spectrum-null
 spectrum-null: tests  ## how often matrices of noise have an outlier, 1000 a case, and how often spikes are found (ten minutes)
-	$(TEST_ENV) DMFT_TEST_LONG=1 CK_RUN_SUITE=weights CK_RUN_CASE=noise $(TESTS)
+	$(TEST_ENV) DMFT_TEST_LONG=1 CK_RUN_SUITE=weights $(TESTS)
 
 .PHONY: asan
 asan:  ## all tests under AddressSanitizer and UBSan

@@ -27,6 +27,14 @@ static const double pi = 3.14159265358979323846;
 
 static int is_long(void) { return getenv("DMFT_TEST_LONG") != NULL; }
 
+/* DMFT_TEST_SHRINK divides the number of matrices, for valgrind; bounds and standard errors go with it. */
+static size_t shrunk(size_t count)
+{
+    const char *text = getenv("DMFT_TEST_SHRINK");
+    size_t part = text != NULL ? (size_t)strtoul(text, NULL, 10) : 1;
+    return part > 1 && count > 2 * part ? count / part : part > 1 && count > 2 ? 2 : count;
+}
+
 /* ---- the Tracy-Widom law ---- */
 
 static double tail_at(double s)
@@ -185,7 +193,7 @@ struct null_case {
 };
 
 enum way { GIVEN, FITTED, NORM, WAYS };
-static const char *const way_name[] = {"given", "fitted", "fitted to the norm (--top 3)"};
+static const char *const way_name[] = {"given", "fitted", "fitted to the norm (--top)"};
 
 static dmft_spectrum_options options_of(enum way way, double level)
 {
@@ -221,26 +229,25 @@ enum { NULL_CASES = sizeof null_cases / sizeof *null_cases };
 /* A rate of 0.05, with bounds that a right rate leaves in one of 5000 cases, and a finite-size allowance of a fifth of the rate. */
 static void check_nulls(enum way way)
 {
-    enum { COUNT = 100 };
     const double level = 0.05;
-    size_t total = 0;
+    size_t total = 0, count = shrunk(100);
     unsigned low[2], high[2];
     gsl_rng *r = generator(100 + (unsigned long)way);
     for (size_t i = 0; i < NULL_CASES; i++) {
         struct null_case c = null_cases[i];
         if (way == NORM && (c.M < 65 || c.N < 65)) c.M = c.N = 66;
-        size_t found = false_positives(c, way, level, COUNT, r);
-        binomial_bounds(COUNT, 0.8 * level, low);
-        binomial_bounds(COUNT, 1.2 * level, high);
-        printf("noise, %zu x %zu, %s, variance %s: %zu of %d have an outlier at level %g (allowed %u to %u)\n", c.M, c.N, kind_name[c.kind], way_name[way], found,
-               COUNT, level, low[0], high[1]);
+        size_t found = false_positives(c, way, level, count, r);
+        binomial_bounds(count, 0.8 * level, low);
+        binomial_bounds(count, 1.2 * level, high);
+        printf("noise, %zu x %zu, %s, variance %s: %zu of %zu have an outlier at level %g (allowed %u to %u)\n", c.M, c.N, kind_name[c.kind], way_name[way], found,
+               count, level, low[0], high[1]);
         ck_assert(found >= low[0] && found <= high[1]);
         total += found;
     }
     gsl_rng_free(r);
-    binomial_bounds(NULL_CASES * COUNT, 0.8 * level, low);
-    binomial_bounds(NULL_CASES * COUNT, 1.2 * level, high);
-    printf("noise, variance %s: %zu of %d in all (allowed %u to %u)\n", way_name[way], total, NULL_CASES * COUNT, low[0], high[1]);
+    binomial_bounds(NULL_CASES * count, 0.8 * level, low);
+    binomial_bounds(NULL_CASES * count, 1.2 * level, high);
+    printf("noise, variance %s: %zu of %zu in all (allowed %u to %u)\n", way_name[way], total, NULL_CASES * count, low[0], high[1]);
     ck_assert(total >= low[0] && total <= high[1]);
 }
 
@@ -309,7 +316,7 @@ static double error_of(const struct moments *m) { return deviation_of(m) / sqrt(
 START_TEST(variance_is_that_of_the_entries)
 {
     static const struct null_case cases[] = {{40, 60, GAUSSIAN}, {80, 120, GAUSSIAN}, {90, 30, UNIFORM}, {70, 70, LAPLACE}};
-    enum { COUNT = 80 };
+    const size_t count = shrunk(80);
     gsl_rng *r = generator(11);
     double W[120 * 120];
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
@@ -317,7 +324,7 @@ START_TEST(variance_is_that_of_the_entries)
             struct null_case c = cases[i];
             struct moments v = {0}, stated = {0};
             if (way == NORM && (c.M <= 64 || c.N <= 64)) c.M = c.N = 70;
-            for (size_t k = 0; k < COUNT; k++) {
+            for (size_t k = 0; k < count; k++) {
                 fill(r, c.kind, 2, c.M * c.N, W);
                 dmft_spectrum *s = spectrum_of(W, c.M, c.N, options_of((enum way)way, 0.01));
                 add(&v, dmft_spectrum_summarize(s).variance / 4);
@@ -327,7 +334,7 @@ START_TEST(variance_is_that_of_the_entries)
             printf("variance %s, %zu x %zu, %s: mean %.5f(%.5f), scatter %.5f, stated %.5f\n", way_name[way], c.M, c.N, kind_name[c.kind], mean_of(&v), error_of(&v),
                    deviation_of(&v), mean_of(&stated));
             ck_assert_double_le(fabs(mean_of(&v) - 1), 4 * error_of(&v) + 10.0 / (double)(c.M * c.N));
-            ck_assert_double_le(fabs(deviation_of(&v) / mean_of(&stated) - 1), 4 * sqrt((2 + fmax(0, kind_kurtosis[c.kind])) / (4.0 * COUNT)));
+            ck_assert_double_le(fabs(deviation_of(&v) / mean_of(&stated) - 1), 4 * sqrt((2 + fmax(0, kind_kurtosis[c.kind])) / (4.0 * (double)count)));
         }
     gsl_rng_free(r);
 }
@@ -429,9 +436,9 @@ static void check_spike(size_t M, size_t N, double c, size_t count, gsl_rng *r)
 START_TEST(spikes_are_where_theory_puts_them)
 {
     gsl_rng *r = generator(13);
-    check_spike(60, 90, 4, 40, r);
-    check_spike(120, 180, 4, 25, r);
-    check_spike(200, 50, 4, 25, r);
+    check_spike(60, 90, 4, is_long() ? 400 : shrunk(40), r);
+    check_spike(120, 180, 4, is_long() ? 400 : shrunk(25), r);
+    check_spike(200, 50, 4, is_long() ? 400 : shrunk(25), r);
     gsl_rng_free(r);
 }
 END_TEST
@@ -454,7 +461,7 @@ static double power_of(size_t M, size_t N, double c, enum way way, size_t count,
 START_TEST(power_rises_through_the_critical_strength)
 {
     gsl_rng *r = generator(17);
-    size_t count = is_long() ? 400 : 50;
+    size_t count = is_long() ? 400 : shrunk(50);
     if (is_long()) {
         static const double c[] = {0.8, 1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.5};
         printf("| c | 100 x 100 given | fitted | 200 x 200 given | fitted |\n");
@@ -476,14 +483,15 @@ END_TEST
 /* Eight spikes in matrices of noise: found all, and the variance is as without them. */
 START_TEST(spikes_leave_the_variance_alone)
 {
-    enum { K = 8, COUNT = 25 };
+    enum { K = 8 };
+    const size_t count = shrunk(25);
     gsl_rng *r = generator(19);
     struct spiked s = make_spiked(100, 80, K);
     for (int way = FITTED; way <= NORM; way++) {
         struct moments variance = {0}, found = {0};
         double c[K];
         for (size_t k = 0; k < K; k++) c[k] = 4 + 0.5 * (double)k;
-        for (size_t i = 0; i < COUNT; i++) {
+        for (size_t i = 0; i < count; i++) {
             draw_spiked(&s, c, r);
             dmft_spectrum_options how = {.top = way == NORM ? K + 2 : 0, .quick = 1};
             dmft_spectrum *a = spectrum_of(s.W, s.M, s.N, how);
@@ -537,7 +545,7 @@ START_TEST(levels_of_fit_are_uniform)
     gsl_rng *r = generator(23);
     double *W = malloc(260 * 220 * sizeof *W);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        size_t count = cases[i].M > 100 ? is_long() ? 100 : 2 : is_long() ? 400 : 25, low = 0;
+        size_t count = cases[i].M > 100 ? is_long() ? 100 : 2 : is_long() ? 400 : shrunk(25), low = 0;
         struct moments level = {0};
         for (size_t k = 0; k < count; k++) {
             fill(r, cases[i].kind, 1, cases[i].M * cases[i].N, W);
@@ -562,20 +570,21 @@ END_TEST
 /* Spikes change the bulk's law by order 1/n, which the distance knows of: eight of them do not make a bulk another. */
 START_TEST(bulks_with_spikes_fit)
 {
-    enum { K = 8, COUNT = 20 };
+    enum { K = 8 };
+    const size_t count = shrunk(20);
     gsl_rng *r = generator(27);
     struct spiked a = make_spiked(60, 90, K);
     struct moments level = {0};
     double c[K];
     for (size_t k = 0; k < K; k++) c[k] = 3 + 0.5 * (double)k;
-    for (size_t i = 0; i < COUNT; i++) {
+    for (size_t i = 0; i < count; i++) {
         draw_spiked(&a, c, r);
         dmft_spectrum *s = spectrum_of(a.W, a.M, a.N, (dmft_spectrum_options){0});
         add(&level, dmft_spectrum_summarize(s).distance_level);
         dmft_spectrum_free(s);
     }
     printf("fit of noise with eight spikes: mean level %.3f(%.3f)\n", mean_of(&level), error_of(&level));
-    ck_assert_double_le(fabs(mean_of(&level) - 0.5), 4 / sqrt(12.0 * COUNT) + 0.05);
+    ck_assert_double_le(fabs(mean_of(&level) - 0.5), 4 / sqrt(12.0 * (double)count) + 0.05);
     free_spiked(&a);
     gsl_rng_free(r);
 }
@@ -928,7 +937,8 @@ END_TEST
 Suite *suite_weights(void)
 {
     Suite *suite = suite_create("weights");
-    TCase *law = tcase_create("laws"), *noise = tcase_create("noise"), *matrices = tcase_create("matrices"), *files = tcase_create("files");
+    TCase *law = tcase_create("laws"), *noise = tcase_create("noise"), *spikes = tcase_create("spikes"), *fit = tcase_create("fit"), *matrices = tcase_create("matrices"),
+          *files = tcase_create("files");
     tcase_add_test(law, published_quantiles);
     tcase_add_test(law, published_moments);
     tcase_add_test(law, determinant_obeys_painleve);
@@ -939,14 +949,16 @@ Suite *suite_weights(void)
     tcase_add_test(noise, noise_with_variance_from_the_norm);
     tcase_add_test(noise, noise_at_length);
     tcase_add_test(noise, variance_is_that_of_the_entries);
-    tcase_add_test(noise, spikes_are_where_theory_puts_them);
-    tcase_add_test(noise, power_rises_through_the_critical_strength);
-    tcase_add_test(noise, spikes_leave_the_variance_alone);
-    tcase_add_test(noise, outliers_do_not_hide_each_other);
-    tcase_add_test(noise, levels_of_fit_are_uniform);
-    tcase_add_test(noise, bulks_with_spikes_fit);
-    tcase_add_test(noise, other_bulks_are_told);
+    tcase_add_test(spikes, spikes_are_where_theory_puts_them);
+    tcase_add_test(spikes, power_rises_through_the_critical_strength);
+    tcase_add_test(spikes, spikes_leave_the_variance_alone);
+    tcase_add_test(spikes, outliers_do_not_hide_each_other);
+    tcase_add_test(fit, levels_of_fit_are_uniform);
+    tcase_add_test(fit, bulks_with_spikes_fit);
+    tcase_add_test(fit, other_bulks_are_told);
     tcase_set_timeout(noise, is_long() ? 3600 : 60);
+    tcase_set_timeout(spikes, is_long() ? 3600 : 60);
+    tcase_set_timeout(fit, is_long() ? 3600 : 60);
     tcase_add_test(matrices, zeros_and_rank_one);
     tcase_add_test(matrices, thin_matrices);
     tcase_add_test(matrices, invariances);
@@ -960,6 +972,8 @@ Suite *suite_weights(void)
     tcase_add_test(files, datasets);
     suite_add_tcase(suite, law);
     suite_add_tcase(suite, noise);
+    suite_add_tcase(suite, spikes);
+    suite_add_tcase(suite, fit);
     suite_add_tcase(suite, matrices);
     suite_add_tcase(suite, files);
     return suite;
