@@ -532,6 +532,8 @@ typedef struct dmft_spectrum_outlier {
     double level;       /**< the false-positive rate at which it stands out */
     double strength;    /**< theta */
     double left, right; /**< cos^2 of its singular vectors with u and v */
+    double row, column; /**< largest square of an entry of its left, and right, unit vector: near 1 when a single row, or column, is the outlier; nan
+                             behind the first 32, and where the variance is 0 */
 } dmft_spectrum_outlier;
 
 /** Takes the spectrum of a row-major matrix, which is read during the call only. `options` may be NULL. Time O(M N min(M, N)), memory 2 M N numbers; with

@@ -50,6 +50,14 @@ static void print_bulk(const struct spectrum_report *r, const dmft_spectrum_summ
         (void)puts("            NOT a bulk of independent entries of one variance: edge, levels and strengths do not hold for it");
 }
 
+/* An outlier that is no direction of the whole matrix, but one of its entries, rows or columns. */
+static const char *place_of(const dmft_spectrum_outlier *a)
+{
+    static const double most = 0.25; /* of a vector's square in one place; by chance it is 2 log(n)/n */
+    int row = a->row > most, column = a->column > most;
+    return row && column ? "  one entry" : row ? "  one row" : column ? "  one column" : "";
+}
+
 static void print_outliers(const struct spectrum_report *r, const dmft_spectrum_summary *m, const dmft_spectrum *s)
 {
     if (isnan(m->threshold)) {
@@ -64,12 +72,13 @@ static void print_outliers(const struct spectrum_report *r, const dmft_spectrum_
         (void)puts("            all that are known are outliers: there may be more (a larger --top)");
     else if (m->variance > 0 && m->outliers > 1 && m->outliers == n / 3)
         (void)puts("            a third of all, where the search ends: what is called a bulk is none");
-    if (m->outliers > 0) (void)printf("  %4s %14s %10s %14s %12s %12s\n", "", "z", "level", "strength", "left cos^2", "right cos^2");
+    if (m->outliers > 0)
+        (void)printf("  %4s %14s %10s %14s %12s %12s %8s %8s\n", "", "z", "level", "strength", "left cos^2", "right cos^2", "row", "column");
     for (size_t i = 0; i < m->outliers && i < SHOWN_OUTLIERS; i++) {
         dmft_spectrum_outlier a = dmft_spectrum_outlier_at(s, i);
         char level[16] = "< 1e-290"; /* where the law's tail underflows */
         if (a.level > 0) (void)snprintf(level, sizeof level, "%.2g", a.level);
-        (void)printf("  %4zu %14.6g %10s %14.6g %12.4f %12.4f\n", i + 1, a.z, level, a.strength, a.left, a.right);
+        (void)printf("  %4zu %14.6g %10s %14.6g %12.4f %12.4f %8.3f %8.3f%s\n", i + 1, a.z, level, a.strength, a.left, a.right, a.row, a.column, place_of(&a));
     }
     if (m->outliers > SHOWN_OUTLIERS) (void)printf("       .. and %zu more (--csv and --json have all)\n", m->outliers - SHOWN_OUTLIERS);
 }
@@ -127,7 +136,7 @@ static void print_field(const char *text)
 
 void spectrum_print_csv(const struct spectrum_report *r)
 {
-    (void)puts("file,dataset,index,singular_value,outlier,level,strength,left_cos2,right_cos2");
+    (void)puts("file,dataset,index,singular_value,outlier,level,strength,left_cos2,right_cos2,row,column");
     for (size_t i = 0; i < r->items; i++) {
         const struct spectrum_item *item = &r->item[i];
         dmft_spectrum_summary m = dmft_spectrum_summarize(item->s);
@@ -138,7 +147,8 @@ void spectrum_print_csv(const struct spectrum_report *r)
             (void)putchar(',');
             print_field(item->dataset);
             (void)printf(",%zu,%.*g,%d", j + 1, DIGITS, z[j], j < m.outliers);
-            (void)printf(",%.*g,%.*g,%.*g,%.*g\n", DIGITS, a.level, DIGITS, a.strength, DIGITS, a.left, DIGITS, a.right);
+            (void)printf(",%.*g,%.*g,%.*g,%.*g", DIGITS, a.level, DIGITS, a.strength, DIGITS, a.left, DIGITS, a.right);
+            (void)printf(",%.*g,%.*g\n", DIGITS, a.row, DIGITS, a.column);
         }
     }
 }
@@ -169,7 +179,8 @@ static void json_outliers(const dmft_spectrum *s, size_t count)
         const struct {
             const char *name;
             double value;
-        } member[] = {{"z", a.z}, {"level", a.level}, {"strength", a.strength}, {"left_cos2", a.left}, {"right_cos2", a.right}};
+        } member[] = {{"z", a.z},         {"level", a.level}, {"strength", a.strength}, {"left_cos2", a.left}, {"right_cos2", a.right},
+                      {"row", a.row}, {"column", a.column}};
         (void)fputs(i > 0 ? ", {" : "{", stdout);
         for (size_t k = 0; k < sizeof member / sizeof *member; k++) {
             (void)printf("%s\"%s\": ", k > 0 ? ", " : "", member[k].name);

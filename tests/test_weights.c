@@ -655,6 +655,25 @@ START_TEST(thin_matrices)
 }
 END_TEST
 
+/* A single entry, or one large row, is an outlier too, and told as such. */
+START_TEST(outliers_that_are_a_place)
+{
+    enum { M = 60, N = 80 };
+    double W[M * N];
+    gsl_rng *r = generator(47);
+    fill(r, GAUSSIAN, 1, M * N, W);
+    W[7 * N + 11] = 40;
+    for (size_t j = 0; j < N; j++) W[20 * N + j] *= 3;
+    dmft_spectrum *s = spectrum_of(W, M, N, (dmft_spectrum_options){.quick = 1});
+    ck_assert_uint_eq(dmft_spectrum_summarize(s).outliers, 2);
+    dmft_spectrum_outlier entry = dmft_spectrum_outlier_at(s, 0), row = dmft_spectrum_outlier_at(s, 1);
+    printf("one entry: %.3f of a row, %.3f of a column; one row: %.3f, %.3f\n", entry.row, entry.column, row.row, row.column);
+    ck_assert(entry.row > 0.9 && entry.column > 0.9 && row.row > 0.7 && row.column < 0.2);
+    dmft_spectrum_free(s);
+    gsl_rng_free(r);
+}
+END_TEST
+
 /* Dead rows and columns are no part of a bulk, units are the caller's, and transposing exchanges left and right. */
 START_TEST(invariances)
 {
@@ -961,6 +980,7 @@ Suite *suite_weights(void)
     tcase_set_timeout(fit, is_long() ? 3600 : 60);
     tcase_add_test(matrices, zeros_and_rank_one);
     tcase_add_test(matrices, thin_matrices);
+    tcase_add_test(matrices, outliers_that_are_a_place);
     tcase_add_test(matrices, invariances);
     tcase_add_test(matrices, top_is_the_beginning_of_all);
     tcase_add_test(matrices, what_is_refused);

@@ -184,6 +184,13 @@ static int fit_twice(dmft_spectrum *s, struct spectrum_sample *sample, double le
     return status == DMFT_OK ? spectrum_fit_find(sample, level, fit, err) : status;
 }
 
+static double largest_square(const double *x, size_t n)
+{
+    double most = 0;
+    for (size_t i = 0; i < n; i++) most = fmax(most, x[i] * x[i]);
+    return most;
+}
+
 static int find_outliers(dmft_spectrum *s, const struct spectrum_sample *sample, dmft_error *err)
 {
     double M = (double)s->M, N = (double)s->N, v = s->variance;
@@ -191,7 +198,7 @@ static int find_outliers(dmft_spectrum *s, const struct spectrum_sample *sample,
     if (s->outlier == NULL) return error_memory(err, (double)(s->summary.outliers * sizeof *s->outlier));
     for (size_t i = 0; i < s->summary.outliers; i++) {
         dmft_spectrum_outlier *o = &s->outlier[i];
-        *o = (dmft_spectrum_outlier){.z = s->z[i] * s->scale, .strength = s->z[i] * s->scale, .left = 1, .right = 1};
+        *o = (dmft_spectrum_outlier){.z = s->z[i] * s->scale, .strength = s->z[i] * s->scale, .left = 1, .right = 1, .row = NAN, .column = NAN};
         int status = spectrum_fit_level(sample, v, i, s->z[i], &o->level, err);
         if (status != DMFT_OK) return status;
         if (!(v > 0)) continue;
@@ -199,6 +206,9 @@ static int find_outliers(dmft_spectrum *s, const struct spectrum_sample *sample,
         o->strength = sqrt(c * sqrt(M * N) * v) * s->scale;
         o->left = (c - 1) * (c + 1) / (c * (c + sqrt(M / N)));
         o->right = (c - 1) * (c + 1) / (c * (c + sqrt(N / M)));
+        if (i >= s->kept) continue;
+        o->row = largest_square(s->left + i * s->M, s->M);
+        o->column = largest_square(s->right + i * s->N, s->N);
     }
     return DMFT_OK;
 }
@@ -313,7 +323,7 @@ const double *dmft_spectrum_values(const dmft_spectrum *s) { return s->z; }
 
 dmft_spectrum_outlier dmft_spectrum_outlier_at(const dmft_spectrum *s, size_t index)
 {
-    return index < s->summary.outliers ? s->outlier[index] : (dmft_spectrum_outlier){NAN, NAN, NAN, NAN, NAN};
+    return index < s->summary.outliers ? s->outlier[index] : (dmft_spectrum_outlier){NAN, NAN, NAN, NAN, NAN, NAN, NAN};
 }
 
 double dmft_spectrum_density(const dmft_spectrum *s, double z)
