@@ -11,7 +11,8 @@
 #include "spectrum.h"
 
 enum { CURVE = 400, LEAST_BINS = 10, MOST_BINS = 100, MOST_LISTED = 4 };
-static const double headroom = 1.6; /* of the axis over the highest bar, for the legend; lines end at 1.1 */
+/* The axis over the highest bar, for the legend: in two rows of panels, in more. Lines end at 1.1. */
+static const double headroom = 1.6, low_headroom = 2.4;
 static const double farthest = 3; /* edges to the right that are drawn; outliers beyond are listed, so that the bulk keeps its room */
 
 struct figure {
@@ -129,7 +130,7 @@ static void write_panel(const struct figure *f, size_t i)
     (void)snprintf(title, sizeof title, "%s, %zu x %zu", name, item->rows, item->columns);
     (void)fputs("unset label 1\nset title ", f->script);
     gnuplot_string(f->script, title);
-    (void)fprintf(f->script, " noenhanced\nset xrange [0:%.9g]\nset yrange [0:%.9g]\n", f->right[i], headroom * f->height[i]);
+    (void)fprintf(f->script, " noenhanced\nset xrange [0:%.9g]\nset yrange [0:%.9g]\n", f->right[i], (f->r->items > 4 ? low_headroom : headroom) * f->height[i]);
     write_beyond(f, i, &m, z);
     if (is_whole(&m)) {
         (void)fprintf(f->script, "%s$h%zu using 1:2:3 with boxes fs solid 0.35 noborder lc rgb '%s' title 'singular values'", separator, i, gnuplot_colour(5));
