@@ -148,7 +148,7 @@ static void write_panel(const struct figure *f, size_t i)
         separator = ", \\\n  ";
     }
     if (m.outliers > 0 && z[m.outliers - 1] <= f->right[i])
-        (void)fprintf(f->script, "%s$o%zu using 1:2 with impulses lc rgb '%s' lw 2.2 notitle, '' using 1:2 with points lc rgb '%s' pt 7 ps 1 title 'outliers'",
+        (void)fprintf(f->script, "%s$o%zu using 1:2 with impulses lc rgb '%s' lw 2 notitle, '' using 1:2 with points lc rgb '%s' pt 7 title 'outliers'",
                       separator, i, gnuplot_colour(1), gnuplot_colour(1));
     (void)fputc('\n', f->script);
     if (m.variance > 0) {

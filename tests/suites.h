@@ -26,6 +26,7 @@
     X(network) \
     X(network_training) \
     X(dense_mlp) \
+    X(stored_weights) \
     X(mlp_law) \
     X(mlp) \
     X(io) \
@@ -39,6 +40,7 @@
     X(training) \
     X(noise) \
     X(sweep) \
+    X(represent) \
     X(weights)
 
 #define SUITE_DECLARED(name) Suite *suite_##name(void);

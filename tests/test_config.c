@@ -600,7 +600,7 @@ START_TEST(a_problem_holds_the_defaults)
                                            "training:\n  learning_rate: 0.02\n  steps: 60\n  momentum: 0\n  weight_decay: 0\n  flow: false\n"
                                            "grid:\n  kind: uniform\n  tolerance: 1e-08\n"
                                            "probes:\n  ntk: false\n  sharpness: false\n  every: 1\n  rows: 40\n"
-                                           "outliers:\n  count: 2\n  every: 1\noutput:\n  kernels: false\n"
+                                           "outliers:\n  count: 2\n  every: 1\noutput:\n  kernels: false\n  weights: false\n"
                                            "simulation:\n  input_dim: 800\n  seeds: 8\n  seed: 1\n  engine: dense\n");
     dmft_problem_free(p);
     dmft_problem_free(NULL);

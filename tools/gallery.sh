@@ -1,8 +1,9 @@
 #!/bin/sh
 # The pictures of doc/gallery.md, each from a file in examples/gallery. Called by `make gallery` with the program, the folder of the parameter files,
-# a folder for results and one for pictures.
+# a folder for results and one for pictures, and the program of examples/bulk.c.
 set -eu
-dmft=$1 from=$2 work=$3 to=$4
+dmft=$1 from=$2 work=$3 to=$4 bulk=$5
+tools=$(dirname "$0")
 mkdir -p "$work" "$to"
 
 # sweep NAME FILE [options]: results that are there already, newer than the program and the parameters, are kept.
@@ -75,3 +76,33 @@ echo "$to/spectrum.png"
 one solve noise noise.yaml --set outliers.every=1
 one simulate noise-networks noise.yaml
 picture noise "$work/noise.h5" "$work/noise-networks.h5"
+
+one solve represent represent.yaml
+one simulate represent-networks represent.yaml
+"$dmft" represent "$work/represent.h5" "$work/represent-networks.h5" -o "$to/represent.png" --force --quiet
+echo "$to/represent.png"
+
+# words CLASSES RATE: networks that predict the next word of a text, one of so many classes (0: every word its own); four of them, two at a time.
+words()
+{
+    outputs=$(sh "$tools/text.sh" 1000 "$1" "$work/words_$1.csv")
+    for pair in 1 3; do
+        started=
+        for seed in $pair $((pair + 1)); do
+            result=$work/words_$1_$seed.h5
+            if [ -f "$result" ] && [ "$result" -nt "$from/many_outputs.yaml" ] && [ "$result" -nt "$dmft" ]; then continue; fi
+            "$dmft" simulate "$from/many_outputs.yaml" -o "$result" --force --quiet --threads 1 --set data.file="$work/words_$1.csv" \
+                --set data.outputs="$outputs" --set training.learning_rate="$2" --set simulation.seed=$seed &
+            started="$started $!"
+        done
+        for process in $started; do wait "$process"; done
+    done
+    echo "A_1 with $outputs outputs:"
+    "$bulk" A1 "$work/words_$1"_[1-4].h5 -o "$work/words_$1_table.csv"
+}
+words 3 1.7
+words 30 7.1
+words 0 32
+gnuplot -c "$tools/bulk.gp" "$to/many_outputs.png" "$work/words_3_table.csv" "3 outputs" "$work/words_30_table.csv" "30 outputs" \
+    "$work/words_0_table.csv" "345 outputs, every word its own"
+echo "$to/many_outputs.png"

@@ -45,6 +45,8 @@ struct mlp_problem {
     size_t batch_size;    /* 1 .. P */
     unsigned long batch_seed;
     size_t *chosen, chosen_count; /* samples with overlaps of their own */
+    long represent_every; /* representations are recorded at steps 0, every, 2 every, ..; 0: never */
+    int means_only;       /* no series of single samples */
     struct {
         long sites, replicas;
         unsigned long seed;
@@ -85,7 +87,7 @@ struct dmft_problem {
     double tolerance;       /* of the basis form */
     int outlier_count;      /* outliers followed per matrix, >= 1 */
     long outlier_every;     /* at steps 0, every, 2 every, .. */
-    int store_kernels;
+    int store_kernels, store_weights;
     struct {
         int ntk, sharpness; /* what is probed, at steps 0, every, 2 every, .. */
         long every, rows;   /* rows: of a Lanczos run */

@@ -312,7 +312,8 @@ int problem_settle_mlp(struct problem_draft *draft, dmft_error *err)
 
 static int fill_lists(struct mlp_problem *mlp, const dmft_config *config)
 {
-    const struct config_value *chosen = problem_value(config, SETTING_OUTLIERS_SAMPLES);
+    const struct config_value *chosen = problem_value(config, SETTING_OUTLIERS_SAMPLES), *every = problem_value(config, SETTING_OUTPUT_REPRESENTATIONS);
+    if (every->number != NULL) mlp->represent_every = (long)every->number[0];
     if (chosen->number == NULL) return 1;
     mlp->chosen = calloc(chosen->count, sizeof *mlp->chosen);
     if (mlp->chosen == NULL) return 0;
@@ -346,6 +347,7 @@ int problem_fill_mlp(struct dmft_problem *p, struct problem_draft *draft)
     mlp->outputs = set->outputs;
     mlp->batch_size = (size_t)problem_number(config, SETTING_TRAINING_BATCH_SIZE);
     mlp->batch_seed = (unsigned long)problem_number(config, SETTING_TRAINING_SEED);
+    mlp->means_only = problem_number(config, SETTING_OUTPUT_SAMPLES) == 0.0;
     fill_sampling(mlp, config);
     p->simulation.given = problem_value(config, SETTING_SIMULATION_WIDTH)->given;
     p->simulation.width = (long)problem_number(config, SETTING_SIMULATION_WIDTH);

@@ -28,8 +28,9 @@ int kernel_general_wanted(const struct dmft_problem *p)
 
 /* ---- what a run needs ---- */
 
-/* Rows that begin a multiple of a page apart share their places in the cache; a line more between them does away with that. */
-static size_t stride_of(size_t rows) { return rows >= 256 && rows % 64 == 0 ? rows + 8 : rows; }
+/* Rows that begin a multiple of a page apart share their places in the cache; a line more between them does away with that. An even number lets every row
+ * begin at a multiple of 16 bytes, whatever else there is room for: without AVX OpenBLAS adds up in an order that goes by it. */
+static size_t stride_of(size_t rows) { return rows >= 256 && rows % 64 == 0 ? rows + 8 : rows + rows % 2; }
 
 /* Two runs of probes use the same rows one after the other; each ends with the vector after its last. */
 static size_t rows_of(const struct dmft_problem *p) { return (size_t)p->rows + (probed(p) ? (size_t)p->probes.rows + 1 : 0); }
@@ -67,7 +68,7 @@ enum { VECTORS = 18 + GENERAL_WORK }; /* of `rows` numbers */
 double kernel_general_bytes(const struct dmft_problem *p)
 {
     double rows = (double)rows_of(p), stride = (double)stride_of(rows_of(p)), n = (double)modes_of(p);
-    double vectors = VECTORS + 4.0 * n + 5.0 * p->depth + 2.0 + (double)band_of(p);
+    double vectors = VECTORS + 4.0 * n + 2.0 * p->depth + (p->weight_factor != NULL ? 3.0 * p->depth + 2.0 : 0.0) + (double)band_of(p);
     return 8.0 * ((double)squares_of(p) * rows * stride + vectors * rows);
 }
 
@@ -153,17 +154,17 @@ struct place {
     double **x;
     size_t n;
 };
-enum { PLACES = 32 };
+enum { PLACES = 31 };
 
 static void places_of(struct kernel_general *g, struct place place[PLACES])
 {
     size_t n = g->rows, many = g->modes * g->rows, layers = (size_t)g->depth + 1;
-    const struct place all[] = {{&g->time, n}, {&g->weight, n}, {&g->newest, n}, {&g->kept, n}, {&g->kappa, layers * n}, {&g->power, n}, {&g->star_mean, n},
-                                {&g->seen_target, n}, {&g->source, n}, {&g->unit, n}, {&g->spikes, n}, {&g->G0, n}, {&g->C_0, n}, {&g->probe_a, n},
-                                {&g->probe_b, n}, {&g->probe_past, n}, {&g->probe_ritz, n}, {&g->star, many}, {&g->X, many}, {&g->Y, many}, {&g->scaled, many},
-                                {&g->noise, g->steps * g->band}, {&g->schedule, g->steps}, {&g->eigenvalue, g->modes}, {&g->target, g->modes},
-                                {&g->variance, layers}, {&g->branch, layers}, {&g->factor, layers}, {&g->injected, layers},
-                                {&g->shrunk, layers * g->steps}, {&g->bulk, layers * g->steps}, {&g->remembered, n}};
+    const struct place all[] = {{&g->time, n}, {&g->weight, n}, {&g->newest, n}, {&g->kept, n}, {&g->kappa, g->shaken ? layers * n : n}, {&g->power, n},
+                                {&g->star_mean, n}, {&g->seen_target, n}, {&g->source, n}, {&g->unit, n}, {&g->spikes, n}, {&g->G0, n}, {&g->C_0, n},
+                                {&g->probe_a, n}, {&g->probe_b, n}, {&g->probe_past, n}, {&g->probe_ritz, n}, {&g->star, many}, {&g->X, many},
+                                {&g->Y, many}, {&g->scaled, many}, {&g->noise, g->steps * g->band}, {&g->schedule, g->steps},
+                                {&g->eigenvalue, g->modes}, {&g->target, g->modes}, {&g->variance, layers}, {&g->branch, layers}, {&g->factor, layers},
+                                {&g->remembered, n}, {&g->shrunk, g->shaken ? layers * g->steps : 0}, {&g->bulk, g->shaken ? layers * g->steps : 0}};
     memcpy(place, all, sizeof all);
 }
 
@@ -195,12 +196,11 @@ static int take_memory(struct kernel_general *g, const struct dmft_problem *p)
 static void fill_bulk(struct kernel_general *g, const struct dmft_problem *p, int l)
 {
     double *shrunk = g->shrunk + (size_t)l * g->steps, *bulk = g->bulk + (size_t)l * g->steps, f = g->factor[l] = p->weight_factor[l];
-    g->injected[l] = p->injected_variance[l];
     shrunk[0] = 1.0;
     bulk[0] = p->weight_variance[l];
     for (size_t t = 1; t < g->steps; t++) {
         shrunk[t] = f * shrunk[t - 1];
-        bulk[t] = f * f * bulk[t - 1] + g->injected[l];
+        bulk[t] = f * f * bulk[t - 1] + p->injected_variance[l];
     }
 }
 

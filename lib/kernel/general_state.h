@@ -27,7 +27,7 @@ struct kernel_general {
     double *time, *weight, *newest; /* of the nodes; kappa of the flow, (M2) */
     double *kept;           /* b of every event, (Q1); 1 where weights are shaken */
     double *kappa, *power;  /* kappa_l(t,s), `rows` numbers a matrix, the same for all but where weights are shaken; mu^(t-1-s): at the last step */
-    double *factor, *injected; /* L+1 each: f_l and I_l of (KN1) */
+    double *factor;            /* f_l of (KN1), L+1 numbers */
     double *shrunk, *bulk;     /* f_l^j and v_l(t,t), `steps` numbers a matrix (KN2) */
 
     double **coefficient;   /* [field * 2L + source], NULL where a field does not feel the source */

@@ -54,7 +54,7 @@ static void take_result(struct rows *r, size_t i, char *name, double **square, s
 static dmft_estimate estimate(const struct dmft_problem *p)
 {
     double T = (double)p->rows, L = p->depth, count = p->outlier_count;
-    double series = T * (2.0 * L + 6.0 + L * (count + 4.0)), following = L * 100.0 * T;
+    double each = p->weight_factor != NULL ? 5.0 : 4.0, series = T * (2.0 * L + 6.0 + L * (count + each)), following = L * 100.0 * T;
     double recorded = 1.0 / (double)p->outlier_every;
     /* Level 2: some four products of X Y a recorded step and matrix, of 8 t^2 operations each. */
     int general = kernel_general_wanted(p);

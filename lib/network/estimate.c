@@ -64,8 +64,9 @@ dmft_estimate network_estimate(const dmft_problem *problem, int threads)
     double network = network_doubles(problem) + network_singular_doubles(problem) + singular_solver_doubles(n.width, problem->outlier_count + 1.0) +
                      probe_doubles(problem);
     double start = entries(problem) + n.width + n.input_dim + (online(problem) ? 0 : samples_of(problem) * n.input_dim);
+    double numbers = workers * network + seeds * (network_slot(problem) + 1) + (problem->flow ? (double)problem->rows : 0) + 2 * (double)network_kept(problem);
     return (dmft_estimate){
-        .bytes = 8 * (workers * network + seeds * (network_slot(problem) + 1) + (problem->flow ? (double)problem->rows : 0)) + network_summary_bytes(problem),
+        .bytes = 8 * numbers + network_summary_bytes(problem),
         .operations = seeds * (GAUSSIAN * start + probe_start_operations(problem) + evaluations_of(problem) * network_step_operations(problem) +
                                (double)network_spectrum_rows(problem) * network_spectrum_operations(problem) +
                                (double)probe_rows(problem) * probe_operations(problem))};

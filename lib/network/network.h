@@ -162,6 +162,9 @@ int network_check(const dmft_problem *problem, dmft_error *err);
 /* Numbers that one network leaves: T rows of kernels, then the spectra, then the probes. */
 double network_slot(const dmft_problem *problem);
 
+/* Numbers kept of the first network's weights: 0 unless they are to be stored. */
+size_t network_kept(const dmft_problem *problem);
+
 /* dmft_simulate and its estimate for model deep_linear (simulate.c, estimate.c). */
 int network_simulate(const dmft_problem *problem, const dmft_run_options *options, dmft_trajectory **out, dmft_error *err);
 dmft_estimate network_estimate(const dmft_problem *problem, int threads);
