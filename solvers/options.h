@@ -43,7 +43,7 @@ enum command_id {
 #define OPTION_TABLE(X)                                                                                                                   \
     X(output, 'o', "FILE", IN_CONFIG | IN(plot) | IN(represent) | IN(spectrum),                                                                              \
       "the file to write, whole or not at all (converge: NAME of NAME.json and NAME.png)")                                               \
-    X(force, 0, NULL, IN_CONFIG | IN(plot) | IN(show) | IN(represent) | IN(spectrum), "overwrite an existing file (default: refuse)")                                      \
+    X(force, 0, NULL, IN_CONFIG | IN(plot) | IN(show) | IN(represent) | IN(spectrum), "overwrite an existing file (default: refuse)")      \
     X(set, 0, "KEY.SUB=VALUE", IN_CONFIG, "set one setting of the configuration; may be given many times")                                  \
     X(dry_run, 0, NULL, IN_CONFIG, "print memory and time that the run would take, and run nothing")                                        \
     X(memory_limit, 0, "BYTES", IN_CONFIG, "refuse to take more; K, M, G for powers of 1000 (default: 3/4 of the memory)")                   \
@@ -56,8 +56,8 @@ enum command_id {
     X(blas_core, 0, "auto|NAME", IN_CONFIG | IN(outliers) | IN(spectrum) | IN(info),                                               \
       "OpenBLAS kernels: those for this processor, or NAME (default: its choice)") \
     X(quiet, 0, NULL, IN_ALL, "no progress line, no summary; compare and converge keep their verdict (default: both)")  \
-    X(csv, 0, NULL, IN(show) | IN(represent) | IN(spectrum), "print CSV, 12 digits (default: an aligned table)")                                                         \
-    X(json, 0, NULL, IN(show) | IN(converge) | IN(represent) | IN(spectrum), "print JSON, with the settings (show: and numbers and texts of the run)")     \
+    X(csv, 0, NULL, IN(show) | IN(represent) | IN(spectrum), "print CSV, 12 digits (default: an aligned table)")                           \
+    X(json, 0, NULL, IN(show) | IN(converge) | IN(represent) | IN(spectrum), "print JSON, with the settings (show: and numbers and texts of the run)") \
     X(series, 0, "A,B,C", IN(show) | IN(compare) | IN(converge) | IN(plot), "these series (default: the default columns; converge in step: all)") \
     X(step, 0, "N", IN(show) | IN(plot), "of a sweep: series at step N (default: the last step of each point)")                         \
     X(minimum, 0, "KEY", IN(show), "of a sweep: where along KEY a series is least, for each of the other axes (default: test_loss)")      \
@@ -77,7 +77,7 @@ enum command_id {
     X(variance, 0, "V", IN(spectrum), "variance of an entry of the bulk (default: fitted)")                                               \
     X(top, 0, "K", IN(spectrum), "only the K largest singular values, and K directions of snapshots (default: all; 5 directions)")        \
     X(level, 0, "P", IN(spectrum), "false-positive rate: the probability of any outlier in a matrix without spikes (default: 0.01)")      \
-    X(dataset, 0, "A,B,C", IN(spectrum), "these datasets of the HDF5 files (default: all of two to five dimensions)")                     \
+    X(dataset, 0, "A,B,C", IN(spectrum), "these datasets of the HDF5 files (default: all of two to five dimensions)")                      \
     X(help, 'h', NULL, IN_ALL, "print this help")                                                                                         \
     X(version, 0, NULL, IN_ALL, "print the version")
 

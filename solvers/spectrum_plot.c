@@ -130,10 +130,12 @@ static void write_panel(const struct figure *f, size_t i)
     (void)snprintf(title, sizeof title, "%s, %zu x %zu", name, item->rows, item->columns);
     (void)fputs("unset label 1\nset title ", f->script);
     gnuplot_string(f->script, title);
-    (void)fprintf(f->script, " noenhanced\nset xrange [0:%.9g]\nset yrange [0:%.9g]\n", f->right[i], (f->r->items > 4 ? low_headroom : headroom) * f->height[i]);
+    (void)fprintf(f->script, " noenhanced\nset xrange [0:%.9g]\nset yrange [0:%.9g]\n", f->right[i],
+                  (f->r->items > 4 ? low_headroom : headroom) * f->height[i]);
     write_beyond(f, i, &m, z);
     if (is_whole(&m)) {
-        (void)fprintf(f->script, "%s$h%zu using 1:2:3 with boxes fs solid 0.35 noborder lc rgb '%s' title 'singular values'", separator, i, gnuplot_colour(5));
+        (void)fprintf(f->script, "%s$h%zu using 1:2:3 with boxes fs solid 0.35 noborder lc rgb '%s' title 'singular values'", separator, i,
+                      gnuplot_colour(5));
         separator = ", \\\n  ";
     }
     if (m.variance > 0) {
