@@ -15,6 +15,7 @@ const struct title_setting title_settings[] = {{"model", ""},
                                                {"network.weight_factor", "f = "},
                                                {"network.injected_variance", "I = "},
                                                {"training.learning_rate", "η = "},
+                                               {"training.gradient_noise", "S = "},
                                                {NULL, NULL}};
 
 void title_value(char *out, size_t bytes, const char *key, const char *value)

@@ -6,6 +6,8 @@
 
 #define SUITES(X)  \
     X(spectrum) \
+    X(law) \
+    X(noisy_matrix) \
     X(limit) \
     X(sampled) \
     X(deep_linear) \

@@ -77,6 +77,11 @@ one solve noise noise.yaml --set outliers.every=1
 one simulate noise-networks noise.yaml
 picture noise "$work/noise.h5" "$work/noise-networks.h5"
 
+sweep noisy_matrix noisy_matrix.yaml
+picture noisy_matrix "$work/noisy_matrix.h5" --map --series overlap2_left
+both noisy_matrix_steps noisy_matrix_steps.yaml
+picture noisy_matrix_steps "$work/noisy_matrix_steps.h5" "$work/noisy_matrix_steps-networks.h5" --against step --series isolated,overlap2_right
+
 one solve represent represent.yaml
 one simulate represent-networks represent.yaml
 "$dmft" represent "$work/represent.h5" "$work/represent-networks.h5" -o "$to/represent.png" --force --quiet

@@ -21,7 +21,7 @@ kernel:base kernel
 spectrum:base spectrum
 outlier:base limit kernel spectrum outlier
 ensemble:base ensemble
-model:base limit kernel outlier ensemble model
+model:base limit kernel spectrum outlier ensemble model
 network:base spectrum ensemble network
 run:base model network run
 io:base io'

@@ -56,6 +56,16 @@ struct mlp_problem {
     } sampling;
 };
 
+/* What is particular to model noisy_matrix: a matrix N x D in training towards a teacher of rank one. */
+struct noisy_matrix_problem {
+    double ratio;          /* r = N/D > 0 */
+    double variance;       /* sigma^2 >= 0, entries at the start times D */
+    double teacher;        /* its singular value, >= 0 */
+    double samples;        /* alpha = P/D > 0; INFINITY: the population */
+    double label_noise;    /* sigma_eps >= 0; 0 where samples = INFINITY */
+    double gradient_noise; /* S/B >= 0 */
+};
+
 struct dmft_problem {
     char *model;            /* its name in MODEL_TABLE */
     enum model_kind kind;
@@ -101,6 +111,7 @@ struct dmft_problem {
         enum engine engine;
     } simulation;
     struct mlp_problem mlp;     /* model mlp only; deep_linear alone uses width_ratio, parameterization, sample_ratio, label_noise, batch, flow .. method */
+    struct noisy_matrix_problem noisy_matrix; /* with learning_rate, weight_decay, steps, rows, outlier_every, store_kernels, simulation */
     char *text;             /* canonical YAML */
 };
 

@@ -33,6 +33,7 @@ static const struct {
 } models[MODEL_COUNT] = {
     [MODEL_DEEP_LINEAR] = {problem_settle_deep_linear, problem_fill_deep_linear, problem_rows_network, problem_spares_deep_linear},
     [MODEL_MLP] = {problem_settle_mlp, problem_fill_mlp, problem_rows_network, NULL},
+    [MODEL_NOISY_MATRIX] = {problem_settle_noisy_matrix, problem_fill_noisy_matrix, problem_rows_noisy_matrix, problem_spares_noisy_matrix},
 };
 
 size_t problem_rows(const dmft_config *config) { return models[(int)problem_number(config, SETTING_MODEL)].rows(config); }

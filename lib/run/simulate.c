@@ -3,6 +3,7 @@
 #include "model/mlp_solve.h"
 #include "network/mlp.h"
 #include "network/network.h"
+#include "network/noisy_matrix.h"
 #include "run/run.h"
 
 static int revealed(const dmft_problem *p) { return p->simulation.engine == ENGINE_REVEALED; }
@@ -24,6 +25,7 @@ static const struct {
 } models[MODEL_COUNT] = {
     [MODEL_DEEP_LINEAR] = {network_check, network_estimate, network_simulate},
     [MODEL_MLP] = {NULL, mlp_estimate, mlp_run},
+    [MODEL_NOISY_MATRIX] = {noisy_matrix_simulate_check, noisy_matrix_simulate_estimate, noisy_matrix_simulate},
 };
 
 int run_simulate_check(const dmft_problem *p, dmft_error *err) { return models[p->kind].check != NULL ? models[p->kind].check(p, err) : DMFT_OK; }
