@@ -177,6 +177,10 @@ agreement: tests  ## theory against networks, in full: deep linear at D = 200 an
 	$(TEST_ENV) $(BUILD)/tests/agreement --sizes 200,800 --seeds 64
 	$(TEST_ENV) $(BUILD)/tests/agreement_mlp --full
 
+.PHONY: spectrum-null
+spectrum-null: tests  ## how often matrices of noise have an outlier, 1000 a case, and how often spikes are found (ten minutes)
+	$(TEST_ENV) DMFT_TEST_LONG=1 CK_RUN_SUITE=weights $(TESTS)
+
 .PHONY: asan
 asan:  ## all tests under AddressSanitizer and UBSan
 	@# No -Werror here: gcc 12 sees truncated formats and null pointers in what the sanitizers add.
@@ -184,6 +188,7 @@ asan:  ## all tests under AddressSanitizer and UBSan
 	$(TEST_ENV) DMFT_BUILD=$(abspath $(BUILD)/asan) CK_FORK=no $(BUILD)/asan/tests/run
 	bash tests/test_program.sh $(BUILD)/asan/bin/dmft
 	bash tests/test_sweep.sh $(BUILD)/asan/bin/dmft
+	bash tests/test_spectrum.sh $(BUILD)/asan/bin/dmft
 
 .PHONY: valgrind
 valgrind: tests  ## all unit tests under valgrind

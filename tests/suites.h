@@ -45,7 +45,8 @@
     X(sweep) \
     X(represent) \
     X(extensive_output) \
-    X(filter)
+    X(filter) \
+    X(weights)
 
 #define SUITE_DECLARED(name) Suite *suite_##name(void);
 SUITES(SUITE_DECLARED)

@@ -68,6 +68,11 @@ for scaling in mup ntk; do
     picture divergence_$scaling "$work/divergence_$scaling.h5" --map --series diverged
 done
 
+# The weights of a network, as anyone has them.
+one simulate spectrum spectrum.yaml
+"$dmft" spectrum "$work/spectrum.h5" --dataset arrays/A0_first,arrays/A0_last,arrays/A1_first,arrays/A1_last -o "$to/spectrum.png" --force
+echo "$to/spectrum.png"
+
 one solve noise noise.yaml --set outliers.every=1
 one simulate noise-networks noise.yaml
 picture noise "$work/noise.h5" "$work/noise-networks.h5"
