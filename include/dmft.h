@@ -184,6 +184,16 @@ DMFT_API size_t dmft_trajectory_kernel_count(const dmft_trajectory *trajectory);
 /** Name of the kernel with this index; NULL past the end. */
 DMFT_API const char *dmft_trajectory_kernel_name(const dmft_trajectory *trajectory, size_t index);
 
+/** A stored array, data[(i * size[1] + j) * size[2] + k], size[2] = 1 of a matrix (doc/format.md): "A1_first", "A1_last", .. of output.weights, "D1", .. of
+ *  output.representations; NULL when there is none of that name. `size` may be NULL. */
+DMFT_API const double *dmft_trajectory_array(const dmft_trajectory *trajectory, const char *name, size_t size[3]);
+
+/** Number of stored arrays. */
+DMFT_API size_t dmft_trajectory_array_count(const dmft_trajectory *trajectory);
+
+/** Name of the array with this index; NULL past the end. */
+DMFT_API const char *dmft_trajectory_array_name(const dmft_trajectory *trajectory, size_t index);
+
 /** The step at which the run diverged (rows stop before it), or -1. */
 DMFT_API long dmft_trajectory_diverged_at(const dmft_trajectory *trajectory);
 
@@ -405,11 +415,75 @@ DMFT_FALLIBLE int dmft_bulk_edges(double sigma2, double psi, double edges[2], dm
 /** Evaluates the resolvent scalars at a real z > 0 on or above the upper edge. Error: DMFT_ERROR_ARGUMENT. */
 DMFT_FALLIBLE int dmft_resolvent_at(double z, double sigma2, double psi, dmft_resolvent *out, dmft_error *err);
 
+/** The population of a generalised Marchenko-Pastur law, as nodes of a quadrature, and p/n: (LA1) of doc/theory.md. The law is that of the n x n
+ *  companion G^T T G/n, G p x n with iid entries of unit variance, T p x p with these eigenvalues tau; the p x p matrix T^{1/2} G G^T T^{1/2}/n has the
+ *  same eigenvalues but for zeros: its density is that of the companion over `ratio`. All arrays are the caller's. */
+typedef struct dmft_population {
+    double ratio;                /**< p/n > 0 */
+    size_t nodes;
+    const double *tau, *weight;  /**< tau >= 0; weights >= 0 with sum 1, atoms included */
+    size_t bands;
+    const double (*band)[2];     /**< the support of the population: intervals, rising and disjoint, lo = hi for an atom; an atom at 0 may be left out */
+} dmft_population;
+
+/** Nodes of a Marchenko-Pastur population, the eigenvalues s other than 0 of G G^T/b, G a x b, q = a/b in (0, 1] (LA5): n + 1 numbers in s and in
+ *  weight, and the support. A population tau = f(s) has the same weights. Error: DMFT_ERROR_ARGUMENT. */
+DMFT_FALLIBLE int dmft_marchenko_pastur_nodes(double q, size_t n, double *s, double *weight, double band[2], dmft_error *err);
+
+/** A generalised Marchenko-Pastur law. */
+typedef struct dmft_law dmft_law;
+
+/** Errors: DMFT_ERROR_ARGUMENT (the message names the place), DMFT_ERROR_NUMERIC (too few nodes to resolve a band), DMFT_ERROR_MEMORY. */
+DMFT_FALLIBLE int dmft_law_create(dmft_law **out, const dmft_population *population, dmft_error *err);
+
+/** Number of bands of its continuous part. */
+DMFT_API size_t dmft_law_bands(const dmft_law *law);
+
+/** The two ends of a band, in rising order; NULL past the last. */
+DMFT_API const double *dmft_law_band(const dmft_law *law, size_t band);
+
+/** The part of the companion's eigenvalues in a band; nan past the last. What is in none is 0. */
+DMFT_API double dmft_law_mass(const dmft_law *law, size_t band);
+
+/** The density of the continuous part at x; nan where Newton's method fails (no case is known). */
+DMFT_API double dmft_law_density(const dmft_law *law, double x);
+
+/** The part of the companion's eigenvalues <= x (LA4). */
+DMFT_API double dmft_law_part(const dmft_law *law, double x);
+
+/** Its inverse for a part in [0, 1]: 0 where that part is an atom at 0. */
+DMFT_API double dmft_law_quantile(const dmft_law *law, double part);
+
+/** Frees it; NULL is allowed. */
+DMFT_API void dmft_law_free(dmft_law *law);
+
+/** A + theta U V^T: A is N x D with iid entries of variance sigma2/D, psi = N/D; U and V have K orthonormal columns, K = rank_ratio x D. Section 30
+ *  of doc/theory.md: a finite density of equal signals. */
+typedef struct dmft_spikes {
+    double psi, sigma2; /**< > 0 */
+    double rank_ratio;  /**< in (0, min(1, psi)] */
+    double strength;    /**< theta >= 0 */
+} dmft_spikes;
+
+/** The ends of the one or two bands of the min(N, D) singular values, in rising order: 2 or 4 numbers. Error: DMFT_ERROR_ARGUMENT. */
+DMFT_FALLIBLE int dmft_spikes_edges(const dmft_spikes *spikes, double edges[4], size_t *bands, dmft_error *err);
+
+/** The density of the min(N, D) singular values at x > 0. Errors: DMFT_ERROR_ARGUMENT, DMFT_ERROR_NUMERIC. */
+DMFT_FALLIBLE int dmft_spikes_density(const dmft_spikes *spikes, double x, double *density, dmft_error *err);
+
+/** The part of them <= x, x >= 0. Errors: DMFT_ERROR_ARGUMENT, DMFT_ERROR_NUMERIC. */
+DMFT_FALLIBLE int dmft_spikes_part(const dmft_spikes *spikes, double x, double *part, dmft_error *err);
+
+/** The strength beyond which the signals have a band of their own; it tends to sigma psi^{1/4} of a single one (BBP) as rank_ratio -> 0.
+ *  Errors: DMFT_ERROR_ARGUMENT (signals of full rank leave nothing to split from, too), DMFT_ERROR_NUMERIC. */
+DMFT_FALLIBLE int dmft_spikes_critical(double psi, double sigma2, double rank_ratio, double *strength, dmft_error *err);
+
 /* ---- Outliers from kernels ------------------------------------------------------------------------------------------------------- */
 
 /** A trained matrix W = A + (1/N) sum_c g_c d_c phi_c^T, known by the kernels of its k updates; A is M x N with iid entries of variance
  *  sigma2/N, psi = M/N, and the g_c, phi_c may depend on A. (C13) and section 8 of doc/theory.md. An event with d_c = 0 is a query: it moves
- *  nothing, and its overlaps can be asked for. All arrays are the caller's and are read during the call only. */
+ *  nothing, and its overlaps can be asked for. Of an A that changes between the events, because it decays or has noise added, `variance` tells how much
+ *  of what each event found is left, section 31. All arrays are the caller's and are read during the call only. */
 typedef struct dmft_kernels {
     size_t count;                 /**< k, may be 0 */
     size_t stride;                /**< of the matrices, >= k; the later event is the row */
@@ -419,6 +493,7 @@ typedef struct dmft_kernels {
     const double *target;         /**< m_c = phi_c.w/N for a unit vector w that is independent of A, k numbers, or NULL */
     double sigma2, psi;           /**< >= 0; > 0 */
     int whole;                    /**< 0: only the lower triangles are there. 1: C is checked to be symmetric, and R to be 0 above its diagonal */
+    const double *variance;       /**< N times the covariance of the entries of A with those of the A that event c found, k numbers, or NULL: sigma2 for all */
 } dmft_kernels;
 
 /** The outliers of one such matrix. */
@@ -489,6 +564,86 @@ DMFT_API double dmft_outlier_path_difference(const dmft_outlier_path *path);
 /** Frees it; NULL is allowed. */
 DMFT_API void dmft_outlier_path_free(dmft_outlier_path *path);
 
+/* ---- Spectra of any weights ------------------------------------------------------------------------------------------------------ */
+
+/** 1 - F_1(s) of the Tracy-Widom law for real matrices, with its relative accuracy down to 1e-290. Errors: DMFT_ERROR_ARGUMENT (nan),
+ *  DMFT_ERROR_MEMORY, DMFT_ERROR_NUMERIC. */
+DMFT_FALLIBLE int dmft_tracy_widom(double s, double *tail, dmft_error *err);
+
+/** The s at which 1 - F_1(s) = tail, in [1e-280, 1 - 1e-9]. Errors as above. */
+DMFT_FALLIBLE int dmft_tracy_widom_quantile(double tail, double *s, dmft_error *err);
+
+/** How to read a matrix. Zeros, or a NULL pointer: the variance is fitted, a level of 0.01, all singular values, no vectors. */
+typedef struct dmft_spectrum_options {
+    double variance; /**< of an entry of the bulk; 0: fitted */
+    double level;    /**< false-positive rate: the probability of any outlier in a matrix of independent entries; [1e-12, 0.5] */
+    size_t top;      /**< only so many of the largest singular values, from products alone; 0, or min(M, N) <= 64: all */
+    size_t vectors;  /**< pairs of singular vectors that are kept; at most min(M, N), with `top` at most so many */
+    int quick;       /**< 1: without the distance from the Marchenko-Pastur law, whose null law takes a fraction of a second */
+} dmft_spectrum_options;
+
+/** Bulk and outliers of any M x N matrix: independent entries of one variance v, and a few spikes; section 35 of doc/theory.md. */
+typedef struct dmft_spectrum dmft_spectrum;
+
+/** What was found of the whole; nan stands for what could not be. */
+typedef struct dmft_spectrum_summary {
+    size_t rows, columns;    /**< M and N without the rows and columns that are 0 throughout */
+    size_t count, outliers;  /**< singular values that are known, and those of them that are outliers */
+    double variance;         /**< v; 0: nothing is left beside the outliers */
+    double variance_se;      /**< its standard error; 0 where it was given */
+    double kurtosis;         /**< excess kurtosis of the entries without the outliers (the first 32 of them) */
+    double edges[2];         /**< of the bulk of singular values, sqrt(v) |sqrt(M) -+ sqrt(N)| */
+    double threshold;        /**< a further singular value above it would be an outlier; nan where there are too few to tell (fewer than 8, fitted) */
+    double distance;         /**< Kolmogorov-Smirnov distance of the bulk from the Marchenko-Pastur law; nan with `top` or `quick` */
+    double distance_null;    /**< its 99 % quantile where entries are independent */
+    double distance_level;   /**< part of such matrices that are as far, in steps of 1/400 */
+} dmft_spectrum_summary;
+
+/** One outlier, read as that of a spike of strength theta, A + theta u v^T; (TW3), (TW6) of doc/theory.md. */
+typedef struct dmft_spectrum_outlier {
+    double z;           /**< the singular value */
+    double level;       /**< the false-positive rate at which it stands out */
+    double strength;    /**< theta */
+    double left, right; /**< cos^2 of its singular vectors with u and v */
+    double row, column; /**< largest square of an entry of its left, and right, unit vector: near 1 when a single row, or column, is the outlier; nan
+                             behind the first 32, and where the variance is 0 */
+} dmft_spectrum_outlier;
+
+/** Takes the spectrum of a row-major matrix, which is read during the call only. `options` may be NULL. Time O(M N min(M, N)), memory 2 M N numbers; with
+ *  `top` some hundreds of products and M N numbers. Errors: DMFT_ERROR_ARGUMENT (an entry that is not finite: its place is named from 0; options outside of
+ *  their domain; no entries; a side above 2^31 - 1), DMFT_ERROR_MEMORY, DMFT_ERROR_NUMERIC. */
+DMFT_FALLIBLE int dmft_spectrum_create(dmft_spectrum **out, const double *matrix, size_t rows, size_t columns, const dmft_spectrum_options *options,
+                                       dmft_error *err);
+
+/** What was found. */
+DMFT_API dmft_spectrum_summary dmft_spectrum_summarize(const dmft_spectrum *spectrum);
+
+/** The singular values that are known, falling; as many as `count` of the summary says. */
+DMFT_API const double *dmft_spectrum_values(const dmft_spectrum *spectrum);
+
+/** The outlier with this index, the largest first; all nan past the last. */
+DMFT_API dmft_spectrum_outlier dmft_spectrum_outlier_at(const dmft_spectrum *spectrum, size_t index);
+
+/** The density of the fitted bulk at z, of integral 1. */
+DMFT_API double dmft_spectrum_density(const dmft_spectrum *spectrum, double z);
+
+/** Number of pairs of singular vectors that were kept: the smaller of options.vectors and min(M, N). */
+DMFT_API size_t dmft_spectrum_vectors(const dmft_spectrum *spectrum);
+
+/** The unit left singular vector with this index, of the matrix's M rows as it was given; NULL past those kept. Its sign, with that of the right one,
+ *  is arbitrary; it is 0 where the singular value is. */
+DMFT_API const double *dmft_spectrum_left(const dmft_spectrum *spectrum, size_t index);
+
+/** The right one, of N numbers. */
+DMFT_API const double *dmft_spectrum_right(const dmft_spectrum *spectrum, size_t index);
+
+/** Squared overlaps of the first k left, and right, singular vectors of two snapshots of one matrix: left[i * k + j] = (u_i.u'_j)^2, likewise right. By chance
+ *  they are 1/M and 1/N. Error: DMFT_ERROR_ARGUMENT (another shape, fewer than k vectors). */
+DMFT_FALLIBLE int dmft_spectrum_overlap(const dmft_spectrum *a, const dmft_spectrum *b, size_t k, double *left, double *right, dmft_error *err);
+
+/** Frees it; NULL is allowed. */
+DMFT_API void dmft_spectrum_free(dmft_spectrum *spectrum);
+
 /* ---- Comparison ------------------------------------------------------------------------------------------------------------------ */
 
 /** One number compared: a series at a step. */
@@ -530,6 +685,90 @@ DMFT_API double dmft_comparison_quantile(const dmft_comparison *comparison);
 
 /** Frees a comparison; NULL is allowed. */
 DMFT_API void dmft_comparison_free(dmft_comparison *comparison);
+
+/* ---- Representations --------------------------------------------------------------------------------------------------------------- */
+
+/** How a change went over time: name, text; (RM6) of doc/theory.md. */
+#define DMFT_RELAXATION_TABLE(X)                                                                       \
+    X(DMFT_RELAXATION_STILL, "still")     /* it did not leave its noise, or there are too few snapshots */ \
+    X(DMFT_RELAXATION_GRADUAL, "gradual") /* it only slowed down, within noise */                          \
+    X(DMFT_RELAXATION_ONSET, "onset")     /* it got faster at first, no more than steadily */              \
+    X(DMFT_RELAXATION_SHARP, "sharp")     /* it got faster, by more than a steady acceleration does */
+
+enum dmft_relaxation_verdict {
+#define DMFT_RELAXATION_ENTRY(name, text) name,
+    DMFT_RELAXATION_TABLE(DMFT_RELAXATION_ENTRY)
+#undef DMFT_RELAXATION_ENTRY
+};
+
+/** The text of a verdict, for any int (never NULL). */
+DMFT_API const char *dmft_relaxation_text(int verdict);
+
+/** Whether a change was gradual; nan stands for what there is not. */
+typedef struct dmft_relaxation {
+    int verdict;       /**< of dmft_relaxation_verdict */
+    double departure;  /**< the part of the way that came later than in any change that slows down, (RM6); 0 .. 1 */
+    double critical;   /**< what noise alone exceeds in one of twenty cases */
+    double p_value;    /**< probability that noise alone gives as much */
+    double from, to;   /**< time before which it is most behind, and at which it has caught up; onset and sharp only */
+    double quickening; /**< mean speed between them over that before; infinite when nothing had moved */
+} dmft_relaxation;
+
+/** Tells a change that slows down from one that gets faster. progress[i]: from 0 to 1, at rising times. `covariance`: count x count, of the errors of
+ *  the progress; NULL when it is exact. `members`: number of those from which it was estimated; 0 when it is known. Errors: DMFT_ERROR_ARGUMENT (fewer
+ *  than three times; numbers that are not finite), DMFT_ERROR_NUMERIC, DMFT_ERROR_MEMORY. */
+DMFT_FALLIBLE int dmft_relaxation_test(const double *time, const double *progress, const double *covariance, size_t count, double members,
+                                       dmft_relaxation *out, dmft_error *err);
+
+/** The distance matrices of one layer's representations of the samples over training: spectrum, coordinates, course. */
+typedef struct dmft_representation dmft_representation;
+
+/** From a result of model mlp with output.representations; hidden layers run from 1. Errors: DMFT_ERROR_ARGUMENT (there are none, or not of this
+ *  layer), DMFT_ERROR_FORMAT (arrays of a changed file), DMFT_ERROR_NUMERIC, DMFT_ERROR_MEMORY. */
+DMFT_FALLIBLE int dmft_representation_create(dmft_representation **out, const dmft_trajectory *trajectory, size_t layer, dmft_error *err);
+
+/** Turns the coordinates of every snapshot onto those of `to` at the same step, or the next it has, as far as rotations and reflections can (RM11).
+ *  Errors: DMFT_ERROR_ARGUMENT (another number of samples), DMFT_ERROR_MEMORY. */
+DMFT_FALLIBLE int dmft_representation_align(dmft_representation *representation, const dmft_representation *to, dmft_error *err);
+
+/** Number of snapshots. */
+DMFT_API size_t dmft_representation_snapshots(const dmft_representation *representation);
+
+/** Number P of samples. */
+DMFT_API size_t dmft_representation_samples(const dmft_representation *representation);
+
+/** Number of coordinates: 2, or 1 of a single sample. */
+DMFT_API size_t dmft_representation_dimensions(const dmft_representation *representation);
+
+/** Number of eigenvalues that are followed: 8, or P. */
+DMFT_API size_t dmft_representation_eigenvalues(const dmft_representation *representation);
+
+/** The step of a snapshot; nan past the last. */
+DMFT_API double dmft_representation_step(const dmft_representation *representation, size_t snapshot);
+
+/** The eigenvalue with this index, of largest absolute value first; nan past the last. */
+DMFT_API double dmft_representation_eigenvalue(const dmft_representation *representation, size_t snapshot, size_t index);
+
+/** Its standard error, 0 when it is exact; nan past the last. */
+DMFT_API double dmft_representation_error(const dmft_representation *representation, size_t snapshot, size_t index);
+
+/** Number of leading eigenvalues before the widest gap, (RM9); 0 when there is none. */
+DMFT_API size_t dmft_representation_separated(const dmft_representation *representation, size_t snapshot);
+
+/** All gaps: numbers k such that there is one behind the k-th eigenvalue. `count` receives how many there are. */
+DMFT_API const size_t *dmft_representation_bands(const dmft_representation *representation, size_t snapshot, size_t *count);
+
+/** Part of the summed squared distances that the coordinates show, (RM10); nan when all distances are 0. */
+DMFT_API double dmft_representation_explained(const dmft_representation *representation, size_t snapshot);
+
+/** Coordinates of the samples, P rows; NULL past the last snapshot. */
+DMFT_API const double *dmft_representation_coordinates(const dmft_representation *representation, size_t snapshot);
+
+/** How the matrix changed over training. */
+DMFT_API const dmft_relaxation *dmft_representation_relaxation(const dmft_representation *representation);
+
+/** Frees it; NULL is allowed. */
+DMFT_API void dmft_representation_free(dmft_representation *representation);
 
 /* ---- Convergence ----------------------------------------------------------------------------------------------------------------- */
 

@@ -5,6 +5,7 @@
     run["C_v"]                    # a series: one number a row
     run.errors["C_v"]             # its standard errors, where the run was sampled
     run.kernels["C_h1"]           # C[t, s], where kernels were stored
+    run.arrays["A1_last"]         # weights, representations, spectra, where they were stored
     run.numbers["A1_escape_time1"], run.texts["config"]
     run.plot(["C_v", "A1_outlier1"])
 
@@ -93,7 +94,7 @@ class _Result:
 
 
 class Run(_Result):
-    """One run, theory or simulation: `series`, `errors`, `kernels`, `matrices`, `numbers`, `texts`, `shown` (the default columns), `diverged_at`."""
+    """One run, theory or simulation: `series`, `errors`, `kernels`, `arrays`, `numbers`, `texts`, `shown` (the default columns), `diverged_at`."""
 
     def __init__(self, path, file):
         super().__init__(path, file)
@@ -103,7 +104,7 @@ class Run(_Result):
         self.series = _Datasets(path, "series")
         self.errors = _Datasets(path, "errors")
         self.kernels = _Datasets(path, "kernels")
-        self.matrices = _Datasets(path, "matrices")
+        self.arrays = _Datasets(path, "arrays")
 
     @property
     def time(self):

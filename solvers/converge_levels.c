@@ -81,8 +81,11 @@ static int set_step(struct converge *s, size_t level, dmft_error *err)
     const struct dmft_problem *p = s->problem;
     double finer = exp2((double)level), dense = exp2(fmin((double)level, CONVERGE_DENSE)), every = fmin((double)p->outlier_every, (double)p->rows);
     int status = dmft_config_set(s->config, "output.kernels", "false", err);
+    if (status == DMFT_OK) status = dmft_config_set(s->config, "output.weights", "false", err);
     if (status == DMFT_OK)
         status = set_count(s, "outliers.every", p->flow && p->grid == GRID_ADAPTIVE ? 1.0 : every * finer / dense, err);
+    if (status == DMFT_OK && p->kind == MODEL_MLP && p->mlp.represent_every > 0)
+        status = set_count(s, "output.representations", fmin((double)p->mlp.represent_every, (double)p->rows) * finer, err); /* the same times */
     if (status != DMFT_OK) return status;
     if (p->flow) return set_flow(s, level, err);
     s->parameter = "learning_rate";
@@ -121,6 +124,9 @@ int converge_level(struct converge *s, size_t level, dmft_problem **out)
     static int (*const set[])(struct converge *, size_t, dmft_error *) = {
         [CONVERGE_STEP] = set_step, [CONVERGE_WIDTH] = set_width, [CONVERGE_SEEDS] = set_seeds};
     dmft_error err;
+    if (s->problem->kind == MODEL_LOW_DEGREE_FILTER)
+        return program_error(STATUS_USAGE, "converge: model %s has no steps to halve; for its features set data.shared and compare several network.features",
+                             s->problem->model);
     if (s->in != CONVERGE_STEP && s->problem->simulation.seeds < 2)
         return program_error(STATUS_USAGE, "converge: standard errors need at least two networks, simulation.seeds is %ld", s->problem->simulation.seeds);
     int status = set[s->in](s, level, &err);

@@ -1,5 +1,6 @@
-/* dmft plot: losses (above), traces of the kernels (model mlp) and outlier trajectories with the bulk edges (below) of one or more results. Theory is
- * drawn as lines, samples as points with error bars. A script with the data in it is made and given to gnuplot. */
+/* dmft plot: losses (above), traces of the kernels (model mlp) and outlier trajectories with the bulk edges, or a bulk that moves (below), of one or more
+ * results; of model noisy_matrix the isolated eigenvalue with the bulk edge (above) and overlaps. Theory is drawn as lines, samples as points with error
+ * bars. A script with the data in it is made and given to gnuplot. */
 #include <errno.h>
 #include <math.h>
 #include <stdint.h>
@@ -8,6 +9,7 @@
 #include <string.h>
 
 #include "base/outline.h"
+#include "filter_plot.h"
 #include "gnuplot.h"
 #include "program.h"
 #include "sweep_result.h"
@@ -22,7 +24,10 @@ struct source {
     size_t index; /* among the files of its kind */
 };
 
-enum panel { LOSSES, TRACES, OUTLIERS, PANELS };
+/* What is drawn as a thin line: the edge of a bulk, dashed, or a quantile, grey. */
+enum thin { EDGE = 1, QUANTILE };
+
+enum panel { LOSSES, TRACES, OUTLIERS, EIGENVALUES, OVERLAPS, PANELS };
 
 struct curve {
     enum panel panel;
@@ -86,7 +91,7 @@ static void add_curve(struct figure *f, const struct source *s, const char *name
         c->pattern = quantity + pattern;
     }
     const char *file = f->many ? s->path : s->sampled ? "sampled" : "theory";
-    (void)snprintf(c->label, sizeof c->label, "%s, %s", label, file);
+    if (*label != '\0') (void)snprintf(c->label, sizeof c->label, "%s, %s", label, file);
 }
 
 static void add_outliers(struct figure *f, const struct source *s, int l)
@@ -101,7 +106,7 @@ static void add_outliers(struct figure *f, const struct source *s, int l)
     if (s->sampled && f->theories > 0) return; /* one edge is enough */
     (void)snprintf(name, sizeof name, "A%d_edge", l);
     (void)snprintf(label, sizeof label, "A%d bulk edge", l);
-    add_curve(f, s, name, OUTLIERS, (size_t)l, 0, 1, label);
+    add_curve(f, s, name, OUTLIERS, (size_t)l, 0, EDGE, label);
 }
 
 static int has_matrix(const dmft_trajectory *t, int l)
@@ -130,12 +135,43 @@ static int has_traces(const dmft_trajectory *t, int l)
     return dmft_trajectory_series(t, name) != NULL;
 }
 
+/* Of a bulk that moves: its edges, and quantiles of the theory. */
+static void add_bulk(struct figure *f, const struct source *s)
+{
+    static const struct {
+        const char *name, *label;
+        size_t colour, pattern;
+    } edges[] = {
+        {"edge_upper", "upper edge", 0, 0},    {"gap_upper", "gap, upper end", 1, 0}, {"gap_lower", "gap, lower end", 1, 1}, {"edge_lower", "lower edge", 2, 0},
+        {"VW_upper", "VW upper edge", 0, 0}, {"W_upper", "W upper edge", 1, 0},      {"W_lower", "W lower edge", 1, 1},     {"VW_lower", "VW lower edge", 0, 1},
+    };
+    char name[NAME];
+    for (size_t i = 0; i < sizeof edges / sizeof *edges; i++)
+        add_curve(f, s, edges[i].name, OUTLIERS, edges[i].colour, edges[i].pattern, 0, edges[i].label);
+    for (int j = 1; !s->sampled; j++) {
+        (void)snprintf(name, sizeof name, "quantile%d", j);
+        if (dmft_trajectory_series(s->t, name) == NULL) break;
+        add_curve(f, s, name, OUTLIERS, 0, 0, QUANTILE, j == 1 ? "quantiles" : "");
+    }
+}
+
+/* Of one matrix and its teacher. */
+static void add_matrix(struct figure *f, const struct source *s)
+{
+    add_curve(f, s, "isolated", EIGENVALUES, 0, 0, 0, "isolated");
+    if (!s->sampled || f->theories == 0) add_curve(f, s, "bulk_edge", EIGENVALUES, 0, 0, 1, "bulk edge"); /* one edge is enough */
+    add_curve(f, s, "overlap2_left", OVERLAPS, 0, 0, 0, "left");
+    add_curve(f, s, "overlap2_right", OVERLAPS, 1, 0, 0, "right");
+}
+
 static void add_source(struct figure *f, const struct source *s)
 {
     add_curve(f, s, "train_loss", LOSSES, 0, 0, 0, "training loss");
     add_curve(f, s, "test_loss", LOSSES, 1, 0, 0, "test loss");
     for (int l = 1; has_traces(s->t, l); l++) add_traces(f, s, l);
     for (int l = 0; l == 0 || has_matrix(s->t, l); l++) add_outliers(f, s, l);
+    add_bulk(f, s);
+    add_matrix(f, s);
 }
 
 /* ---- the script ---- */
@@ -155,18 +191,20 @@ static int find_common(const struct figure *f, const char *key, char *out, size_
     return found;
 }
 
+enum { TITLE = 512 };
+
 /* The main settings. */
-static void write_title(const struct figure *f)
+static void make_title(const struct figure *f, char title[TITLE])
 {
-    char title[512] = "", value[64];
+    char value[64];
+    title[0] = '\0';
     for (const struct title_setting *shown = title_settings; shown->key != NULL; shown++) {
         if (!find_common(f, shown->key, value, sizeof value)) continue;
         char text[96];
         title_value(text, sizeof text, shown->key, value);
         size_t have = strlen(title);
-        (void)snprintf(title + have, sizeof title - have, "%s%s", have > 0 ? ", " : "", text);
+        (void)snprintf(title + have, TITLE - have, "%s%s", have > 0 ? ", " : "", text);
     }
-    gnuplot_string(f->script, title);
 }
 
 static void write_curve(FILE *out, const struct curve *c, size_t i)
@@ -177,8 +215,8 @@ static void write_curve(FILE *out, const struct curve *c, size_t i)
         (void)fprintf(out, "$d%zu using 1:2:3:4 with yerrorbars lc rgb '%s' pt %d ps 0.9 lw 1.3 title ", i, gnuplot_colour(c->colour),
                       shape[c->pattern % (sizeof shape / sizeof *shape)]);
     else
-        (void)fprintf(out, "$d%zu using 1:2 with lines lc rgb '%s' lw %s dt %s title ", i, gnuplot_colour(c->colour),
-                      c->edge ? "1.2" : "2.2", c->edge ? "'- '" : dash[c->pattern % (sizeof dash / sizeof *dash)]);
+        (void)fprintf(out, "$d%zu using 1:2 with lines lc rgb '%s' lw %s dt %s title ", i, c->edge == QUANTILE ? "#bbbbbb" : gnuplot_colour(c->colour),
+                      c->edge ? "1.2" : "2.2", c->edge == EDGE ? "'- '" : dash[c->pattern % (sizeof dash / sizeof *dash)]);
     gnuplot_string(out, c->label);
 }
 
@@ -198,7 +236,7 @@ static void write_panel(const struct figure *f, enum panel panel)
 static size_t count_curves(const struct figure *f, enum panel panel)
 {
     size_t count = 0;
-    for (size_t i = 0; i < f->curves; i++) count += f->curve[i].panel == panel;
+    for (size_t i = 0; i < f->curves; i++) count += f->curve[i].panel == panel && *f->curve[i].label != '\0'; /* lines of the legend */
     return count;
 }
 
@@ -219,13 +257,24 @@ static double legend_spacing(size_t lines, int panels)
     return room < wide ? room : wide;
 }
 
+/* All steps, in every panel: overlaps begin where an eigenvalue leaves the bulk. */
+static void write_range(const struct figure *f)
+{
+    const double *x = abscissa(f->source[0].t);
+    size_t rows = dmft_trajectory_rows(f->source[0].t);
+    if (x != NULL && rows > 1) (void)fprintf(f->script, "set xrange [%.9g:%.9g]\n", x[0], x[rows - 1]);
+}
+
 static void write_plots(void *figure, const char *terminal, const char *file)
 {
     const struct figure *f = figure;
     static const char *const axis[PANELS] = {"set logscale y; set format y '10^{%L}'; set ylabel 'loss'\n",
                                              "unset logscale y; set format y '%g'; set ylabel 'mean over sites'\n",
-                                             "unset logscale y; set format y '%g'; set ylabel 'singular value'\n"};
-    int panels = (count_curves(f, LOSSES) > 0) + (count_curves(f, TRACES) > 0) + (count_curves(f, OUTLIERS) > 0);
+                                             "unset logscale y; set format y '%g'; set ylabel 'singular value'\n",
+                                             "unset logscale y; set format y '%g'; set ylabel 'eigenvalue of W W^T'\n",
+                                             "unset logscale y; set format y '%g'; set ylabel 'overlap^2 with the teacher'\n"};
+    int panels = 0;
+    for (int panel = 0; panel < PANELS; panel++) panels += count_curves(f, (enum panel)panel) > 0;
     int time = dmft_trajectory_series(f->source[0].t, "time") != NULL;
     (void)fprintf(f->script, "set encoding utf8\nset terminal %s\nset output ", terminal);
     gnuplot_string(f->script, file);
@@ -233,8 +282,11 @@ static void write_plots(void *figure, const char *terminal, const char *file)
                   "\nset grid lt 1 lw 0.5 lc rgb '#dddddd'\nset xlabel '%s'\nset key outside right top noenhanced samplen 2.5 "
                   "spacing 1.2 Left reverse\nset lmargin 12\nset rmargin %d\nset bars 0.6\nset tics nomirror\nset border 3\nset multiplot layout %d,1 title ",
                   time ? "time" : "step", legend_width(f), panels);
-    write_title(f);
+    char title[TITLE];
+    make_title(f, title);
+    gnuplot_string(f->script, title);
     (void)fputs(" noenhanced\n", f->script);
+    if (count_curves(f, EIGENVALUES) > 0) write_range(f);
     for (int panel = 0; panel < PANELS; panel++) {
         if (count_curves(f, (enum panel)panel) == 0) continue;
         (void)fputs(axis[panel], f->script);
@@ -263,10 +315,30 @@ static int read_sources(struct figure *f, const options *o)
     return STATUS_DONE;
 }
 
+/* Models with a figure of their own: all files are of that one. -1: they are not. */
+static int plot_filters(const struct figure *f, const options *o)
+{
+    size_t filters = 0;
+    char title[TITLE];
+    struct filter_plot_source *source = calloc(f->sources, sizeof *source);
+    if (source == NULL) return program_error(STATUS_FAILED, "plot: out of memory");
+    for (size_t i = 0; i < f->sources; i++) {
+        const char *model = dmft_trajectory_text(f->source[i].t, "model");
+        filters += model != NULL && strcmp(model, "low_degree_filter") == 0;
+        source[i] = (struct filter_plot_source){f->source[i].path, f->source[i].t, f->source[i].sampled, f->source[i].index};
+    }
+    make_title(f, title);
+    int status = filters < f->sources ? -1 : filter_plot(o, f->script, source, f->sources, title);
+    free(source);
+    return status;
+}
+
 static int plot(struct figure *f, const options *o)
 {
     int status = read_sources(f, o);
     if (status != STATUS_DONE) return status;
+    status = plot_filters(f, o);
+    if (status >= 0) return status;
     for (size_t i = 0; i < f->sources; i++)
         if (!f->source[i].sampled) add_source(f, &f->source[i]);
     for (size_t i = 0; i < f->sources; i++)

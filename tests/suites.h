@@ -6,6 +6,9 @@
 
 #define SUITES(X)  \
     X(spectrum) \
+    X(law) \
+    X(spikes) \
+    X(noisy_matrix) \
     X(limit) \
     X(sampled) \
     X(deep_linear) \
@@ -26,6 +29,7 @@
     X(network) \
     X(network_training) \
     X(dense_mlp) \
+    X(stored_weights) \
     X(mlp_law) \
     X(mlp) \
     X(io) \
@@ -37,7 +41,12 @@
     X(response) \
     X(probe) \
     X(training) \
-    X(sweep)
+    X(noise) \
+    X(sweep) \
+    X(represent) \
+    X(extensive_output) \
+    X(filter) \
+    X(weights)
 
 #define SUITE_DECLARED(name) Suite *suite_##name(void);
 SUITES(SUITE_DECLARED)

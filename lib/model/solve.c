@@ -1,7 +1,10 @@
 /* dmft_solve: which solver a problem goes to. A model that is built has a row. */
 #include "model/solve.h"
 
+#include "base/error.h"
 #include "base/problem.h"
+#include "model/low_degree_filter.h"
+#include "model/extensive_output.h"
 #include "model/mlp_solve.h"
 
 static const struct {
@@ -10,11 +13,21 @@ static const struct {
 } models[MODEL_COUNT] = {
     [MODEL_DEEP_LINEAR] = {deep_linear_estimate, deep_linear_solve},
     [MODEL_MLP] = {mlp_solve_estimate, mlp_solve},
+    [MODEL_EXTENSIVE_OUTPUT] = {extensive_output_estimate, extensive_output_solve},
+    [MODEL_NOISY_MATRIX] = {noisy_matrix_estimate, noisy_matrix_solve},
+    [MODEL_LOW_DEGREE_FILTER] = {low_degree_filter_estimate, low_degree_filter_solve},
 };
 
 dmft_estimate dmft_solve_estimate(const dmft_problem *p, int threads) { return models[p->kind].estimate(p, threads); }
 
+int solve_check(const dmft_problem *p, dmft_error *err)
+{
+    if (!p->store_weights) return DMFT_OK;
+    return error_set(err, DMFT_ERROR_UNAVAILABLE, "output.weights: the theory has no weight matrices to store, simulated networks have: false");
+}
+
 int dmft_solve(const dmft_problem *p, const dmft_run_options *options, dmft_trajectory **out, dmft_error *err)
 {
-    return models[p->kind].solve(p, options, out, err);
+    int status = solve_check(p, err);
+    return status == DMFT_OK ? models[p->kind].solve(p, options, out, err) : status;
 }

@@ -1,8 +1,11 @@
 /* dmft_simulate: which simulator a problem goes to. A model that is built has a row. */
 #include "base/problem.h"
 #include "model/mlp_solve.h"
+#include "network/low_degree_filter.h"
+#include "network/extensive_output.h"
 #include "network/mlp.h"
 #include "network/network.h"
+#include "network/noisy_matrix.h"
 #include "run/run.h"
 
 static int revealed(const dmft_problem *p) { return p->simulation.engine == ENGINE_REVEALED; }
@@ -24,6 +27,9 @@ static const struct {
 } models[MODEL_COUNT] = {
     [MODEL_DEEP_LINEAR] = {network_check, network_estimate, network_simulate},
     [MODEL_MLP] = {NULL, mlp_estimate, mlp_run},
+    [MODEL_EXTENSIVE_OUTPUT] = {extensive_output_check, extensive_output_simulate_estimate, extensive_output_simulate},
+    [MODEL_NOISY_MATRIX] = {noisy_matrix_simulate_check, noisy_matrix_simulate_estimate, noisy_matrix_simulate},
+    [MODEL_LOW_DEGREE_FILTER] = {random_features_check, random_features_estimate, random_features_simulate},
 };
 
 int run_simulate_check(const dmft_problem *p, dmft_error *err) { return models[p->kind].check != NULL ? models[p->kind].check(p, err) : DMFT_OK; }
