@@ -33,6 +33,7 @@
     X(compare) \
     X(converge) \
     X(archive) \
+    X(samples) \
     X(resume) \
     X(response) \
     X(probe) \

@@ -82,6 +82,26 @@ START_TEST(allowance_of_kernels_and_outliers)
 }
 END_TEST
 
+/* Samples that state their own finite-size shift need no size, and go by no name. */
+START_TEST(allowance_of_its_own)
+{
+    const double theory = -3.0, mean = -3.1, se = 0.01;
+    dmft_trajectory *a = make("A0_outlier1", 1, &theory, NULL), *b = make("A0_outlier1", 1, &mean, &se);
+    dmft_compare_options how = {.allowance_given = 1, .allowance = 4};
+    dmft_comparison *c;
+    size_t count;
+    ck_assert_int_eq(trajectory_set_number(b, 0.002, NULL, "allowance_A0_outlier1"), DMFT_OK);
+    ck_assert_int_eq(dmft_compare(a, b, NULL, &c, NULL), DMFT_OK);
+    ck_assert_double_eq_tol(dmft_comparison_rows(c, &count)->bound, 4 * 0.01 + 20 * 0.002 * 3, 1e-14);
+    ck_assert_int_eq(dmft_comparison_holds(c), 1);
+    dmft_comparison_free(c);
+    ck_assert_int_eq(compare(a, b, &how, &c, NULL), DMFT_OK);
+    ck_assert_double_eq_tol(dmft_comparison_rows(c, &count)->bound, 4 * 0.01 + 4 * 0.002 * 3, 1e-14);
+    ck_assert_int_eq(dmft_comparison_holds(c), 0);
+    dmft_comparison_free(c);
+}
+END_TEST
+
 START_TEST(verdict)
 {
     int holds;
@@ -265,6 +285,7 @@ Suite *suite_compare(void)
     TCase *rule = tcase_create("rule");
     tcase_add_test(rule, quantile);
     tcase_add_test(rule, allowance_of_kernels_and_outliers);
+    tcase_add_test(rule, allowance_of_its_own);
     tcase_add_test(rule, verdict);
     tcase_add_test(rule, errors_of_both_sides);
     tcase_add_test(rule, steps_and_nan);

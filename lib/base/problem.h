@@ -45,6 +45,7 @@ struct mlp_problem {
     size_t batch_size;    /* 1 .. P */
     unsigned long batch_seed;
     size_t *chosen, chosen_count; /* samples with overlaps of their own */
+    long represent_every; /* representations are recorded at steps 0, every, 2 every, ..; 0: never */
     struct {
         long sites, replicas;
         unsigned long seed;

@@ -1,4 +1,4 @@
-/* Trajectories: named series over steps, kernels, numbers and texts, each in a growing array searched by name. */
+/* Trajectories: named series over steps, kernels, arrays, numbers and texts, each in a growing array searched by name. */
 #include "base/trajectory.h"
 
 #include <math.h>
@@ -33,6 +33,10 @@ void dmft_trajectory_free(dmft_trajectory *t)
         free(t->kernel[i].name);
         free(t->kernel[i].data);
     }
+    for (size_t i = 0; i < t->array_count; i++) {
+        free(t->array[i].name);
+        free(t->array[i].data);
+    }
     for (size_t i = 0; i < t->number_count; i++) free(t->number[i].name);
     for (size_t i = 0; i < t->text_count; i++) {
         free(t->text[i].name);
@@ -40,6 +44,7 @@ void dmft_trajectory_free(dmft_trajectory *t)
     }
     free(t->series);
     free(t->kernel);
+    free(t->array);
     free(t->number);
     free(t->text);
     free(t);
@@ -102,6 +107,17 @@ int trajectory_add_kernel(dmft_trajectory *t, const char *name, size_t order, si
     char *copy = memory_string(name);
     if (copy == NULL) return error_memory(err, NAME_BYTES);
     array[t->kernel_count++] = (struct trajectory_kernel){.name = copy, .data = data, .order = order, .stride = stride};
+    return DMFT_OK;
+}
+
+int trajectory_add_array(dmft_trajectory *t, const char *name, const size_t size[3], double *data, dmft_error *err)
+{
+    struct trajectory_array *array = grow(t->array, t->array_count, sizeof *array);
+    if (array == NULL) return error_memory(err, sizeof *array);
+    t->array = array;
+    char *copy = memory_string(name);
+    if (copy == NULL) return error_memory(err, NAME_BYTES);
+    array[t->array_count++] = (struct trajectory_array){.name = copy, .data = data, .size = {size[0], size[1], size[2]}};
     return DMFT_OK;
 }
 
@@ -237,6 +253,16 @@ size_t dmft_trajectory_kernel_count(const dmft_trajectory *t) { return t->kernel
 const char *dmft_trajectory_kernel_name(const dmft_trajectory *t, size_t index)
 {
     return index < t->kernel_count ? t->kernel[index].name : NULL;
+}
+
+const double *dmft_trajectory_array(const dmft_trajectory *t, const char *name, size_t size[3])
+{
+    for (size_t i = 0; i < t->array_count; i++)
+        if (strcmp(t->array[i].name, name) == 0) {
+            for (size_t j = 0; size != NULL && j < 3; j++) size[j] = t->array[i].size[j];
+            return t->array[i].data;
+        }
+    return NULL;
 }
 
 long dmft_trajectory_diverged_at(const dmft_trajectory *t) { return t->diverged_at; }

@@ -14,6 +14,11 @@ struct trajectory_kernel {
     double *data; /* order x order, row-major, this stride */
     size_t order, stride;
 };
+struct trajectory_array {
+    char *name;
+    double *data;   /* size[0] x size[1] x size[2], row-major */
+    size_t size[3];
+};
 struct trajectory_number {
     char *name;
     double value;
@@ -24,9 +29,10 @@ struct trajectory_text {
 struct dmft_trajectory {
     size_t rows;
     long diverged_at; /* -1: it did not */
-    size_t series_count, kernel_count, number_count, text_count;
+    size_t series_count, kernel_count, array_count, number_count, text_count;
     struct trajectory_series *series;
     struct trajectory_kernel *kernel;
+    struct trajectory_array *array;
     struct trajectory_number *number;
     struct trajectory_text *text;
 };
@@ -46,6 +52,9 @@ struct trajectory_series *trajectory_find(const dmft_trajectory *t, const char *
 
 /* Takes ownership of `data` when it succeeds. */
 int trajectory_add_kernel(dmft_trajectory *t, const char *name, size_t order, size_t stride, double *data, dmft_error *err);
+
+/* Takes ownership of `data` when it succeeds. */
+int trajectory_add_array(dmft_trajectory *t, const char *name, const size_t size[3], double *data, dmft_error *err);
 
 /* Sets or replaces a number; the name is made from the format. */
 int trajectory_set_number(dmft_trajectory *t, double value, dmft_error *err, const char *format, ...)

@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/trajectory.h"
+#include "ensemble/mlp_represent.h"
 #include "ensemble/mlp_table.h"
 
 enum { NAME_BYTES = 64 };
@@ -377,6 +378,7 @@ int mlp_table_summary(dmft_trajectory **out, const dmft_problem *problem, const 
     add_spectra(&s);
     add_kernels(&s);
     add_facts(&s);
+    if (s.status == DMFT_OK) s.status = mlp_represent_add(s.t, problem, table, results, s.errors, err);
     if (s.status != DMFT_OK) {
         dmft_trajectory_free(s.t);
         return s.status;
@@ -390,5 +392,6 @@ double mlp_table_bytes(const struct mlp_table *table, const dmft_problem *proble
 {
     double rows = (double)problem->rows, order = (double)table->order;
     double columns = (double)table->columns + 2.0 * (double)table->depth + (double)table->wide + (double)table->matrices + 3.0;
-    return 8.0 * (2.0 * columns * rows + (double)table->kernels * order * order);
+    if (table->represent_every > 0) columns += (double)table->depth * (2.0 * MLP_REPRESENT_EIGENVALUES + 3.0);
+    return 8.0 * (2.0 * columns * rows + (double)table->kernels * order * order) + mlp_represent_bytes(table);
 }

@@ -2,6 +2,7 @@
 #include "ensemble/mlp_table.h"
 
 #include <math.h>
+#include <string.h>
 
 static const double divergence_factor = 1e12; /* (L16) */
 
@@ -54,6 +55,10 @@ struct mlp_table mlp_table_of(const dmft_problem *problem, int responses)
     t.order = rows * t.samples;
     if (problem->store_kernels) t.kernels = 2 * depth + (responses ? 2 * t.matrices : 0);
     t.kernel = take(&t.slot, t.kernels * t.order * t.order);
+    t.triangle = m->samples * (m->samples + 1) / 2;
+    t.represent_every = (size_t)m->represent_every;
+    if (t.represent_every > 0) t.representations = (rows - 1) / t.represent_every + 1;
+    t.represent = take(&t.slot, t.representations * depth * t.triangle);
     return t;
 }
 
@@ -70,6 +75,20 @@ size_t mlp_table_spectrum(const struct mlp_table *t, long row, size_t l)
 }
 
 size_t mlp_table_directions(const struct mlp_table *t, size_t l) { return t->directions + 2 * (l - 1); }
+
+int mlp_table_represents(const struct mlp_table *t, long row) { return t->represent_every > 0 && (size_t)row % t->represent_every == 0; }
+
+size_t mlp_table_representation(const struct mlp_table *t, long row, size_t l)
+{
+    return t->represent + ((size_t)row / t->represent_every * t->depth + l - 1) * t->triangle;
+}
+
+void mlp_table_enter_representation(const struct mlp_table *t, double *slot, long row, size_t l, const double *C, size_t stride)
+{
+    if (!mlp_table_represents(t, row)) return;
+    double *to = slot + mlp_table_representation(t, row, l);
+    for (size_t mu = 0; mu < t->samples; to += ++mu) memcpy(to, C + mu * stride, (mu + 1) * sizeof *to);
+}
 
 void mlp_table_enter_ntk(const struct mlp_table *t, double *row, const double *rising, int known)
 {

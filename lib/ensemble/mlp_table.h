@@ -27,6 +27,10 @@ struct mlp_table {
     /* Behind those, when kernels are stored: `kernels` matrices of order T P, event t P + mu, lower triangle written (C: symmetric, R: causal). Of several
      * outputs the kernels of g are means over k. */
     size_t kernel, kernels, order;
+
+    /* Behind those, when representations are recorded (represent_every > 0): at row t = r * represent_every the lower triangles of C^{phi,l}(t,t), row by
+     * row, layer after layer. */
+    size_t represent, represent_every, representations, triangle; /* representations: rows with them; triangle: numbers of one, P (P + 1)/2 */
     size_t slot; /* numbers in all */
 };
 
@@ -41,6 +45,13 @@ size_t mlp_table_kernel(const struct mlp_table *table, enum mlp_kernel kernel, s
 /* Where the spectra of A_l, l = 1 .. L-1, at row t begin (t a multiple of every), and where its k_E and k_F stand. */
 size_t mlp_table_spectrum(const struct mlp_table *table, long t, size_t l);
 size_t mlp_table_directions(const struct mlp_table *table, size_t l);
+
+/* Whether representations are recorded at row t, and where that of layer l = 1 .. L begins then. */
+int mlp_table_represents(const struct mlp_table *table, long t);
+size_t mlp_table_representation(const struct mlp_table *table, long t, size_t l);
+
+/* Enters C^{phi,l}(t,t), rows of this stride of which the lower triangle is read, where row t has representations. */
+void mlp_table_enter_representation(const struct mlp_table *table, double *slot, long t, size_t l, const double *C, size_t stride);
 
 /* Whether the outputs, kernels and training loss of row t are beyond all bounds, 1e12 max(first value, 1) (L16). */
 int mlp_table_diverged(const struct mlp_table *table, const double *slot, long t);

@@ -165,6 +165,8 @@ int dmft_config_set(dmft_config *config, const char *key, const char *value, dmf
     char shown[CONFIG_SHOWN];
     const struct setting *row = settings_find(key);
     config_show(shown, key, strlen(key));
+    if (row != NULL && config_axis_of(config, row) != NULL)
+        return config_error(err, DMFT_ERROR_CONFIG, &nowhere, shown, "is an axis of the sweep, which this would not change: set sweep.%s", row->key);
     if (row != NULL) return take_text(config, row, shown, value, err);
     if (settings_path(key) != PATH_NO_SECTION)
         return config_error(err, DMFT_ERROR_CONFIG, &nowhere, shown, "is a section, not a setting");

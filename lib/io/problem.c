@@ -28,11 +28,14 @@ int problem_missing(const dmft_config *config, enum setting_id id, const char *w
 static const struct {
     int (*settle)(struct problem_draft *draft, dmft_error *err);
     int (*fill)(struct dmft_problem *problem, struct problem_draft *draft);
+    size_t (*rows)(const dmft_config *config); /* of a result; 0 where what says so is missing */
     int (*spares)(const dmft_config *config, enum setting_id id); /* a required setting that may be missing here; NULL: there is none */
 } models[MODEL_COUNT] = {
-    [MODEL_DEEP_LINEAR] = {problem_settle_deep_linear, problem_fill_deep_linear, problem_spares_deep_linear},
-    [MODEL_MLP] = {problem_settle_mlp, problem_fill_mlp, NULL},
+    [MODEL_DEEP_LINEAR] = {problem_settle_deep_linear, problem_fill_deep_linear, problem_rows_network, problem_spares_deep_linear},
+    [MODEL_MLP] = {problem_settle_mlp, problem_fill_mlp, problem_rows_network, NULL},
 };
+
+size_t problem_rows(const dmft_config *config) { return models[(int)problem_number(config, SETTING_MODEL)].rows(config); }
 
 static int spared(const dmft_config *config, enum setting_id id)
 {

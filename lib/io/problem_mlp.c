@@ -312,7 +312,8 @@ int problem_settle_mlp(struct problem_draft *draft, dmft_error *err)
 
 static int fill_lists(struct mlp_problem *mlp, const dmft_config *config)
 {
-    const struct config_value *chosen = problem_value(config, SETTING_OUTLIERS_SAMPLES);
+    const struct config_value *chosen = problem_value(config, SETTING_OUTLIERS_SAMPLES), *every = problem_value(config, SETTING_OUTPUT_REPRESENTATIONS);
+    if (every->number != NULL) mlp->represent_every = (long)every->number[0];
     if (chosen->number == NULL) return 1;
     mlp->chosen = calloc(chosen->count, sizeof *mlp->chosen);
     if (mlp->chosen == NULL) return 0;

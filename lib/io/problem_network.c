@@ -70,3 +70,9 @@ int problem_fill_network(struct dmft_problem *p, const dmft_config *config)
     fill_variances(p, problem_value(config, SETTING_NETWORK_WEIGHT_VARIANCE));
     return fill_schedule(p, problem_value(config, SETTING_TRAINING_SCHEDULE));
 }
+
+size_t problem_rows_network(const dmft_config *config)
+{
+    const struct config_value *steps = problem_value(config, SETTING_TRAINING_STEPS);
+    return steps->number != NULL ? (size_t)steps->number[0] + (size_t)problem_flow(config) : 0;
+}

@@ -6,6 +6,7 @@
  *   /series/NAME     rows f64; attribute shown
  *   /errors/NAME     standard errors of those series that have them
  *   /kernels/NAME    order x order f64; attributes row and column
+ *   /arrays/NAME     three dimensions, f64; the group is absent when there are none
  *
  * Damage is found and never read as a number. The file ends in a seal (base/seal.h) that is looked at before HDF5 sees the file, as HDF5 1.10
  * loses memory over damaged ones. Inside, for other readers and after changes by other programs: the format of HDF5 1.10, whose metadata
@@ -76,11 +77,12 @@ hid_t hdf5_make_group(hid_t file, const char *name)
 }
 
 /* Chunks of whole rows with checksums. A dataset without a number in it cannot be chunked and needs no checksum. */
-static hid_t checked_layout(int rank, const hsize_t size[2])
+static hid_t checked_layout(int rank, const hsize_t size[3])
 {
     hid_t list = H5Pcreate(H5P_DATASET_CREATE);
-    hsize_t across = rank == 2 ? size[1] : 1, down = across < CHUNK_NUMBERS ? CHUNK_NUMBERS / (across > 0 ? across : 1) : 1;
-    hsize_t chunk[2] = {down < size[0] ? down : size[0], across};
+    hsize_t across = rank == 3 ? size[1] * size[2] : rank == 2 ? size[1] : 1, down = across < CHUNK_NUMBERS ? CHUNK_NUMBERS / (across > 0 ? across : 1) : 1;
+    hsize_t rows = rank == 3 && across > CHUNK_NUMBERS ? CHUNK_NUMBERS / size[2] + 1 : size[1]; /* a chunk has less than 4 GB */
+    hsize_t chunk[3] = {down < size[0] ? down : size[0], rank > 1 && rows < size[1] ? rows : size[1], size[2]};
     int empty = size[0] == 0 || across == 0;
     if (list >= 0 && (empty || (H5Pset_chunk(list, rank, chunk) >= 0 && H5Pset_fletcher32(list) >= 0))) return list;
     if (list >= 0) (void)H5Pclose(list);
@@ -89,7 +91,7 @@ static hid_t checked_layout(int rank, const hsize_t size[2])
 
 hid_t hdf5_write_array(hid_t group, const char *name, const struct result_layout *layout, hid_t file_type, hid_t memory_type, const void *data)
 {
-    const hsize_t *size = layout->size, lying[2] = {size[0], layout->stride}, start[2] = {0, 0};
+    const hsize_t *size = layout->size, lying[3] = {size[0], layout->stride, size[2]}, start[3] = {0, 0, 0};
     hid_t list = checked_layout(layout->rank, size);
     hid_t space = H5Screate_simple(layout->rank, size, NULL), memory = H5Screate_simple(layout->rank, lying, NULL);
     hid_t set = H5I_INVALID_HID;
@@ -169,6 +171,20 @@ static int write_kernels(hid_t file, const dmft_trajectory *t, const io_stream *
     return 0;
 }
 
+static int write_arrays(hid_t file, const dmft_trajectory *t, const io_stream *stream)
+{
+    if (t->array_count == 0) return 0;
+    hid_t group = hdf5_make_group(file, "arrays");
+    if (group < 0) return -1;
+    for (size_t i = 0; i < t->array_count && stream->failure == 0; i++) {
+        const struct trajectory_array *a = &t->array[i];
+        const struct result_layout layout = {3, {a->size[0], a->size[1], a->size[2]}, a->size[1]};
+        hid_t set = write_doubles(group, a->name, &layout, a->data);
+        if (set < 0 || H5Dclose(set) < 0) return -1;
+    }
+    return 0;
+}
+
 static int write_run(hid_t file, const void *result, const io_stream *stream)
 {
     const dmft_trajectory *t = result;
@@ -177,7 +193,8 @@ static int write_run(hid_t file, const void *result, const io_stream *stream)
     if (status == 0) status = write_numbers(file, t);
     if (status == 0) status = result_write_texts(file, t);
     if (status == 0) status = result_write_series(file, "series", "errors", t, &layout, stream);
-    return status == 0 ? write_kernels(file, t, stream) : status;
+    if (status == 0) status = write_kernels(file, t, stream);
+    return status == 0 ? write_arrays(file, t, stream) : status;
 }
 
 /* H5F_CLOSE_STRONG of the access list closes the groups and datasets that are still open. */
@@ -364,19 +381,19 @@ int result_read_texts(const result_reader *r, hid_t group)
     return DMFT_OK;
 }
 
-int result_check_dataset(const result_reader *r, hid_t set, const char *name, H5T_class_t class, size_t bytes, int rank, hsize_t size[2])
+int result_check_dataset(const result_reader *r, hid_t set, const char *name, H5T_class_t class, size_t bytes, int rank, hsize_t *size)
 {
     hid_t type = H5Dget_type(set), space = H5Dget_space(set), list = H5Dget_create_plist(set);
     int fits = H5Tget_class(type) == class && (bytes == 0 || H5Tget_size(type) == bytes);
     double entry = (double)H5Tget_size(type);
     int ranked = H5Sget_simple_extent_ndims(space) == rank && H5Sget_simple_extent_dims(space, size, NULL) == rank;
     int inside = H5Pget_external_count(list) == 0 && H5Pget_layout(list) != H5D_VIRTUAL;
-    double stored = (double)H5Dget_storage_size(set), wanted = entry * (double)size[0] * (double)size[1];
+    double stored = (double)H5Dget_storage_size(set), wanted = entry * (double)size[0] * (double)size[1] * (rank > 2 && ranked ? (double)size[2] : 1.0);
     (void)H5Tclose(type);
     (void)H5Sclose(space);
     (void)H5Pclose(list);
     if (!fits) return result_unexpected(r, name, class == H5T_FLOAT ? "of type f64" : class == H5T_STRING ? "of texts" : "of integers");
-    if (!ranked) return result_unexpected(r, name, rank == 1 ? "of rank 1" : "of rank 2");
+    if (!ranked) return result_unexpected(r, name, rank == 1 ? "of rank 1" : rank == 2 ? "of rank 2" : "of rank 3");
     if (!inside) return result_unexpected(r, name, "stored in the file itself");
     return wanted <= packing * stored && stored <= r->bytes ? DMFT_OK : result_damaged(r, name);
 }
@@ -441,6 +458,20 @@ static int read_kernel(const result_reader *r, hid_t set, const char *name)
     return status;
 }
 
+static int read_array(const result_reader *r, hid_t set, const char *name)
+{
+    hsize_t size[3] = {0, 0, 0};
+    int status = result_check_dataset(r, set, name, H5T_FLOAT, sizeof(double), 3, size);
+    if (status != DMFT_OK) return status;
+    size_t sizes[3] = {(size_t)size[0], (size_t)size[1], (size_t)size[2]};
+    double *data = memory_doubles(sizes[0] * sizes[1] * sizes[2]);
+    if (data == NULL) return error_memory(r->err, 8.0 * (double)sizes[0] * (double)sizes[1] * (double)sizes[2]);
+    status = H5Dread(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0 ? result_damaged(r, name) : DMFT_OK;
+    if (status == DMFT_OK) status = trajectory_add_array(r->t, name, sizes, data, r->err);
+    if (status != DMFT_OK) free(data);
+    return status;
+}
+
 /* One dataset by its place in the group; links that lead elsewhere are not followed. */
 static int read_linked(const result_reader *r, hid_t group, H5_index_t order, hsize_t i, result_dataset use)
 {
@@ -471,6 +502,7 @@ int result_read_series(const result_reader *r, hid_t group) { return result_read
 int result_read_errors(const result_reader *r, hid_t group) { return result_read_datasets(r, group, read_errors); }
 int result_read_hidden(const result_reader *r, hid_t group) { return result_read_datasets(r, group, read_hidden); }
 static int read_kernels_group(const result_reader *r, hid_t group) { return result_read_datasets(r, group, read_kernel); }
+static int read_arrays_group(const result_reader *r, hid_t group) { return result_read_datasets(r, group, read_array); }
 
 int result_read_group(const result_reader *r, hid_t file, const char *name, result_group use)
 {
@@ -497,7 +529,9 @@ static int read_contents(result_reader *r, hid_t file)
     if (status == DMFT_OK) status = result_read_group(r, file, "series", result_read_series);
     if (status == DMFT_OK) status = result_read_group(r, file, "errors", result_read_errors);
     if (status == DMFT_OK) status = result_read_group(r, file, "kernels", read_kernels_group);
-    return status;
+    htri_t arrays = status == DMFT_OK ? H5Lexists(file, "arrays", H5P_DEFAULT) : 0;
+    if (arrays < 0) return result_damaged(r, "arrays");
+    return arrays > 0 ? result_read_group(r, file, "arrays", read_arrays_group) : status;
 }
 
 static int read_open(result_reader *r, int fd)

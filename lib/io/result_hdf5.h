@@ -17,10 +17,10 @@ int hdf5_write_text(hid_t place, const char *name, const char *text);
 /* A group that keeps the order in which things are put into it. */
 hid_t hdf5_make_group(hid_t file, const char *name);
 
-/* How the numbers of a series lie: so many rows of so many columns (rank 1: one), `stride` apart. */
+/* How the numbers of a series lie: so many rows of so many columns (rank 1: one), `stride` apart; of rank 3 without gaps, stride = size[1]. */
 struct result_layout {
     int rank;
-    hsize_t size[2];
+    hsize_t size[3];
     size_t stride;
 };
 
@@ -65,8 +65,9 @@ typedef int (*result_group)(const result_reader *r, hid_t group);
 int result_read_datasets(const result_reader *r, hid_t group, result_dataset use);
 int result_read_group(const result_reader *r, hid_t file, const char *name, result_group use);
 
-/* Is the dataset of this class and size of numbers, of this rank, its numbers in this file? `size` receives its extent. */
-int result_check_dataset(const result_reader *r, hid_t set, const char *name, H5T_class_t class, size_t bytes, int rank, hsize_t size[2]);
+/* Is the dataset of this class and size of numbers, of this rank, its numbers in this file? `size` receives its extent, as many numbers as the rank and at
+ * least two. */
+int result_check_dataset(const result_reader *r, hid_t set, const char *name, H5T_class_t class, size_t bytes, int rank, hsize_t *size);
 
 /* Groups of r->t. */
 int result_read_series(const result_reader *r, hid_t group);

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "io/config.h"
+#include "io/problem.h"
 
 /* ---- made and freed ---- */
 
@@ -67,17 +68,24 @@ int sweep_create(dmft_sweep **out, size_t axes, size_t points, size_t rows, dmft
     return status;
 }
 
-/* The most rows that any point has: a row a step, and one more in gradient flow; 0 when the number of steps is nowhere. */
+/* The most rows that any point has; 0 when their number is nowhere. Every axis is put where it makes the most of them: what makes rows makes them by
+ * itself, steps with flow or without. */
 static size_t most_rows(const dmft_config *config)
 {
-    const struct config_axis *steps = config_axis_of(config, &settings_table[SETTING_TRAINING_STEPS]);
-    const struct config_axis *flow = config_axis_of(config, &settings_table[SETTING_TRAINING_FLOW]);
-    const struct config_value *body = &config->value[SETTING_TRAINING_STEPS], *flows = &config->value[SETTING_TRAINING_FLOW];
-    double most = steps == NULL && body->number != NULL ? body->number[0] : 0.0;
-    double one_more = flow == NULL && flows->number != NULL ? flows->number[0] : 0.0;
-    for (size_t k = 0; steps != NULL && k < steps->count; k++) most = fmax(most, steps->value[k].number[0]);
-    for (size_t k = 0; flow != NULL && k < flow->count; k++) one_more = fmax(one_more, flow->value[k].number[0]);
-    return most > 0.0 ? (size_t)(most + one_more) : 0;
+    dmft_config at = *config; /* owns nothing */
+    for (size_t i = 0; i < config->axes; i++) {
+        const struct config_axis *axis = &config->axis[i];
+        struct config_value *value = &at.value[axis->row - settings_table];
+        size_t most = 0, best = 0;
+        for (size_t k = 0; k < axis->count; k++) {
+            *value = axis->value[k];
+            size_t rows = problem_rows(&at);
+            if (rows > most) best = k;
+            if (rows > most) most = rows;
+        }
+        *value = axis->value[best];
+    }
+    return problem_rows(&at);
 }
 
 /* 0 when out of memory. */
@@ -98,10 +106,12 @@ static int fill_axis(struct sweep_axis *to, const struct config_axis *from)
 int dmft_sweep_create(dmft_sweep **out, const dmft_config *config, dmft_error *err)
 {
     const struct config_place whole = {config->file, 0, 0};
-    size_t points = dmft_config_points(config), rows = most_rows(config);
+    size_t points = dmft_config_points(config);
     dmft_sweep *s = NULL;
     if (points == 0) return config_error(err, DMFT_ERROR_CONFIG, &whole, NULL, "there is no section sweep: a list of values of a setting, by its dotted key");
-    if (!config->value[SETTING_MODEL].given) return config_error(err, DMFT_ERROR_CONFIG, &whole, NULL, "model is missing: one of deep_linear | mlp");
+    if (!config->value[SETTING_MODEL].given)
+        return config_error(err, DMFT_ERROR_CONFIG, &whole, NULL, "model is missing: %s", settings_table[SETTING_MODEL].shape);
+    size_t rows = most_rows(config);
     if (rows == 0)
         return config_error(err, DMFT_ERROR_CONFIG, &whole, NULL, "training.steps is missing: %s", settings_table[SETTING_TRAINING_STEPS].shape);
     int status = sweep_create(&s, config->axes, points, rows, err);

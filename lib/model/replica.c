@@ -218,10 +218,11 @@ static void add_readouts(struct replica *r)
             for (size_t k = 0; k < K; k++) r->ntk[(mu * K + k) * P * K + nu * K + k] += r->C_below[mu * P + nu];
 }
 
-/* <phi^2>, <g^2> of every layer, and the NTK matrix on the way. */
-static void record_moments(struct replica *r, double *row)
+/* <phi^2>, <g^2> of every layer, and the NTK matrix on the way; representations where they are due. */
+static void record_moments(struct replica *r, long at, double *slot)
 {
     const struct mlp_table *t = &r->table;
+    double *row = slot + (size_t)at * t->columns;
     size_t P = t->samples, K = t->outputs, order = P * K, inputs = r->network->inputs;
     memset(r->ntk, 0, order * order * sizeof *r->ntk);
     for (size_t mu = 0; mu < P; mu++) memcpy(r->C_below + mu * P, r->problem->mlp.gram + mu * inputs, P * sizeof(double));
@@ -230,6 +231,7 @@ static void record_moments(struct replica *r, double *row)
         gram(&r->network->g[l], order, r->C_g);
         add_layer(r);
         gram(&r->network->phi[l], P, r->C_phi);
+        mlp_table_enter_representation(t, slot, at, l, r->C_phi, P);
         memcpy(r->C_below, r->C_phi, P * P * sizeof *r->C_phi);
         for (size_t mu = 0; mu < P; mu++) {
             forward[mu] = r->C_phi[mu * (P + 1)];
@@ -378,7 +380,7 @@ static int row(void *state, long at, double *slot, dmft_error *err)
     int status = mlp_evaluate(r->network, err);
     if (status != DMFT_OK) return status;
     memcpy(to + t->output, r->network->f, r->network->inputs * t->outputs * sizeof *to);
-    record_moments(r, to);
+    record_moments(r, at, slot);
     if (largest_eigenvalues(r, to) != 0) return error_set(err, DMFT_ERROR_NUMERIC, "the largest eigenvalue of the NTK was not found");
     to[t->train_loss] = mlp_train_loss(r->network);
     to[t->test_loss] = mlp_test_loss(r->network);

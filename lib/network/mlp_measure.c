@@ -152,6 +152,16 @@ static void record_kernels(struct dense_mlp *n, size_t t, double *slot)
     n->recorded = t + 1;
 }
 
+/* ---- Representations ---- */
+
+static void record_representations(const struct dense_mlp *n, long t, double *slot)
+{
+    for (int l = 1; mlp_table_represents(&n->table, t) && l <= n->depth; l++) {
+        forward_gram(n, l);
+        mlp_table_enter_representation(&n->table, slot, t, (size_t)l, n->C_phi, n->samples);
+    }
+}
+
 /* ---- All of it ---- */
 
 int dense_mlp_record(struct dense_mlp *n, long t, double *slot, dmft_error *err)
@@ -169,5 +179,6 @@ int dense_mlp_record(struct dense_mlp *n, long t, double *slot, dmft_error *err)
     for (size_t l = 1; status == DMFT_OK && t % n->problem->outlier_every == 0 && l < (size_t)n->depth; l++)
         status = record_spectrum(n, l, slot + mlp_table_spectrum(table, t, l), err);
     if (status == DMFT_OK && n->phi_history != NULL) record_kernels(n, (size_t)t, slot);
+    if (status == DMFT_OK) record_representations(n, t, slot);
     return status;
 }
