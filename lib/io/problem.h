@@ -17,10 +17,12 @@ struct problem_draft {
 
 int problem_settle_deep_linear(struct problem_draft *draft, dmft_error *err);
 int problem_settle_mlp(struct problem_draft *draft, dmft_error *err);
+int problem_settle_two_layer(struct problem_draft *draft, dmft_error *err);
 
 /* 0 when out of memory. */
 int problem_fill_deep_linear(struct dmft_problem *problem, struct problem_draft *draft);
 int problem_fill_mlp(struct dmft_problem *problem, struct problem_draft *draft);
+int problem_fill_two_layer(struct dmft_problem *problem, struct problem_draft *draft);
 
 /* What deep_linear and mlp share, called first by theirs. */
 int problem_settle_network(const dmft_config *config, dmft_error *err);

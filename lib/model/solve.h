@@ -7,4 +7,7 @@
 dmft_estimate deep_linear_estimate(const dmft_problem *problem, int threads);
 int deep_linear_solve(const dmft_problem *problem, const dmft_run_options *options, dmft_trajectory **out, dmft_error *err);
 
+dmft_estimate two_layer_estimate(const dmft_problem *problem, int threads);
+int two_layer_solve(const dmft_problem *problem, const dmft_run_options *options, dmft_trajectory **out, dmft_error *err);
+
 #endif

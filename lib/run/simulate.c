@@ -2,6 +2,7 @@
 #include "base/problem.h"
 #include "model/mlp_solve.h"
 #include "network/mlp.h"
+#include "network/models.h"
 #include "network/network.h"
 #include "run/run.h"
 
@@ -24,6 +25,7 @@ static const struct {
 } models[MODEL_COUNT] = {
     [MODEL_DEEP_LINEAR] = {network_check, network_estimate, network_simulate},
     [MODEL_MLP] = {NULL, mlp_estimate, mlp_run},
+    [MODEL_TWO_LAYER_LINEAR_WIDTH] = {NULL, two_layer_simulate_estimate, two_layer_simulate},
 };
 
 int run_simulate_check(const dmft_problem *p, dmft_error *err) { return models[p->kind].check != NULL ? models[p->kind].check(p, err) : DMFT_OK; }

@@ -188,16 +188,14 @@ struct spectrum_curve {
 
 static double angle_of(const spectrum_curve *c, size_t j) { return M_PI * ((double)j + 0.5) / (double)c->points; }
 
-/* The points of band b from the left, each from the one before. */
-static int tabulate(spectrum_curve *c, size_t b, const struct spectrum_law *law, dmft_error *err)
+/* The points of band b from the left, and their series. */
+static int tabulate(spectrum_curve *c, size_t b, spectrum_density_function *at, void *context, dmft_error *err)
 {
     double *x = c->x + b * c->points, *density = c->density + b * c->points, half = 0.5 * (c->band[b][1] - c->band[b][0]);
-    double complex m = 0.0;
     for (size_t j = 0; j < c->points; j++) {
         x[j] = c->band[b][0] + 2.0 * half * gsl_pow_2(sin(0.5 * angle_of(c, j)));
-        int status = cimag(m) > 0.0 && newton(law, x[j], &m) && cimag(m) > 0.0 ? DMFT_OK : spectrum_law_stieltjes(law, x[j], &m, err);
+        int status = at(context, x[j], j == 0, &density[j], err);
         if (status != DMFT_OK) return status;
-        density[j] = cimag(m) / M_PI;
     }
     for (size_t k = 0; k < c->points; k++) {
         double sum = 0.0;
@@ -207,25 +205,56 @@ static int tabulate(spectrum_curve *c, size_t b, const struct spectrum_law *law,
     return DMFT_OK;
 }
 
-int spectrum_curve_create(spectrum_curve **out, const struct spectrum_law *law, size_t points, dmft_error *err)
+int spectrum_curve_of(spectrum_curve **out, size_t bands, const double (*band)[2], double zero, size_t points, spectrum_density_function *at, void *context,
+                      dmft_error *err)
 {
     if (points < 8) return error_set(err, DMFT_ERROR_ARGUMENT, "a table of a law has at least 8 points a band, got %zu", points);
     spectrum_curve *c = calloc(1, sizeof *c);
     if (c == NULL) return error_memory(err, sizeof *c);
-    size_t most = law->bands + 1;
     c->points = points;
-    c->zero = spectrum_law_zero(law);
-    c->band = calloc(most, sizeof *c->band);
-    c->x = memory_doubles(most * points);
-    c->density = memory_doubles(most * points);
-    c->series = memory_doubles(most * points);
-    int status = c->band && c->x && c->density && c->series ? DMFT_OK : error_memory(err, 24.0 * (double)most * (double)points);
-    if (status == DMFT_OK) status = spectrum_law_edges(law, c->band, most, &c->bands, err);
-    for (size_t b = 0; b < c->bands && status == DMFT_OK; b++) status = tabulate(c, b, law, err);
+    c->zero = zero;
+    c->bands = bands;
+    c->band = calloc(bands + 1, sizeof *c->band);
+    c->x = memory_doubles(bands * points);
+    c->density = memory_doubles(bands * points);
+    c->series = memory_doubles(bands * points);
+    int status = c->band && c->x && c->density && c->series ? DMFT_OK : error_memory(err, 24.0 * (double)bands * (double)points);
+    for (size_t b = 0; b < bands && status == DMFT_OK; b++) {
+        c->band[b][0] = band[b][0];
+        c->band[b][1] = band[b][1];
+        status = tabulate(c, b, at, context, err);
+    }
     if (status == DMFT_OK)
         *out = c;
     else
         spectrum_curve_free(c);
+    return status;
+}
+
+struct law_point {
+    const struct spectrum_law *law;
+    double complex m; /* at the point before */
+};
+
+/* From the point before, where Newton's method gets there; from one band to the next it may end at a root that is real. */
+static int density_after(void *context, double x, int first, double *density, dmft_error *err)
+{
+    struct law_point *p = context;
+    int found = !first && cimag(p->m) > 0.0 && newton(p->law, x, &p->m) && cimag(p->m) > 0.0;
+    int status = found ? DMFT_OK : spectrum_law_stieltjes(p->law, x, &p->m, err);
+    *density = cimag(p->m) / M_PI;
+    return status;
+}
+
+int spectrum_curve_create(spectrum_curve **out, const struct spectrum_law *law, size_t points, dmft_error *err)
+{
+    struct law_point point = {.law = law};
+    size_t most = law->bands + 1, bands = 0;
+    double(*band)[2] = calloc(most, sizeof *band);
+    int status = band != NULL ? spectrum_law_edges(law, band, most, &bands, err) : error_memory(err, 16.0 * (double)most);
+    if (status == DMFT_OK)
+        status = spectrum_curve_of(out, bands, (const double(*)[2])band, spectrum_law_zero(law), points, density_after, &point, err);
+    free(band);
     return status;
 }
 

@@ -40,6 +40,12 @@ typedef struct spectrum_curve spectrum_curve;
 /* `points` >= 8 points a band. Errors: of spectrum_law_edges and _stieltjes, DMFT_ERROR_MEMORY. */
 int spectrum_curve_create(spectrum_curve **out, const struct spectrum_law *law, size_t points, dmft_error *err);
 
+/* The same of any law with these bands and the part `zero` at 0: `at` gives the density of its continuous part, point after point,
+ * rising; `first` of a band. */
+typedef int spectrum_density_function(void *context, double x, int first, double *density, dmft_error *err);
+int spectrum_curve_of(spectrum_curve **out, size_t bands, const double (*band)[2], double zero, size_t points, spectrum_density_function *at, void *context,
+                      dmft_error *err);
+
 /* Bands, their edges, and their part of the eigenvalues. */
 size_t spectrum_curve_bands(const spectrum_curve *c);
 const double *spectrum_curve_band(const spectrum_curve *c, size_t band);
