@@ -7,6 +7,8 @@
 #define SUITES(X)  \
     X(spectrum) \
     X(law) \
+    X(linear_width) \
+    X(tail) \
     X(limit) \
     X(sampled) \
     X(deep_linear) \

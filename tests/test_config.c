@@ -14,7 +14,7 @@
 #include "io/settings.h"
 
 /* The models, as messages list them. */
-#define MODELS "deep_linear | mlp | extensive_output (not yet) | noisy_matrix (not yet) | two_layer_linear_width (not yet) | low_degree_filter (not yet)"
+#define MODELS "deep_linear | mlp | extensive_output (not yet) | noisy_matrix (not yet) | two_layer_linear_width | low_degree_filter (not yet)"
 
 Suite *suite_config(void);
 

@@ -14,7 +14,7 @@
 #include "spectrum/linear_width.h"
 
 enum { POINTS = 200, QUANTILES = 3 };
-static const double quantile[QUANTILES] = {0.1, 0.5, 0.9};
+static const double quantile[QUANTILES] = {0.15, 0.55, 0.95};
 
 struct theory {
     const dmft_problem *p;

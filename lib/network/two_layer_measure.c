@@ -18,7 +18,7 @@
 
 enum { SINGULAR = 3, OUTLIERS = 2, QUANTILES = 3, TAIL = 11 };
 
-static const double quantile[QUANTILES] = {0.1, 0.5, 0.9};
+static const double quantile[QUANTILES] = {0.15, 0.55, 0.95};
 
 /* An eigenvalue below this part of the largest is 0 but for rounding. */
 static const double rounding = 1e-12;

@@ -9,19 +9,19 @@
 #include "network/two_layer.h"
 
 /* In the order of two_layer_measure: name, default column, and what a finite size may shift it by, see `allowance`. */
-enum shift { NONE, EDGE, SPIKE, TANGENT };
+enum shift { NONE, EDGE, FRESH, SPIKE, TANGENT };
 
 static const struct {
     const char *name;
     int shown;
     enum shift shift;
 } columns[] = {
-    {"train_loss", 1, NONE}, {"test_loss", 1, NONE}, {"ck_fresh_top", 1, EDGE},
+    {"train_loss", 1, NONE}, {"test_loss", 1, NONE}, {"ck_fresh_top", 1, FRESH},
     {"A0_outlier1", 1, SPIKE}, {"A0_outlier2", 0, NONE}, {"A0_left_overlap", 1, SPIKE}, {"A0_right_overlap", 1, SPIKE}, {"A0_target_overlap", 1, SPIKE},
     {"A0_sv1", 0, EDGE}, {"A0_sv2", 0, NONE}, {"A0_sv3", 0, NONE}, {"A0_outliers", 1, NONE},
     {"A0_distance", 1, NONE}, {"A0_smirnov", 0, NONE}, {"A0_p", 1, NONE}, {"A0_null_q5", 0, NONE}, {"A0_null_q50", 0, NONE}, {"A0_null_q95", 0, NONE},
-    {"ck_top", 1, EDGE}, {"ck_second", 0, NONE}, {"ck_q10", 0, NONE}, {"ck_q50", 0, NONE}, {"ck_q90", 0, NONE}, {"ck_distance", 0, NONE},
-    {"ntk_top", 1, EDGE}, {"ntk_second", 0, TANGENT}, {"ntk_q10", 0, TANGENT}, {"ntk_q50", 0, TANGENT}, {"ntk_q90", 0, TANGENT}, {"ntk_distance", 0, NONE},
+    {"ck_top", 1, EDGE}, {"ck_second", 0, NONE}, {"ck_q15", 0, NONE}, {"ck_q55", 0, NONE}, {"ck_q95", 0, NONE}, {"ck_distance", 0, NONE},
+    {"ntk_top", 1, EDGE}, {"ntk_second", 0, TANGENT}, {"ntk_q15", 0, TANGENT}, {"ntk_q55", 0, TANGENT}, {"ntk_q95", 0, TANGENT}, {"ntk_distance", 0, NONE},
     {"A0_tail", 1, NONE}, {"A0_tail_error", 0, NONE}, {"A0_tail_count", 0, NONE}, {"A0_tail_exponential", 0, NONE}, {"A0_tail_exponential_p", 0, NONE},
     {"A0_tail_lognormal", 0, NONE}, {"A0_tail_lognormal_p", 0, NONE}, {"A0_tail_nested_p", 0, NONE},
     {"A0_hill_half", 0, NONE}, {"A0_hill", 0, NONE}, {"A0_hill_double", 0, NONE},
@@ -33,11 +33,13 @@ enum { COLUMNS = sizeof columns / sizeof *columns };
 
 size_t two_layer_columns(void) { return COLUMNS; }
 
-/* For c = 1, where c is 20 by default. The largest eigenvalue is below its limit by some D^{-2/3}; outliers and overlaps differ from it by the rest of the
- * readout's and of the update's randomness, and the NTK by its second factor's, of order D^{-1/2}. */
-static double allowance(enum shift shift, double D)
+/* For c = 1, where c is 20 by default. The largest eigenvalue is below its limit by some D^{-2/3}. An outlier z of W adds some z^2/N to the variance of the
+ * preactivations, which takes 1.4 z^2/N of its trace in the conjugate kernel. W_0^T a and the rest of the gradient shift outliers and overlaps by D^{-1/2};
+ * the NTK's second factor spreads its eigenvalues by 1.8 D^{-1/2} of the least of them. */
+static double allowance(enum shift shift, double D, double N)
 {
-    return shift == EDGE ? 0.25 * pow(D, -2.0 / 3.0) : shift == SPIKE ? 0.05 / sqrt(D) : shift == TANGENT ? 0.05 / sqrt(D) : 0.0;
+    double edge = 0.25 * pow(D, -2.0 / 3.0), root = 1.0 / sqrt(D);
+    return shift == EDGE ? edge : shift == FRESH ? edge + 1.0 / N : shift == SPIKE ? 0.05 * root : shift == TANGENT ? 0.1 * root : 0.0;
 }
 
 /* How large a loss may grow, over the first. */
@@ -116,9 +118,9 @@ static int finish(dmft_trajectory *t, const struct ensemble_results *results, co
 
 static struct samples samples_of(const dmft_problem *p, struct samples_column column[COLUMNS])
 {
-    double D = (double)two_layer_size_of(p).D;
+    struct two_layer_size n = two_layer_size_of(p);
     for (size_t i = 0; i < COLUMNS; i++) {
-        column[i] = (struct samples_column){.shown = columns[i].shown, .allowance = allowance(columns[i].shift, D)};
+        column[i] = (struct samples_column){.shown = columns[i].shown, .allowance = allowance(columns[i].shift, (double)n.D, (double)n.N)};
         memcpy(column[i].name, columns[i].name, strlen(columns[i].name) + 1);
     }
     return (struct samples){.kind = &kind,

@@ -268,6 +268,23 @@ const double *spectrum_curve_x(const spectrum_curve *c, size_t band) { return c-
 
 const double *spectrum_curve_density(const spectrum_curve *c, size_t band) { return c->density + band * c->points; }
 
+/* The angle of x in band b. */
+static double place_in(const spectrum_curve *c, size_t b, double x)
+{
+    return 2.0 * asin(sqrt((x - c->band[b][0]) / (c->band[b][1] - c->band[b][0])));
+}
+
+double spectrum_curve_at(const spectrum_curve *c, double x)
+{
+    for (size_t b = 0; b < c->bands; b++) {
+        if (!(x > c->band[b][0] && x < c->band[b][1])) continue;
+        double theta = place_in(c, b, x), sum = 0.0;
+        for (size_t k = 0; k < c->points; k++) sum += c->series[b * c->points + k] * cos((double)k * theta);
+        return 2.0 * sum / ((c->band[b][1] - c->band[b][0]) * sin(theta));
+    }
+    return 0.0;
+}
+
 /* The part of band b up to an angle: the integral of its series. */
 static double part_of_band(const spectrum_curve *c, size_t b, double theta)
 {
@@ -282,7 +299,7 @@ double spectrum_curve_part(const spectrum_curve *c, double x)
     double part = x >= 0.0 ? c->zero : 0.0;
     for (size_t b = 0; b < c->bands && x > c->band[b][0]; b++)
         part += x >= c->band[b][1] ? spectrum_curve_mass(c, b)
-                                   : part_of_band(c, b, 2.0 * asin(sqrt((x - c->band[b][0]) / (c->band[b][1] - c->band[b][0]))));
+                                   : part_of_band(c, b, place_in(c, b, x));
     return part;
 }
 

@@ -55,6 +55,9 @@ double spectrum_curve_mass(const spectrum_curve *c, size_t band);
 const double *spectrum_curve_x(const spectrum_curve *c, size_t band);
 const double *spectrum_curve_density(const spectrum_curve *c, size_t band);
 
+/* The density at any x, from the cosine series; 0 outside of the bands. */
+double spectrum_curve_at(const spectrum_curve *c, double x);
+
 /* The part of eigenvalues <= x, that at 0 included, and its inverse (0 <= part <= 1), from the cosine series through the points. */
 double spectrum_curve_part(const spectrum_curve *c, double x);
 double spectrum_curve_quantile(const spectrum_curve *c, double part);

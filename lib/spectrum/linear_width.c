@@ -297,6 +297,8 @@ void width_spectrum_point(const width_spectrum *s, size_t band, size_t j, double
     *density = spectrum_curve_density(s->curve, band)[j] / s->ratio;
 }
 
+double width_spectrum_density(const width_spectrum *s, double x) { return spectrum_curve_at(s->curve, x - s->shift) / s->ratio; }
+
 double width_spectrum_part(const width_spectrum *s, double x) { return fmax(0.0, 1.0 - (1.0 - spectrum_curve_part(s->curve, x - s->shift)) / s->ratio); }
 
 double width_spectrum_quantile(const width_spectrum *s, double part)

@@ -34,7 +34,8 @@ void width_spectrum_band(const width_spectrum *s, size_t band, double edge[2]);
 size_t width_spectrum_points(const width_spectrum *s);
 void width_spectrum_point(const width_spectrum *s, size_t band, size_t j, double *x, double *density);
 
-/* Distribution function and quantile. */
+/* Density of the continuous part, distribution function and quantile. */
+double width_spectrum_density(const width_spectrum *s, double x);
 double width_spectrum_part(const width_spectrum *s, double x);
 double width_spectrum_quantile(const width_spectrum *s, double part);
 
