@@ -126,8 +126,9 @@ static void write_panel(const struct spectra *f, size_t r, int panel, int law)
                   r + 1 == f->rows ? panels[panel].axis : "", panels[panel].ordinate, exp(f->range[panel][0]), exp(f->range[panel][1]), f->floor[panel]);
     double decades = (f->range[panel][1] - f->range[panel][0]) / log(10.0);
     (void)fprintf(out, "set xtics %s\nset key %s\n", decades > 4.5 ? "100" : "10", r == 0 && panel == 1 ? "on" : "off");
-    (void)fprintf(out, "plot $h%zu_%d_0 using 1:2 with filledcurves y1=%.6g lc rgb '#cccccc' title 'before', \\\n  $h%zu_%d_1 using 1:2 with lines lc rgb '%s' lw 1.8 "
-                       "title 'after'",
+    (void)fprintf(out,
+                  "plot $h%zu_%d_0 using 1:2 with filledcurves y1=%.6g lc rgb '#cccccc' title 'before', \\\n"
+                  "  $h%zu_%d_1 using 1:2 with lines lc rgb '%s' lw 1.8 title 'after'",
                   r, panel, 0.1 * f->floor[panel], r, panel, gnuplot_colour(r));
     if (law) (void)fprintf(out, ", \\\n  $law%d using 1:2 with lines lc rgb 'black' lw 1.2 title 'initial law'", panel);
     (void)fputc('\n', out);
@@ -165,7 +166,7 @@ static int enter(struct spectra *f, const char *path, const dmft_trajectory *t)
     }
     for (int panel = 0; panel < PANELS; panel++)
         if (dmft_trajectory_array(t, panels[panel].spectrum, size) == NULL || size[0] != 2)
-            return program_error(STATUS_USAGE, "plot: %s holds no spectra: those are of simulations of model two_layer_linear_width that did not diverge", path);
+            return program_error(STATUS_USAGE, "plot: %s holds no spectra: simulations of two_layer_linear_width do that did not diverge", path);
     if (f->rows == MOST_ROWS) return program_error(STATUS_USAGE, "plot: --spectra draws at most %d files, %s is one more", MOST_ROWS, path);
     f->row[f->rows++] = t;
     return STATUS_DONE;

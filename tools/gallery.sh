@@ -57,3 +57,20 @@ for scaling in mup ntk; do
     sweep divergence_$scaling divergence.yaml --set network.parameterization=$scaling
     picture divergence_$scaling "$work/divergence_$scaling.h5" --map --series diverged
 done
+
+# Spectra of two-layer networks before and after training, one optimizer after the other.
+optimizer()
+{
+    result=$work/linear_width_$1.h5 parameters=$from/linear_width.yaml
+    if [ ! -f "$result" ] || [ "$parameters" -nt "$result" ] || [ "$dmft" -nt "$result" ]; then
+        shift
+        "$dmft" simulate "$parameters" -o "$result" --force "$@"
+    fi
+}
+optimizer gd
+optimizer sgd --set training.optimizer=sgd --set data.batch_fraction=0.1 --set training.learning_rate=3
+optimizer adam --set training.optimizer=adam --set training.learning_rate=5
+"$dmft" solve "$from/linear_width.yaml" -o "$work/linear_width.h5" --force --quiet
+picture linear_width "$work/linear_width.h5" "$work/linear_width_gd.h5" "$work/linear_width_sgd.h5" "$work/linear_width_adam.h5" --spectra
+both linear_width_step linear_width_step.yaml
+picture linear_width_step "$work/linear_width_step.h5" "$work/linear_width_step-networks.h5" --series A0_outlier1 --step 1

@@ -65,7 +65,7 @@ static int add_edge(struct theory *s, dmft_error *err)
     return status;
 }
 
-/* Largest eigenvalue, second moment (closed forms (LW1), (LW3)) and quantiles at step 0. */
+/* Largest eigenvalue, second moment (closed forms below (LW1) and (LW3)) and quantiles at step 0. */
 static int add_spectrum(struct theory *s, const char *name, const width_spectrum *spectrum, double second, dmft_error *err)
 {
     double edge[2], *series;

@@ -207,6 +207,7 @@ int two_layer_measure(struct two_layer *n, double *row, double *extra, long step
     put_kernel(n->spectrum[2], n->reference[2], P, &row);
     for (size_t i = 0; i < least; i++) squares[i] = n->spectrum[0][i] * n->spectrum[0][i];
     put_tail(squares, least, &row);
+    put_tail(squares, least - 1, &row); /* one outlier by itself can make a tail look heavy */
     put_tail(n->spectrum[1], P, &row);
     if (step > 0) extra += least + 2 * P;
     memcpy(extra, n->spectrum[0], least * sizeof *extra);

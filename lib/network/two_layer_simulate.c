@@ -22,12 +22,14 @@ static const struct {
     {"A0_distance", 1, NONE}, {"A0_smirnov", 0, NONE}, {"A0_p", 1, NONE}, {"A0_null_q5", 0, NONE}, {"A0_null_q50", 0, NONE}, {"A0_null_q95", 0, NONE},
     {"ck_top", 1, EDGE}, {"ck_second", 0, NONE}, {"ck_q15", 0, NONE}, {"ck_q55", 0, NONE}, {"ck_q95", 0, NONE}, {"ck_distance", 0, NONE},
     {"ntk_top", 1, EDGE}, {"ntk_second", 0, TANGENT}, {"ntk_q15", 0, TANGENT}, {"ntk_q55", 0, TANGENT}, {"ntk_q95", 0, TANGENT}, {"ntk_distance", 0, NONE},
-    {"A0_tail", 1, NONE}, {"A0_tail_error", 0, NONE}, {"A0_tail_count", 0, NONE}, {"A0_tail_exponential", 0, NONE}, {"A0_tail_exponential_p", 0, NONE},
-    {"A0_tail_lognormal", 0, NONE}, {"A0_tail_lognormal_p", 0, NONE}, {"A0_tail_nested_p", 0, NONE},
-    {"A0_hill_half", 0, NONE}, {"A0_hill", 0, NONE}, {"A0_hill_double", 0, NONE},
-    {"ck_tail", 0, NONE}, {"ck_tail_error", 0, NONE}, {"ck_tail_count", 0, NONE}, {"ck_tail_exponential", 0, NONE}, {"ck_tail_exponential_p", 0, NONE},
-    {"ck_tail_lognormal", 0, NONE}, {"ck_tail_lognormal_p", 0, NONE}, {"ck_tail_nested_p", 0, NONE},
-    {"ck_hill_half", 0, NONE}, {"ck_hill", 0, NONE}, {"ck_hill_double", 0, NONE},
+    {"A0_tail", 1, NONE}, {"A0_tail_error", 0, NONE}, {"A0_tail_count", 0, NONE}, {"A0_tail_exponential", 0, NONE},
+    {"A0_tail_exponential_p", 0, NONE}, {"A0_tail_lognormal", 0, NONE}, {"A0_tail_lognormal_p", 0, NONE}, {"A0_tail_nested_p", 0, NONE},
+    {"A0_hill_half", 0, NONE}, {"A0_hill", 0, NONE}, {"A0_hill_double", 0, NONE}, {"A0_rest_tail", 0, NONE}, {"A0_rest_tail_error", 0, NONE},
+    {"A0_rest_tail_count", 0, NONE}, {"A0_rest_tail_exponential", 0, NONE}, {"A0_rest_tail_exponential_p", 0, NONE},
+    {"A0_rest_tail_lognormal", 0, NONE}, {"A0_rest_tail_lognormal_p", 0, NONE}, {"A0_rest_tail_nested_p", 0, NONE}, {"A0_rest_hill_half", 0, NONE},
+    {"A0_rest_hill", 0, NONE}, {"A0_rest_hill_double", 0, NONE}, {"ck_tail", 0, NONE}, {"ck_tail_error", 0, NONE}, {"ck_tail_count", 0, NONE},
+    {"ck_tail_exponential", 0, NONE}, {"ck_tail_exponential_p", 0, NONE}, {"ck_tail_lognormal", 0, NONE}, {"ck_tail_lognormal_p", 0, NONE},
+    {"ck_tail_nested_p", 0, NONE}, {"ck_hill_half", 0, NONE}, {"ck_hill", 0, NONE}, {"ck_hill_double", 0, NONE},
 };
 enum { COLUMNS = sizeof columns / sizeof *columns };
 
