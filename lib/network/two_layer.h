@@ -61,16 +61,17 @@ double two_layer_loss(const double *f, const double *y, size_t count);
 
 /* ---- what is measured ---- */
 
-/* Columns of a row; extra numbers of a network: spectra before and after. */
-size_t two_layer_columns(void);
+/* Numbers of a network besides its rows: spectra before and after. */
 size_t two_layer_extra(const dmft_problem *problem);
+
+/* Whether this row is. */
 int two_layer_recorded(const dmft_problem *problem, long row);
 
 /* Singular values of an N x D matrix, rising; `matrix` is used up. Eigenvalues of conjugate kernel and NTK of n->X, n->W, n->a, rising; uses h, slope. */
 int two_layer_singular_values(struct two_layer *n, double *matrix, double *out, dmft_error *err);
 int two_layer_kernels(struct two_layer *n, double *conjugate, double *tangent, dmft_error *err);
 
-/* Fills n->reference and n->null from matrices that two_layer_start draws (n->W, n->a, n->X are overwritten). */
+/* All columns of a row, in the order of the table in two_layer_simulate.c, and the spectra: before at step 0, after at all others. */
 int two_layer_measure(struct two_layer *n, double *row, double *extra, long step, dmft_error *err);
 
 #endif

@@ -33,8 +33,6 @@ static const struct {
 };
 enum { COLUMNS = sizeof columns / sizeof *columns };
 
-size_t two_layer_columns(void) { return COLUMNS; }
-
 /* For c = 1, where c is 20 by default. The largest eigenvalue is below its limit by some D^{-2/3}. An outlier z of W adds some z^2/N to the variance of the
  * preactivations, which takes 1.4 z^2/N of its trace in the conjugate kernel. W_0^T a and the rest of the gradient shift outliers and overlaps by D^{-1/2};
  * the NTK's second factor spreads its eigenvalues by 1.8 D^{-1/2} of the least of them. */
