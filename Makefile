@@ -95,7 +95,7 @@ $(BIN): $(BIN_OBJ) $(LIB_OBJ)
 	$(call say,LINK $@)
 	$(Q)$(LINK) -o $@ $^ $(PKG_LIBS) $(MPI_LIBS) -lm
 
--include $(LIB_OBJ:.o=.d) $(BIN_OBJ:.o=.d) $(TEST_OBJ:.o=.d) $(BENCH_OBJ:.o=.d)
+-include $(LIB_OBJ:.o=.d) $(BIN_OBJ:.o=.d) $(TEST_OBJ:.o=.d) $(BENCH_OBJ:.o=.d) $(BUILD)/examples/bulk.d
 
 # ---- packages, demo, tests ----
 
@@ -139,8 +139,13 @@ gallery: deps  ## the pictures of doc/gallery.md: theory as lines, sampled netwo
 	@$(MAKE) --no-print-directory gallery-run
 
 .PHONY: gallery-run
-gallery-run: all
-	@OPENBLAS_NUM_THREADS=1 sh tools/gallery.sh $(BIN) examples/gallery $(BUILD)/gallery doc/gallery
+gallery-run: all $(BUILD)/examples/bulk
+	@OPENBLAS_NUM_THREADS=1 sh tools/gallery.sh $(BIN) examples/gallery $(BUILD)/gallery doc/gallery $(BUILD)/examples/bulk
+
+$(BUILD)/examples/bulk: $(BUILD)/examples/bulk.o $(LIBA)
+	@mkdir -p $(@D)
+	$(call say,LINK $@)
+	$(Q)$(LINK) -o $@ $^ $(PKG_LIBS) -lm
 
 .PHONY: check
 check: deps  ## build, run all tests, print the totals

@@ -184,9 +184,15 @@ DMFT_API size_t dmft_trajectory_kernel_count(const dmft_trajectory *trajectory);
 /** Name of the kernel with this index; NULL past the end. */
 DMFT_API const char *dmft_trajectory_kernel_name(const dmft_trajectory *trajectory, size_t index);
 
-/** A stored array, data[(i * size[1] + j) * size[2] + k], such as "D1" of output.representations (doc/format.md); NULL when there is none of that
- *  name. `size` may be NULL. */
+/** A stored array, data[(i * size[1] + j) * size[2] + k], size[2] = 1 of a matrix (doc/format.md): "A1_first", "A1_last", .. of output.weights, "D1", .. of
+ *  output.representations; NULL when there is none of that name. `size` may be NULL. */
 DMFT_API const double *dmft_trajectory_array(const dmft_trajectory *trajectory, const char *name, size_t size[3]);
+
+/** Number of stored arrays. */
+DMFT_API size_t dmft_trajectory_array_count(const dmft_trajectory *trajectory);
+
+/** Name of the array with this index; NULL past the end. */
+DMFT_API const char *dmft_trajectory_array_name(const dmft_trajectory *trajectory, size_t index);
 
 /** The step at which the run diverged (rows stop before it), or -1. */
 DMFT_API long dmft_trajectory_diverged_at(const dmft_trajectory *trajectory);
@@ -437,7 +443,8 @@ DMFT_FALLIBLE int dmft_tail_plausibility(const double *x, size_t n, size_t least
 
 /** A trained matrix W = A + (1/N) sum_c g_c d_c phi_c^T, known by the kernels of its k updates; A is M x N with iid entries of variance
  *  sigma2/N, psi = M/N, and the g_c, phi_c may depend on A. (C13) and section 8 of doc/theory.md. An event with d_c = 0 is a query: it moves
- *  nothing, and its overlaps can be asked for. All arrays are the caller's and are read during the call only. */
+ *  nothing, and its overlaps can be asked for. Of an A that changes between the events, because it decays or has noise added, `variance` tells how much
+ *  of what each event found is left, section 31. All arrays are the caller's and are read during the call only. */
 typedef struct dmft_kernels {
     size_t count;                 /**< k, may be 0 */
     size_t stride;                /**< of the matrices, >= k; the later event is the row */
@@ -447,6 +454,7 @@ typedef struct dmft_kernels {
     const double *target;         /**< m_c = phi_c.w/N for a unit vector w that is independent of A, k numbers, or NULL */
     double sigma2, psi;           /**< >= 0; > 0 */
     int whole;                    /**< 0: only the lower triangles are there. 1: C is checked to be symmetric, and R to be 0 above its diagonal */
+    const double *variance;       /**< N times the covariance of the entries of A with those of the A that event c found, k numbers, or NULL: sigma2 for all */
 } dmft_kernels;
 
 /** The outliers of one such matrix. */

@@ -81,8 +81,11 @@ static int set_step(struct converge *s, size_t level, dmft_error *err)
     const struct dmft_problem *p = s->problem;
     double finer = exp2((double)level), dense = exp2(fmin((double)level, CONVERGE_DENSE)), every = fmin((double)p->outlier_every, (double)p->rows);
     int status = dmft_config_set(s->config, "output.kernels", "false", err);
+    if (status == DMFT_OK) status = dmft_config_set(s->config, "output.weights", "false", err);
     if (status == DMFT_OK)
         status = set_count(s, "outliers.every", p->flow && p->grid == GRID_ADAPTIVE ? 1.0 : every * finer / dense, err);
+    if (status == DMFT_OK && p->kind == MODEL_MLP && p->mlp.represent_every > 0)
+        status = set_count(s, "output.representations", fmin((double)p->mlp.represent_every, (double)p->rows) * finer, err); /* the same times */
     if (status != DMFT_OK) return status;
     if (p->flow) return set_flow(s, level, err);
     s->parameter = "learning_rate";

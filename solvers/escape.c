@@ -37,6 +37,17 @@ static int has_outliers(const dmft_trajectory *t)
     return dmft_trajectory_series(t, "A0_outlier1") != NULL || dmft_trajectory_series(t, "A1_outlier1") != NULL;
 }
 
+/* Model noisy_matrix has one matrix, and its time from the law itself. */
+static int has_one(const dmft_trajectory *t) { return dmft_trajectory_series(t, "isolated") != NULL && !isnan(dmft_trajectory_number(t, "escape_step")); }
+
+static void print_one(const dmft_trajectory *t)
+{
+    (void)printf("%-7s %8d", "W", 1);
+    print_number(dmft_trajectory_number(t, "escape_step"), " %14.0f");
+    print_number(dmft_trajectory_number(t, "critical_time"), " %14.6f");
+    (void)putchar('\n');
+}
+
 int command_escape(const options *o)
 {
     dmft_trajectory *t;
@@ -44,9 +55,10 @@ int command_escape(const options *o)
     if (status != STATUS_DONE) return status;
     if (dmft_trajectory_text(t, "kind") == NULL)
         status = program_error(STATUS_USAGE, "escape: %s is a table, which does not say when outliers escaped", o->argument[0]);
-    else if (has_outliers(t)) {
+    else if (has_outliers(t) || has_one(t)) {
         (void)printf("%-7s %8s %14s %14s\n", "matrix", "outlier", "escape step", "escape time");
-        for (int l = 0; print_matrix(t, l) > 0 || l == 0; l++) continue;
+        for (int l = 0; has_outliers(t) && (print_matrix(t, l) > 0 || l == 0); l++) continue;
+        if (has_one(t)) print_one(t);
     } else
         status = program_error(STATUS_USAGE, "escape: %s has no series of outliers", o->argument[0]);
     dmft_trajectory_free(t);

@@ -13,9 +13,11 @@
     X(converge, command_converge, "CONFIG", 1, 1, "CONFIG",                                                                              \
       "halves the step (or doubles width or seeds) and prints orders, errors, extrapolated values and a verdict")                        \
     X(sweep, command_sweep, "CONFIG -o OUT.h5", 1, 1, "CONFIG", "runs a grid of problems (section sweep) and writes all results as one file")  \
-    X(show, command_show, "FILE.h5", 1, 1, "FILE.h5", "prints a result as a table, CSV or JSON; a kernel as .npy")                        \
+    X(show, command_show, "FILE.h5", 1, 1, "FILE.h5", "prints a result as a table, CSV or JSON; a matrix as .npy")                        \
     X(plot, command_plot, "FILE... -o FIG.png|svg|pdf", 1, 0, "FILE", "draws losses, traces and outliers of results over each other")     \
     X(escape, command_escape, "FILE.h5", 1, 1, "FILE.h5", "prints the steps and times at which outliers leave the bulk")                  \
+    X(represent, command_represent, "FILE.h5 [SAMPLED.h5]", 1, 2, "FILE.h5",                                                              \
+      "tells how representations of the samples change: eigenvalues, bands, course, coordinates")                                        \
     X(outliers, command_outliers, "KERNELS.h5", 1, 1, "KERNELS.h5", "prints outliers and overlaps of a matrix from its kernels, as CSV")        \
     X(init, command_init, "MODEL", 1, 1, "MODEL (deep_linear, mlp)", "prints a commented configuration with every default")               \
     X(info, command_info, "", 0, 0, "", "prints versions, the BLAS core and its rate")
@@ -37,8 +39,9 @@ enum command_id {
 
 /* name, letter, argument (NULL: a flag), subcommands, text with the default */
 #define OPTION_TABLE(X)                                                                                                                   \
-    X(output, 'o', "FILE", IN_CONFIG | IN(plot), "the file to write, whole or not at all (converge: NAME of NAME.json and NAME.png)")      \
-    X(force, 0, NULL, IN_CONFIG | IN(plot) | IN(show), "overwrite an existing file (default: refuse)")                                      \
+    X(output, 'o', "FILE", IN_CONFIG | IN(plot) | IN(represent),                                                                              \
+      "the file to write, whole or not at all (converge: NAME of NAME.json and NAME.png)")                                               \
+    X(force, 0, NULL, IN_CONFIG | IN(plot) | IN(show) | IN(represent), "overwrite an existing file (default: refuse)")                                      \
     X(set, 0, "KEY.SUB=VALUE", IN_CONFIG, "set one setting of the configuration; may be given many times")                                  \
     X(dry_run, 0, NULL, IN_CONFIG, "print memory and time that the run would take, and run nothing")                                        \
     X(memory_limit, 0, "BYTES", IN_CONFIG, "refuse to take more; K, M, G for powers of 1000 (default: 3/4 of the memory)")                   \
@@ -50,8 +53,8 @@ enum command_id {
     X(threads, 0, "N", IN_ALL, "threads, of BLAS or of networks at a time (default: all cores)")                              \
     X(blas_core, 0, "auto|NAME", IN_CONFIG | IN(outliers) | IN(info), "OpenBLAS kernels: those for this processor, or NAME (default: its choice)") \
     X(quiet, 0, NULL, IN_ALL, "no progress line, no summary; compare and converge keep their verdict (default: both)")  \
-    X(csv, 0, NULL, IN(show), "print CSV, 12 digits (default: an aligned table)")                                                         \
-    X(json, 0, NULL, IN(show) | IN(converge), "print JSON, with settings, numbers and texts of the run")                                                 \
+    X(csv, 0, NULL, IN(show) | IN(represent), "print CSV, 12 digits (default: an aligned table)")                                                         \
+    X(json, 0, NULL, IN(show) | IN(converge) | IN(represent), "print JSON, with the settings (show: and numbers and texts of the run)")     \
     X(series, 0, "A,B,C", IN(show) | IN(compare) | IN(converge) | IN(plot), "these series (default: the default columns; converge in step: all)") \
     X(step, 0, "N", IN(show) | IN(plot), "of a sweep: series at step N (default: the last step of each point)")                         \
     X(minimum, 0, "KEY", IN(show), "of a sweep: where along KEY a series is least, for each of the other axes (default: test_loss)")      \
@@ -62,10 +65,12 @@ enum command_id {
     X(spectra, 0, NULL, IN(plot), "of two_layer_linear_width: spectra of weights and kernels before and after training (default: series)")    \
     X(errors, 0, NULL, IN(show), "a column NAME_se with the standard error behind each NAME (default: none)")                             \
     X(kernel, 0, "NAME", IN(show), "the two-time kernel to write; needs --npy")                                                           \
-    X(npy, 0, "FILE", IN(show), "where the kernel goes, as an array of numpy")                                                            \
+    X(matrix, 0, "NAME", IN(show), "the weight matrix to write, as A1_last; needs --npy")                                                 \
+    X(npy, 0, "FILE", IN(show), "where the kernel or matrix goes, as an array of numpy")                                                  \
     X(allowance, 0, "C", IN(compare), "allow C |theory|/D for kernels and C/N for outliers (default: 20)")                                \
     X(levels, 0, "N", IN(converge), "levels, each with half the step or twice the size (default: 6; in width 3, in seeds 4)")             \
     X(in, 0, "step|width|seeds", IN(converge), "what changes from level to level (default: step)")                                        \
+    X(layer, 0, "L", IN(represent), "this hidden layer, from 1 (default: all)")                                                          \
     X(count, 0, "N", IN(outliers), "at most so many outliers, the largest (default: 16)")                                                 \
     X(help, 'h', NULL, IN_ALL, "print this help")                                                                                         \
     X(version, 0, NULL, IN_ALL, "print the version")

@@ -1,5 +1,6 @@
-/* dmft plot: losses (above), traces of the kernels (model mlp) and outlier trajectories with the bulk edges (below) of one or more results. Theory is
- * drawn as lines, samples as points with error bars. A script with the data in it is made and given to gnuplot. */
+/* dmft plot: losses (above), traces of the kernels (model mlp) and outlier trajectories with the bulk edges (below) of one or more results; of model
+ * noisy_matrix the isolated eigenvalue with the bulk edge (above) and overlaps. Theory is drawn as lines, samples as points with error bars. A script with
+ * the data in it is made and given to gnuplot. */
 #include <errno.h>
 #include <math.h>
 #include <stdint.h>
@@ -23,7 +24,7 @@ struct source {
     size_t index; /* among the files of its kind */
 };
 
-enum panel { LOSSES, TRACES, OUTLIERS, PANELS };
+enum panel { LOSSES, TRACES, OUTLIERS, EIGENVALUES, OVERLAPS, PANELS };
 
 struct curve {
     enum panel panel;
@@ -131,12 +132,22 @@ static int has_traces(const dmft_trajectory *t, int l)
     return dmft_trajectory_series(t, name) != NULL;
 }
 
+/* Of one matrix and its teacher. */
+static void add_matrix(struct figure *f, const struct source *s)
+{
+    add_curve(f, s, "isolated", EIGENVALUES, 0, 0, 0, "isolated");
+    if (!s->sampled || f->theories == 0) add_curve(f, s, "bulk_edge", EIGENVALUES, 0, 0, 1, "bulk edge"); /* one edge is enough */
+    add_curve(f, s, "overlap2_left", OVERLAPS, 0, 0, 0, "left");
+    add_curve(f, s, "overlap2_right", OVERLAPS, 1, 0, 0, "right");
+}
+
 static void add_source(struct figure *f, const struct source *s)
 {
     add_curve(f, s, "train_loss", LOSSES, 0, 0, 0, "training loss");
     add_curve(f, s, "test_loss", LOSSES, 1, 0, 0, "test loss");
     for (int l = 1; has_traces(s->t, l); l++) add_traces(f, s, l);
     for (int l = 0; l == 0 || has_matrix(s->t, l); l++) add_outliers(f, s, l);
+    add_matrix(f, s);
 }
 
 /* ---- the script ---- */
@@ -220,13 +231,24 @@ static double legend_spacing(size_t lines, int panels)
     return room < wide ? room : wide;
 }
 
+/* All steps, in every panel: overlaps begin where an eigenvalue leaves the bulk. */
+static void write_range(const struct figure *f)
+{
+    const double *x = abscissa(f->source[0].t);
+    size_t rows = dmft_trajectory_rows(f->source[0].t);
+    if (x != NULL && rows > 1) (void)fprintf(f->script, "set xrange [%.9g:%.9g]\n", x[0], x[rows - 1]);
+}
+
 static void write_plots(void *figure, const char *terminal, const char *file)
 {
     const struct figure *f = figure;
     static const char *const axis[PANELS] = {"set logscale y; set format y '10^{%L}'; set ylabel 'loss'\n",
                                              "unset logscale y; set format y '%g'; set ylabel 'mean over sites'\n",
-                                             "unset logscale y; set format y '%g'; set ylabel 'singular value'\n"};
-    int panels = (count_curves(f, LOSSES) > 0) + (count_curves(f, TRACES) > 0) + (count_curves(f, OUTLIERS) > 0);
+                                             "unset logscale y; set format y '%g'; set ylabel 'singular value'\n",
+                                             "unset logscale y; set format y '%g'; set ylabel 'eigenvalue of W W^T'\n",
+                                             "unset logscale y; set format y '%g'; set ylabel 'overlap^2 with the teacher'\n"};
+    int panels = 0;
+    for (int panel = 0; panel < PANELS; panel++) panels += count_curves(f, (enum panel)panel) > 0;
     int time = dmft_trajectory_series(f->source[0].t, "time") != NULL;
     (void)fprintf(f->script, "set encoding utf8\nset terminal %s\nset output ", terminal);
     gnuplot_string(f->script, file);
@@ -236,6 +258,7 @@ static void write_plots(void *figure, const char *terminal, const char *file)
                   time ? "time" : "step", legend_width(f), panels);
     write_title(f);
     (void)fputs(" noenhanced\n", f->script);
+    if (count_curves(f, EIGENVALUES) > 0) write_range(f);
     for (int panel = 0; panel < PANELS; panel++) {
         if (count_curves(f, (enum panel)panel) == 0) continue;
         (void)fputs(axis[panel], f->script);

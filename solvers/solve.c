@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/problem.h"
+#include "model/solve.h"
 #include "program.h"
 #include "run.h"
 
@@ -35,6 +36,6 @@ static int solve(const dmft_problem *problem, const dmft_run_options *how, dmft_
     return dmft_solve(problem, &watched, out, err);
 }
 
-const struct run_kind run_solve = {.name = "solve", .estimate = dmft_solve_estimate, .run = solve, .blas_threads = 1};
+const struct run_kind run_solve = {.name = "solve", .check = solve_check, .estimate = dmft_solve_estimate, .run = solve, .blas_threads = 1};
 
 int command_solve(const options *o) { return run_problem(o, &run_solve); }

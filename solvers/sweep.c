@@ -129,10 +129,10 @@ static void look_around(const struct sweep *s, struct needs *n)
     n->all.operations *= (double)points / (double)n->looked;
 }
 
-static int stores_kernels(const struct sweep *s)
+static int asks_for(const struct sweep *s, enum setting_id id)
 {
-    const struct config_value *kernels = &s->config->value[SETTING_OUTPUT_KERNELS];
-    return kernels->number != NULL && kernels->number[0] != 0.0;
+    const struct config_value *value = &s->config->value[id];
+    return value->number != NULL && value->number[0] != 0.0;
 }
 
 static void print_needs(FILE *out, const struct sweep *s, const struct needs *n)
@@ -153,7 +153,8 @@ static void print_needs(FILE *out, const struct sweep *s, const struct needs *n)
 /* -1 when the sweep may begin, else the exit status. */
 static int check_needs(struct sweep *s, struct needs *n)
 {
-    if (stores_kernels(s)) return program_error(STATUS_USAGE, "sweep: output.kernels: must be false: sweeps store no kernels");
+    if (asks_for(s, SETTING_OUTPUT_KERNELS)) return program_error(STATUS_USAGE, "sweep: output.kernels: must be false: sweeps store no kernels");
+    if (asks_for(s, SETTING_OUTPUT_WEIGHTS)) return program_error(STATUS_USAGE, "sweep: output.weights: must be false: sweeps store no weight matrices");
     look_around(s, n);
     if (n->refused == n->looked) return program_failed(n->err.status, &n->err);
     if ((size_t)s->threads > s->folder.points) s->threads = (int)s->folder.points;

@@ -313,8 +313,11 @@ static void add_edge(struct figure *f, size_t panel, size_t source)
 {
     int l = 0, end = 0;
     char name[NAME];
-    if (sscanf(f->panel[panel], "A%d_outlier%n", &l, &end) != 1 || end == 0 || (f->source[source].sampled && number_of_kind(f, source) < source)) return;
+    int isolated = strcmp(f->panel[panel], "isolated") == 0;
+    if (!isolated && (sscanf(f->panel[panel], "A%d_outlier%n", &l, &end) != 1 || end == 0)) return;
+    if (f->source[source].sampled && number_of_kind(f, source) < source) return;
     (void)snprintf(name, sizeof name, "A%d_edge", l);
+    if (isolated) (void)snprintf(name, sizeof name, "bulk_edge");
     add_quantity(f, panel, source, name, 1);
 }
 
@@ -506,10 +509,38 @@ static size_t write_cells(const struct figure *f, double *least, double *most)
     return written;
 }
 
+/* A line through one number of each value of the other axis, where the step size is one of the two; returns the points of it. */
+static size_t write_line(const struct figure *f, const double *critical)
+{
+    static const char key[] = "training.learning_rate";
+    const dmft_sweep *s = f->source[0].s;
+    size_t x = over_axis(f, s), y = f->second, written = 0;
+    int across = strcmp(dmft_sweep_axis_key(s, x), key) == 0, up = strcmp(dmft_sweep_axis_key(s, y), key) == 0;
+    for (size_t p = 0; critical != NULL && across != up && p < dmft_sweep_points(s); p++) {
+        size_t i = dmft_sweep_index(s, x, p), j = dmft_sweep_index(s, y, p);
+        if ((across ? i : j) != 0 || !(critical[p] > 0)) continue;
+        (void)fprintf(f->script, "%.9g %.9g\n", across ? critical[p] : position(s, x, i), across ? position(s, y, j) : critical[p]);
+        written++;
+    }
+    return written;
+}
+
+/* The critical step sizes of model noisy_matrix, least and largest. */
+static size_t write_critical(const struct figure *f)
+{
+    const dmft_sweep *s = f->source[0].s;
+    (void)fputs("$critical << EOD\n", f->script);
+    size_t written = write_line(f, dmft_sweep_numbers(s, "critical_step_size"));
+    (void)fputc('\n', f->script);
+    written += write_line(f, dmft_sweep_numbers(s, "critical_step_size_upper"));
+    (void)fputs("EOD\n", f->script);
+    return written;
+}
+
 struct map {
     const struct figure *f;
     double least, most;
-    size_t written;
+    size_t written, critical; /* places with a number; points of the critical lines */
 };
 
 static void write_map(void *map, const char *terminal, const char *file)
@@ -518,7 +549,7 @@ static void write_map(void *map, const char *terminal, const char *file)
     const struct figure *f = m->f;
     const dmft_sweep *s = f->source[0].s;
     size_t x = over_axis(f, s);
-    int is_log = m->least > 0 && m->most >= 30 * m->least;
+    int is_log = m->least > 0 && m->most >= 30 * m->least && strstr(f->panel[0], "overlap") == NULL;
     write_head(f, terminal, file);
     (void)fputs("set format y '%g'\nset key off\nset rmargin 16\nset style fill solid 1.0 noborder\nset palette defined (0 '#440154', 1 '#3b528b', "
                 "2 '#21918c', 3 '#5ec962', 4 '#fde725')\n",
@@ -533,9 +564,11 @@ static void write_map(void *map, const char *terminal, const char *file)
     gnuplot_string(f->script, f->panel[0]);
     (void)fputs(" noenhanced\nset title ", f->script);
     write_title(f);
-    (void)fputs("\nplot $none using 1:2:3:4:5:6 with boxxyerror lc rgb '#bbbbbb' notitle, $cells using 1:2:3:4:5:6:7 with boxxyerror lc palette notitle\n"
-                "set output\n",
-                f->script);
+    (void)fprintf(f->script,
+                  "\n%splot $none using 1:2:3:4:5:6 with boxxyerror lc rgb '#bbbbbb' notitle, $cells using 1:2:3:4:5:6:7 with boxxyerror lc palette notitle%s\n"
+                  "set output\n",
+                  m->critical > 0 ? "set key at screen 0.98, screen 0.06 Left reverse noenhanced samplen 2.5\n" : "",
+                  m->critical > 0 ? ", $critical using 1:2 with lines lc rgb '#d62728' lw 2.5 title 'critical step size'" : "");
 }
 
 static int draw_map(struct figure *f)
@@ -552,6 +585,7 @@ static int draw_map(struct figure *f)
     }
     if (others != 1) return program_error(STATUS_USAGE, "plot: --map needs a sweep of two axes, %s has %zu", f->source[0].path, others + 1);
     m.written = write_cells(f, &m.least, &m.most);
+    m.critical = write_critical(f);
     if (m.written == 0) return program_error(STATUS_USAGE, "plot: no point of %s has a number of '%s' there", f->source[0].path, f->panel[0]);
     return gnuplot_draw(f->o, f->o->value[OPTION_output], f->script, write_map, &m);
 }
@@ -610,6 +644,7 @@ static void choose_default(struct figure *f)
         if (dmft_sweep_series(s, name) != NULL) memcpy(f->panel[f->panels++], name, sizeof name);
     }
     if (f->mode == MAP && f->panels > 1) f->panels = 1;
+    if (f->panels == 0 && dmft_sweep_series(s, "isolated") != NULL) (void)snprintf(f->panel[f->panels++], NAME, "isolated");
     if (f->panels > 0) return;
     const char *loss = dmft_sweep_series(s, "test_loss") != NULL ? "test_loss" : "train_loss";
     (void)snprintf(f->panel[f->panels++], NAME, "%s", loss);

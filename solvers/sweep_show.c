@@ -316,6 +316,7 @@ int sweep_show(const options *o, const dmft_sweep *s)
 {
     struct table t = {.s = s, .o = o, .errors = options_given(o, OPTION_errors)};
     if (options_given(o, OPTION_kernel)) return program_error(STATUS_USAGE, "show: %s is a sweep, which holds no kernels", o->argument[0]);
+    if (options_given(o, OPTION_matrix)) return program_error(STATUS_USAGE, "show: %s is a sweep, which holds no weight matrices", o->argument[0]);
     int status = sweep_read_step(o, &t.step);
     if (status != STATUS_DONE) return status;
     if (options_given(o, OPTION_minimum)) return sweep_show_minimum(o, s, t.step);

@@ -12,7 +12,10 @@ const struct title_setting title_settings[] = {{"model", ""},
                                                {"data.sample_ratio", "α = "},
                                                {"network.gamma0", "γ₀ = "},
                                                {"network.weight_variance", "σ² = "},
+                                               {"network.weight_factor", "f = "},
+                                               {"network.injected_variance", "I = "},
                                                {"training.learning_rate", "η = "},
+                                               {"training.gradient_noise", "S = "},
                                                {NULL, NULL}};
 
 void title_value(char *out, size_t bytes, const char *key, const char *value)

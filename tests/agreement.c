@@ -101,6 +101,12 @@ static const struct configuration configurations[] = {
           "training: {learning_rate: 0.02, steps: 25}\n"
           "outliers: {count: 2, every: 3}\n",
      3},
+    {"muP, L = 2, a factor and noise on the weights",
+     HEAD "{depth: 2, width_ratio: 0.5, parameterization: mup, gamma0: 6, weight_variance: 0.5, weight_factor: [0.99, 0.96, 0.995], injected_variance: [0.02, 0.04, 0]}\n"
+          "data: {sample_ratio: 4.0, label_noise: 0.2, batch: full}\n"
+          "training: {learning_rate: 0.03, steps: 41}\n"
+          "outliers: {count: 2, every: 4}\n",
+     2},
     {"NTK, L = 2, all of these at once",
      HEAD "{depth: 2, width_ratio: 1.5, parameterization: ntk, gamma0: 4, weight_variance: [0.4, 0.3, 0.5], residual: true}\n"
           "data: {sample_ratio: 2.0, label_noise: 0.3, batch: bernoulli, batch_fraction: 0.5, spectrum: {exponent: 0.6, target_exponent: 0.5, modes: 5}}\n"

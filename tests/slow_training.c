@@ -12,8 +12,10 @@
  *   samples   y, Delta, delta; sources eps, uX, and the noise of the masks m - q
  *
  * A response is a coefficient, a correlation is coefficients x covariance x
- * coefficients.  The weights are W_t = b(t) W_0 + sum_s kappa(t,s) G_s; u, r,
- * r0 are the fields of b(t) A (E3).  Of the masks only second moments matter:
+ * coefficients.  The weights are W_t = A(t) + sum_s kappa(t,s) G_s, and A(t) is
+ * f^t A(0) and the noise of every step s < t times f^(t-1-s); u, r, r0 are the
+ * fields of A(t), and v(t,s) is the covariance of the entries of A(t) and A(s),
+ * times fan-in (KN1), (KN2).  With decay alone v = sigma^2 b(t) b(s) (E3).  Of the masks only second moments matter:
  * delta = m y = q y + noise, with noise of covariance V orthogonal to the past
  * (E7)-(E9).
  *
@@ -28,10 +30,10 @@
 
 enum { MOST_BLOCKS = 24 };
 
-/* A family of sources a = 0 .. n-1 of covariance factor b(a) b(c) C(a,c). */
+/* A family of sources a = 0 .. n-1 of covariance factor v(a,c) C(a,c). */
 typedef struct block {
     double factor;
-    const double *b; /* NULL: 1 */
+    const double *v; /* NULL: 1 */
     const double *C;
 } block;
 
@@ -46,11 +48,11 @@ struct slow_state {
     int now;                       /* step at which probes look */
     double gamma, c, q, skip;      /* skip: 1 with branches, else 0 */
     double *lambda, *star;         /* of the modes */
-    double *b, *kappa;             /* b(e), kappa(e,s) */
+    double **v, **kappa;           /* [0..L]: v(e,s) and kappa(e,s) of A_l */
     double *ones, *zeros;
     double *C_y, *V, *work;
     double **h, **g;               /* [1..L], rows of 2 L n */
-    double *v, *vhat;              /* rows of 2 + 2n for event e and mode k: [(e * modes + k) * (2 + 2n)] */
+    double *missing, *vhat;        /* v and vhat: rows of 2 + 2n for event e and mode k: [(e * modes + k) * (2 + 2n)] */
     double *y, *Delta, *delta;     /* rows of 1 + 2n */
     site neurons, inputs, samples;
     double *memory;
@@ -74,7 +76,7 @@ static void cut_all(slow_run *r, cutter *c)
 {
     struct slow_state *w = r->state;
     size_t n = (size_t)w->n, square = n * n, L = (size_t)w->L, modes = (size_t)w->modes;
-    double **squares[] = {&r->C_v, &r->R_v, &r->C_Delta, &r->C_delta, &r->R_delta, &w->kappa, &w->ones, &w->zeros, &w->C_y, &w->V};
+    double **squares[] = {&r->C_v, &r->R_v, &r->C_Delta, &r->C_delta, &r->R_delta, &w->ones, &w->zeros, &w->C_y, &w->V};
 
     for (size_t i = 0; i < sizeof squares / sizeof *squares; i++)
         *squares[i] = cut(c, square);
@@ -85,16 +87,17 @@ static void cut_all(slow_run *r, cutter *c)
         r->R_g[l] = cut(c, square);
         w->h[l] = cut(c, 2 * L * square);
         w->g[l] = cut(c, 2 * L * square);
+        w->v[l] = cut(c, square);
+        w->kappa[l] = cut(c, square);
     }
     r->C_g[L + 1] = w->ones;
     r->R_g[L + 1] = w->zeros;
-    w->v = cut(c, n * modes * (2 + 2 * n));
+    w->missing = cut(c, n * modes * (2 + 2 * n));
     w->vhat = cut(c, n * modes * (2 + 2 * n));
     w->y = cut(c, n * (1 + 2 * n));
     w->Delta = cut(c, n * (1 + 2 * n));
     w->delta = cut(c, n * (1 + 2 * n));
     w->work = cut(c, MOST_BLOCKS * n);
-    w->b = cut(c, n);
     w->lambda = cut(c, modes);
     w->star = cut(c, modes);
 }
@@ -107,6 +110,8 @@ void slow_run_free(slow_run *r)
         free(r->state->memory);
         free(r->state->h);
         free(r->state->g);
+        free(r->state->v);
+        free(r->state->kappa);
     }
     free(r->state);
     free(r->C_h);
@@ -135,11 +140,13 @@ static int allocate(slow_run *r)
     r->stride = w->n = p->steps + (p->probe_rows > 0 ? p->probe_rows + 1 : 0);
     w->h = layers(w->L);
     w->g = layers(w->L);
+    w->v = layers(w->L);
+    w->kappa = layers(w->L);
     r->C_h = layers(w->L);
     r->R_h = layers(w->L);
     r->C_g = layers(w->L);
     r->R_g = layers(w->L);
-    if (!w->h || !w->g || !r->C_h || !r->R_h || !r->C_g || !r->R_g)
+    if (!w->h || !w->g || !w->v || !w->kappa || !r->C_h || !r->R_h || !r->C_g || !r->R_g)
         return 0;
     cut_all(r, &c);
     c.base = w->memory = calloc(c.used, sizeof(double));
@@ -158,37 +165,38 @@ static double theta2(const slow_run *r, int l)
     return r->p.residual && l >= 1 && l < r->p.depth ? 1.0 / r->p.depth : 1.0;
 }
 
-/* kappa(t+1,s) = (1 - omega) kappa(t,s) + e_t mu^(t-s), b(t) = (1 - omega)^t */
-static void fill_propagators(slow_run *r)
+/* kappa(t+1,s) = f kappa(t,s) + e_t mu^(t-s); v(t,s) = sigma^2 f^(t+s) + sum over noise at steps j < min(t,s) of I f^(t-1-j) f^(s-1-j) */
+static void fill_propagators(slow_run *r, int l)
 {
     const slow_training *p = &r->p;
     struct slow_state *w = r->state;
-    double keep = 1.0 - p->decay;
+    double keep = p->factor != NULL ? p->factor[l] : 1.0 - p->decay, noise = p->injected != NULL ? p->injected[l] : 0.0;
 
-    for (int t = 0; t < w->T; t++) {
-        w->b[t] = pow(keep, t);
-        for (int s = 0; s < t; s++) {
-            double e = p->schedule != NULL ? p->schedule[t - 1] : 1.0;
-            double before = t - 1 > s ? w->kappa[(t - 1) * w->n + s] : 0.0;
-            w->kappa[t * w->n + s] = keep * before + e * pow(p->momentum, t - 1 - s);
+    for (int t = 0; t < w->T; t++)
+        for (int s = 0; s <= t; s++) {
+            double e = p->schedule != NULL && t > 0 ? p->schedule[t - 1] : 1.0, sum = p->weight_variance[l] * pow(keep, t + s);
+            double before = t - 1 > s ? w->kappa[l][(t - 1) * w->n + s] : 0.0;
+            if (s < t)
+                w->kappa[l][t * w->n + s] = keep * before + e * pow(p->momentum, t - 1 - s);
+            for (int j = 0; j < s; j++)
+                sum += noise * pow(keep, t + s - 2 - 2 * j);
+            w->v[l][t * w->n + s] = w->v[l][s * w->n + t] = sum;
         }
-    }
 }
 
 static void fill_sites(slow_run *r)
 {
     const slow_training *p = &r->p;
     struct slow_state *w = r->state;
-    const double *variance = p->weight_variance;
 
     w->neurons = (site){.scalars = 0, .blocks = 2 * w->L};
     for (int l = 1; l <= w->L; l++) {
-        w->neurons.block[l - 1] = (block){theta2(r, l - 1) * variance[l - 1], w->b, r->C_h[l - 1]};
-        w->neurons.block[w->L + l - 1] = (block){theta2(r, l) * variance[l], w->b, r->C_g[l + 1]};
+        w->neurons.block[l - 1] = (block){theta2(r, l - 1), w->v[l - 1], r->C_h[l - 1]};
+        w->neurons.block[w->L + l - 1] = (block){theta2(r, l), w->v[l], r->C_g[l + 1]};
     }
     w->inputs = (site){.scalars = 2, .blocks = 2};
     w->inputs.block[0] = (block){p->sample_ratio, NULL, r->C_delta};
-    w->inputs.block[1] = (block){p->width_ratio * variance[0], w->b, r->C_g[1]};
+    w->inputs.block[1] = (block){p->width_ratio, w->v[0], r->C_g[1]};
     w->samples = (site){.scalars = 1, .blocks = 2};
     w->samples.block[0] = (block){1.0, NULL, r->C_v};
     w->samples.block[1] = (block){1.0, NULL, w->V};
@@ -209,7 +217,8 @@ static void fill_constants(slow_run *r)
         w->lambda[k] = p->modes > 0 ? p->eigenvalue[k] : 1.0;
         w->star[k] = p->modes > 0 ? p->target[k] : 1.0;
     }
-    fill_propagators(r);
+    for (int l = 0; l <= w->L; l++)
+        fill_propagators(r, l);
     fill_sites(r);
 }
 
@@ -230,8 +239,7 @@ static int row_length(const struct slow_state *w, const site *s)
 
 static double entry(const block *k, int n, int a, int c)
 {
-    double b = k->b != NULL ? k->b[a] * k->b[c] : 1.0;
-    return k->factor * b * k->C[a * n + c];
+    return k->factor * (k->v != NULL ? k->v[a * n + c] : 1.0) * k->C[a * n + c];
 }
 
 /* work = covariance x row x, up to event e; the scalars apart */
@@ -287,12 +295,11 @@ static double *neuron_row(const struct slow_state *w, double *table, int e)
     return table + (size_t)e * (size_t)(2 * w->L * w->n);
 }
 
-/* b(e) b(s) sigma_l^2 R(e,s) + c kappa(e,s) C(e,s), times theta^2: what A_l or its transpose returns of event s */
+/* v(e,s) R(e,s) + c kappa(e,s) C(e,s), times theta^2: what A_l or its transpose returns of event s */
 static double memory(const slow_run *r, int l, const double *R, const double *C, int e, int s)
 {
     const struct slow_state *w = r->state;
-    double initial = r->p.weight_variance[l] * w->b[e] * w->b[s] * R[e * w->n + s];
-    return theta2(r, l) * (initial + w->c * w->kappa[e * w->n + s] * C[e * w->n + s]);
+    return theta2(r, l) * (w->v[l][e * w->n + s] * R[e * w->n + s] + w->c * w->kappa[l][e * w->n + s] * C[e * w->n + s]);
 }
 
 /* C_h^l(e,.) and the response to r^l, or C_g^l(e,.) and the response to u^l */
@@ -365,21 +372,21 @@ static void finish_input(const slow_run *r, double *x, int power, int source, in
     }
 }
 
-/* v_k(e) = w*_k - r0(e)/(gamma sqrt(nu)) - sum_{s<e} K_v(e,s) vhat_k(s), K_v = sqrt(nu) sigma_0^2 b b R_g1/gamma + eta kappa C_g1 */
+/* v_k(e) = w*_k - r0(e)/(gamma sqrt(nu)) - sum_{s<e} K_v(e,s) vhat_k(s), K_v = sqrt(nu) v R_g1/gamma + eta kappa C_g1 */
 static void march_v(const slow_run *r, int e)
 {
     const struct slow_state *w = r->state;
     double root_nu = sqrt(r->p.width_ratio);
 
     for (int k = 0; k < w->modes; k++) {
-        double *x = input_row(w, w->v, e, k);
+        double *x = input_row(w, w->missing, e, k);
         memset(x, 0, (size_t)(2 + 2 * w->n) * sizeof *x);
         x[0] = w->star[k];
         x[2 + w->n + e] = -1.0 / (w->gamma * root_nu);
         for (int s = 0; s < e; s++) /* c = eta gamma/sqrt(nu): the same memory as that of A_0^T, times sqrt(nu)/gamma */
             add(x, -root_nu / w->gamma * memory(r, 0, r->R_g[1], r->C_g[1], e, s), input_row(w, w->vhat, s, k), 2 + 2 * w->n);
     }
-    finish_input(r, w->v, 1, 0, e, r->C_v, r->R_v);
+    finish_input(r, w->missing, 1, 0, e, r->C_v, r->R_v);
 }
 
 /* vhat_k(e) = sqrt(lambda_k) rX(e)/(alpha q) + (lambda_k/q) sum_{s<=e} R_delta(e,s) v_k(s); probes look at all samples, q = 1
@@ -394,7 +401,7 @@ static void march_vhat(const slow_run *r, int e)
         memset(x, 0, (size_t)(2 + 2 * w->n) * sizeof *x);
         x[2 + e] = sqrt(w->lambda[k]) / (r->p.sample_ratio * q);
         for (int s = 0; s <= e; s++)
-            add(x, w->lambda[k] / q * r->R_delta[e * w->n + s], input_row(w, w->v, s, k), 2 + 2 * w->n);
+            add(x, w->lambda[k] / q * r->R_delta[e * w->n + s], input_row(w, w->missing, s, k), 2 + 2 * w->n);
     }
     finish_input(r, w->vhat, 0, 1, e, r->C_h[0], r->R_h[0]);
 }
@@ -516,8 +523,8 @@ slow_run *slow_train(const slow_training *p)
 typedef struct spikes {
     int k;
     double s2, psi;
-    double *R_phi, *R_g, *C_phi, *C_g; /* k x k, raw responses */
-    double *d, *m;                     /* weights, products with the target */
+    double *R_phi, *R_g, *C_phi, *C_g; /* k x k */
+    double *v, *d, *m;                 /* v(t,c), weights, products with the target */
     double *X, *Y, *XY, *right, *left; /* of order 2k; column j of right and left: eigenvectors */
     double *real, *imaginary;
     double *memory;
@@ -534,6 +541,7 @@ static int spikes_create(spikes *a, int k)
             *small[i] = cut(&c, square);
         for (size_t i = 0; i < 5; i++)
             *large[i] = cut(&c, 4 * square);
+        a->v = cut(&c, (size_t)k);
         a->d = cut(&c, (size_t)k);
         a->m = cut(&c, (size_t)k);
         a->real = cut(&c, 2 * (size_t)k);
@@ -549,22 +557,23 @@ static int spikes_create(spikes *a, int k)
     return 1;
 }
 
-/* Events 0 .. t; the last is a query, of weight 0.  W_t/b(t) = A + sum of spikes of weight c kappa(t,s)/b(t) (E4), (E12). */
+/* Events 0 .. t; the last is a query, of weight 0.  W_t = A(t) + sum of spikes of weight c kappa(t,s) (KN7), (E12). */
 static void fill_spikes(const slow_run *r, int layer, int t, spikes *a)
 {
     const struct slow_state *w = r->state;
     int n = w->n, k = a->k;
     double theta = sqrt(theta2(r, layer));
 
-    a->s2 = r->p.weight_variance[layer];
+    a->s2 = w->v[layer][t * n + t];
     a->psi = layer == 0 ? r->p.width_ratio : 1.0;
     for (int i = 0; i < k; i++) {
-        a->d[i] = theta * w->c * w->kappa[t * n + i] / w->b[t];
+        a->v[i] = w->v[layer][t * n + i];
+        a->d[i] = theta * w->c * w->kappa[layer][t * n + i];
         for (int j = 0; j < k; j++) {
             a->C_phi[i * k + j] = r->C_h[layer][i * n + j];
             a->C_g[i * k + j] = r->C_g[layer + 1][i * n + j];
-            a->R_phi[i * k + j] = theta * w->b[j] * r->R_h[layer][i * n + j];
-            a->R_g[i * k + j] = theta * w->b[j] * r->R_g[layer + 1][i * n + j];
+            a->R_phi[i * k + j] = theta * r->R_h[layer][i * n + j];
+            a->R_g[i * k + j] = theta * r->R_g[layer + 1][i * n + j];
         }
     }
     for (int i = 0; i < k && layer == 0; i++) {
@@ -577,17 +586,17 @@ static void fill_spikes(const slow_run *r, int layer, int t, spikes *a)
     }
 }
 
-/* [ s2 R^T, R^T d ; s2 C, s2 R + C d ] */
+/* [ R^T v, R^T d ; C v, R v + C d ]: what was, of the past event, stands on the right (KN7) */
 static void fill_square(const spikes *a, const double *R, const double *C, double *X)
 {
     int k = a->k;
 
     for (int i = 0; i < k; i++)
         for (int j = 0; j < k; j++) {
-            X[i * 2 * k + j] = a->s2 * R[j * k + i];
+            X[i * 2 * k + j] = R[j * k + i] * a->v[j];
             X[i * 2 * k + k + j] = R[j * k + i] * a->d[j];
-            X[(k + i) * 2 * k + j] = a->s2 * C[i * k + j];
-            X[(k + i) * 2 * k + k + j] = a->s2 * R[i * k + j] + C[i * k + j] * a->d[j];
+            X[(k + i) * 2 * k + j] = C[i * k + j] * a->v[j];
+            X[(k + i) * 2 * k + k + j] = R[i * k + j] * a->v[j] + C[i * k + j] * a->d[j];
         }
 }
 
@@ -628,7 +637,7 @@ static void measure(const spikes *a, int j, slow_outlier *out)
             out->right = r2; /* q of the query */
         g += l1 * ra * (i < k ? a->R_g[c * k + i] : a->C_g[c * k + i - k]);
         phi += l2 * rb * (i < k ? a->R_phi[c * k + i] : a->C_phi[c * k + i - k]);
-        right += i < k ? a->m[i] * s2 * r1 : a->m[i - k] * a->d[i - k] * r1;
+        right += i < k ? a->m[i] * a->v[i] * r1 : a->m[i - k] * a->d[i - k] * r1;
         left += i < k ? 0.0 : a->m[i - k] * l2;
     }
     out->z = z;
@@ -651,7 +660,6 @@ int slow_outliers(const slow_run *r, int layer, int t, int most, slow_outlier *o
 {
     spikes a = {0};
     int count = -1;
-    double b = r->state->b[t];
 
     if (spikes_create(&a, t + 1)) {
         fill_spikes(r, layer, t, &a);
@@ -662,8 +670,7 @@ int slow_outliers(const slow_run *r, int layer, int t, int most, slow_outlier *o
         if (a.imaginary[j] != 0.0 || a.real[j] <= a.s2 / sqrt(a.psi) || a.real[j] <= 0.0)
             continue;
         measure(&a, j, &new);
-        new.z *= b;
-        new.edge = b * sqrt(a.s2) * (1.0 + sqrt(a.psi));
+        new.edge = sqrt(a.s2) * (1.0 + sqrt(a.psi));
         insert(out, count, most, &new);
         count++;
     }
@@ -718,7 +725,7 @@ static const double *probe_measure(const slow_run *r, int through_X, int e)
     const struct slow_state *w = r->state;
 
     if (through_X) {
-        finish_input(r, w->v, 1, 0, e, r->C_v, r->R_v);
+        finish_input(r, w->missing, 1, 0, e, r->C_v, r->R_v);
         probe_samples(r, e);
         return r->C_delta + e * w->n;
     }
@@ -731,7 +738,7 @@ static double probe_normalise(const slow_run *r, int through_X, int first, int e
 {
     const struct slow_state *w = r->state;
     int length = w->modes * (2 + 2 * w->n);
-    double *rows = through_X ? w->v : w->vhat, *x = input_row(w, rows, e, 0);
+    double *rows = through_X ? w->missing : w->vhat, *x = input_row(w, rows, e, 0);
     const double *product = probe_measure(r, through_X, e);
 
     for (int s = first; s < e; s++)
@@ -775,8 +782,11 @@ static void probe_reset(slow_run *r, int t)
 
     w->now = t;
     for (int e = w->T; e < w->n; e++) {
-        w->b[e] = w->b[t];
-        memcpy(w->kappa + e * w->n, w->kappa + t * w->n, (size_t)w->T * sizeof(double));
+        for (int l = 0; l <= w->L; l++) {
+            memcpy(w->kappa[l] + e * w->n, w->kappa[l] + t * w->n, (size_t)w->T * sizeof(double));
+            for (int s = 0; s <= e; s++)
+                w->v[l][e * w->n + s] = w->v[l][s * w->n + e] = w->v[l][t * w->n + (s < w->T ? s : t)];
+        }
         for (int l = 1; l <= w->L; l++)
             memset(neuron_row(w, w->g[l], e), 0, (size_t)(2 * w->L * w->n) * sizeof(double));
         clear_row(w, r->R_g[1], e);
@@ -789,7 +799,7 @@ static int lanczos(slow_run *r, int t, int through_X, int source, int rows, doub
 {
     struct slow_state *w = r->state;
     int first = w->T, length = 2 + 2 * w->n;
-    double *table = through_X ? w->v : w->vhat;
+    double *table = through_X ? w->missing : w->vhat;
 
     probe_reset(r, t);
     memset(y, 0, (size_t)(w->modes * length) * sizeof *y);
@@ -880,11 +890,11 @@ static law_point sandwiched(law_point T, double ratio, double v)
 static double nested_z(const slow_run *r, int through_X, double excess)
 {
     const slow_training *p = &r->p;
-    double b = r->state->b[r->state->now];
+    int now = r->state->now * r->stride + r->state->now;
     law_point T = {1.0 + excess, -1.0 / excess};
 
     for (int l = p->depth - 1; l >= 0; l--) {
-        double variance = p->weight_variance[l] * b * b;
+        double variance = r->state->v[l][now];
         T = l > 0 ? sandwiched(T, 1.0, variance) : sandwiched(T, p->width_ratio, variance / p->width_ratio);
         T.z += probe_weight(r, l);
     }

@@ -2,7 +2,8 @@
  * slow_training.h - slow reference for deep linear networks as people train
  * them: schedules, momentum, weight decay, anisotropic inputs, batches of a
  * fixed sample, residual branches, and every mixture; with the outliers of the
- * weights and with Lanczos probes of the tangent kernel.  Tests only.
+ * weights and with Lanczos probes of the tangent kernel; and weights that are
+ * multiplied by a factor and shaken by noise at every step.  Tests only.
  *
  * It shares no code with the library, and uses LAPACK for eigenvalues alone.
  */
@@ -28,6 +29,8 @@ typedef struct slow_training {
     const double *target;          /* w*_k, mean of lambda_k w*_k^2 = 1 */
     const double *schedule;        /* e_t, T numbers, or NULL: all 1 */
     double momentum, decay;        /* mu, omega */
+    const double *factor;          /* f_l, L+1 of them, or NULL: all 1 - omega */
+    const double *injected;        /* I_l, variance times fan-in of what is added to A_l at each step, or NULL: none */
     int probe_rows;                /* most rows of a Lanczos run; 0: no probes */
 } slow_training;
 
@@ -35,7 +38,7 @@ typedef struct slow_training {
  * Kernels are tables K(t,s) = K[t * stride + s], t, s < T; in a response the
  * row is the later time.  delta is the error that a step sees: Delta on the
  * samples of its batch, 0 on the others; Delta is that of all samples.
- * Responses are to the fields of b(t) A.
+ * Responses are to the fields of what is left of A at t, and of what was added.
  */
 typedef struct slow_run {
     slow_training p;

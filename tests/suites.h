@@ -7,6 +7,7 @@
 #define SUITES(X)  \
     X(spectrum) \
     X(law) \
+    X(noisy_matrix) \
     X(linear_width) \
     X(tail) \
     X(limit) \
@@ -29,6 +30,7 @@
     X(network) \
     X(network_training) \
     X(dense_mlp) \
+    X(stored_weights) \
     X(mlp_law) \
     X(mlp) \
     X(io) \
@@ -40,7 +42,9 @@
     X(response) \
     X(probe) \
     X(training) \
-    X(sweep)
+    X(noise) \
+    X(sweep) \
+    X(represent)
 
 #define SUITE_DECLARED(name) Suite *suite_##name(void);
 SUITES(SUITE_DECLARED)

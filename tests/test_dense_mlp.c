@@ -11,10 +11,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "allocation.h"
 #include "base/activation.h"
 #include "base/archive.h"
 #include "base/batch.h"
 #include "network/mlp.h"
+#include "network/mlp_many.h"
 #include "suites.h"
 
 Suite *suite_dense_mlp(void);
@@ -104,6 +106,14 @@ static struct dense_mlp *network_made(const dmft_problem *problem)
     struct dense_mlp *n = NULL;
     dmft_error err = {.text = ""};
     ck_assert_msg(dense_mlp_create(&n, problem, &err) == DMFT_OK, "%s", err.text);
+    return n;
+}
+
+static struct dense_mlp *network_without_g(const dmft_problem *problem)
+{
+    struct dense_mlp *n = NULL;
+    dmft_error err = {.text = ""};
+    ck_assert_msg(dense_mlp_create_as(&n, problem, 1, &err) == DMFT_OK, "%s", err.text);
     return n;
 }
 
@@ -544,6 +554,103 @@ START_TEST(spectra_are_those_of_lapack)
 }
 END_TEST
 
+/* ---- Many outputs ---- */
+
+/* Two numbers that are nan together, or close relative to the second. */
+static void assert_equal(double found, double expected, double tolerance, const char *what)
+{
+    if (isnan(expected))
+        ck_assert_msg(isnan(found), "%s: %.17g, expected nan", what, found);
+    else
+        assert_close(found, expected, tolerance * fmax(fabs(expected), 1e-3), what);
+}
+
+static void assert_rows_equal(const struct dense_mlp *many, const double *found, const double *expected, int probed)
+{
+    const struct mlp_table *t = &many->table;
+    for (size_t i = 0; i < t->columns; i++) {
+        int backward = i >= t->backward && i < t->ntk, ntk = i >= t->ntk && i < t->train_loss;
+        if ((backward || ntk) && !probed)
+            ck_assert_msg(isnan(found[i]), "column %zu is %g at a step that is not probed", i, found[i]);
+        else
+            assert_equal(found[i], expected[i], ntk ? 1e-9 : 1e-11, ntk ? "tangent kernel" : backward ? "backward mean square" : "a column");
+    }
+}
+
+/* The same network with all backward vectors and with none: weights, rows and spectra, step by step. Singular vectors are good to 1e-6. */
+START_TEST(networks_without_backward_vectors_are_the_same)
+{
+    struct fixture f;
+    dmft_error err = {.text = ""};
+    case_fill(&f, &step_cases[_i]);
+    f.problem.probes.every = 2;
+    f.problem.probes.ntk = _i % 2;
+    f.problem.mlp.chosen = f.chosen;
+    f.problem.mlp.chosen_count = 1;
+    f.chosen[0] = step_cases[_i].P - 1;
+    struct dense_mlp *few = network_made(&f.problem), *many = network_without_g(&f.problem);
+    double *slots[2] = {zeros(few->table.slot), zeros(few->table.slot)};
+    dense_mlp_start(few, 1);
+    dense_mlp_start(many, 1);
+    for (long t = 0; t < 6; t++) {
+        size_t at = (size_t)t * few->table.columns;
+        dense_mlp_evaluate(few);
+        dense_mlp_evaluate(many);
+        ck_assert_msg(dense_mlp_record(few, t, slots[0], &err) == DMFT_OK, "%s", err.text);
+        ck_assert_msg(dense_mlp_record(many, t, slots[1], &err) == DMFT_OK, "%s", err.text);
+        assert_rows_equal(many, slots[1] + at, slots[0] + at, t % 2 == 0);
+        for (size_t i = 0; i < few->table.wide; i++)
+            assert_equal(slots[1][few->table.spectra + (size_t)t * few->table.wide + i], slots[0][few->table.spectra + (size_t)t * few->table.wide + i], 2e-6,
+                         "spectra");
+        dense_mlp_learn(few, t);
+        dense_mlp_learn(many, t);
+        for (int l = 0; l <= few->depth; l++)
+            for (size_t i = 0; i < few->matrix[l].rows * few->matrix[l].columns; i++)
+                assert_close(many->matrix[l].value[i], few->matrix[l].value[i], 1e-12, "weight");
+    }
+    ck_assert(few->g != NULL && few->many == NULL && many->g == NULL && many->many != NULL);
+    free(slots[0]), free(slots[1]);
+    dense_mlp_free(few);
+    dense_mlp_free(many);
+}
+END_TEST
+
+START_TEST(many_outputs_and_no_memory)
+{
+    struct fixture f;
+    struct dense_mlp *n = NULL;
+    fixture_fill(&f, ACTIVATION_TANH, 3, 17, 4, 1, 3, LOSS_SQUARED);
+    for (long i = 1;; i++) {
+        dmft_error err = {.text = ""};
+        allocation_fail_at(i);
+        int status = dense_mlp_create_as(&n, &f.problem, 1, &err), failed = allocation_failed();
+        allocation_fail_at(0);
+        ck_assert_msg(status == (failed ? DMFT_ERROR_MEMORY : DMFT_OK), "allocation %ld: %d, %s", i, status, err.text);
+        ck_assert((n == NULL) == failed);
+        if (!failed) break;
+    }
+    dense_mlp_free(n);
+}
+END_TEST
+
+/* The choice goes by P K, not where kernels are stored, and what is said of memory no longer grows with its square. */
+START_TEST(many_outputs_take_little_memory)
+{
+    struct fixture f;
+    fixture_fill(&f, ACTIVATION_TANH, 2, 40, 6, 0, 2, LOSS_SOFTMAX);
+    ck_assert_int_eq(mlp_many_is_better(&f.problem), 0);
+    f.problem.mlp.samples = 500;
+    f.problem.mlp.outputs = 300;
+    f.problem.probes.every = 1;
+    ck_assert_int_eq(mlp_many_is_better(&f.problem), 1);
+    double doubles = dense_mlp_doubles(&f.problem), PK = 500.0 * 300.0;
+    ck_assert_msg(doubles < 150 * PK, "%g doubles", doubles);
+    f.problem.store_kernels = 1;
+    ck_assert_int_eq(mlp_many_is_better(&f.problem), 0);
+    ck_assert(dense_mlp_doubles(&f.problem) > PK * PK);
+}
+END_TEST
+
 /* ---- Kernels ---- */
 
 START_TEST(kernels_are_inner_products)
@@ -624,7 +731,9 @@ START_TEST(resumed_networks_have_the_same_bits)
         fixture_burden(&f);
         f.problem.store_kernels = 1;
     }
-    struct dense_mlp *a = network_made(&f.problem), *b = network_made(&f.problem);
+    f.problem.probes.every = 2;
+    struct dense_mlp *(*make)(const dmft_problem *) = _i == 2 ? network_without_g : network_made;
+    struct dense_mlp *a = make(&f.problem), *b = make(&f.problem);
     double *whole = zeros(a->table.slot), *parts = zeros(a->table.slot);
     ck_assert_int_eq(ensemble_dense_mlp.start(a, 1, &err), DMFT_OK);
     run_rows(a, 0, 3, whole);
@@ -869,8 +978,11 @@ Suite *suite_dense_mlp(void)
     tcase_add_loop_test(cases, factor_of_the_inputs, 0, 4);
     tcase_add_test(cases, losses_far_out);
     tcase_add_loop_test(cases, spectra_are_those_of_lapack, 0, 5);
+    tcase_add_loop_test(cases, networks_without_backward_vectors_are_the_same, 0, STEP_CASES);
+    tcase_add_test(cases, many_outputs_take_little_memory);
+    tcase_add_test(cases, many_outputs_and_no_memory);
     tcase_add_test(cases, kernels_are_inner_products);
-    tcase_add_loop_test(cases, resumed_networks_have_the_same_bits, 0, 2);
+    tcase_add_loop_test(cases, resumed_networks_have_the_same_bits, 0, 3);
     tcase_add_test(cases, threads_do_not_matter);
     tcase_add_test(cases, divergence_ends_a_network);
     tcase_add_loop_test(cases, law_of_the_first_outputs, 0, 3);

@@ -282,6 +282,12 @@ static void put_dataset(hid_t file, const char *name, hid_t type, int rank, cons
     (void)H5Sclose(space);
 }
 
+static void put_weights(hid_t file, hid_t type, int rank, const hsize_t *size)
+{
+    (void)H5Gclose(H5Gcreate2(file, "arrays", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+    put_dataset(file, "arrays/A1_first", type, rank, size);
+}
+
 static void put_integer(hid_t file, const char *name, long value)
 {
     hid_t space = H5Screate(H5S_SCALAR);
@@ -308,7 +314,7 @@ END_TEST
 /* Each change makes the file one that cannot be a result. */
 static void change(hid_t file, int which)
 {
-    static const hsize_t five[2] = {5, 5}, six[2] = {6, 6}, oblong[2] = {5, 4}, many[1] = {1000000000};
+    static const hsize_t five[2] = {5, 5}, six[2] = {6, 6}, oblong[2] = {5, 4}, many[1] = {1000000000}, huge[2] = {1000000, 1000000};
     switch (which) {
     case 0: put_integer(file, "format_version", 2); break;
     case 1: (void)H5Adelete(file, "format"); break;
@@ -325,6 +331,10 @@ static void change(hid_t file, int which)
     case 12: (void)H5Ldelete(file, "series", H5P_DEFAULT); break;
     case 13: put_dataset(file, "series/zeta", H5T_NATIVE_DOUBLE, 1, many); break; /* no bytes behind it */
     case 14: put_dataset(file, "kernels/C_v", H5T_NATIVE_DOUBLE, 2, oblong); break;
+    case 15: put_weights(file, H5T_NATIVE_DOUBLE, 1, five); break;
+    case 16: put_weights(file, H5T_NATIVE_FLOAT, 2, oblong); break;
+    case 17: put_weights(file, H5T_NATIVE_DOUBLE, 2, huge); break; /* no bytes behind it */
+    case 18: put_dataset(file, "arrays", H5T_NATIVE_DOUBLE, 2, oblong); break;
     default: put_dataset(file, "kernels/C_v", H5T_NATIVE_DOUBLE, 2, six); break;
     }
 }
@@ -604,8 +614,9 @@ START_TEST(npy)
 {
     const double data[6] = {1.5, 2.5, -1, 3.5, -0.25, -1};
     size_t count;
-    ck_assert_int_eq(print_npy(other, data, 2, 3, 0, NULL), DMFT_OK);
-    ck_assert_int_eq(print_npy(other, data, 2, 3, 0, NULL), DMFT_ERROR_EXISTS);
+    const struct print_matrix block = {.data = data, .rows = 2, .columns = 2, .stride = 3};
+    ck_assert_int_eq(print_npy(other, &block, 0, NULL), DMFT_OK);
+    ck_assert_int_eq(print_npy(other, &block, 0, NULL), DMFT_ERROR_EXISTS);
     unsigned char *bytes = read_bytes(other, &count);
     ck_assert_uint_eq(count, 128 + 4 * 8);
     ck_assert(memcmp(bytes, "\x93NUMPY\x01\x00\x76\x00{'descr': '<f8', 'fortran_order': False, 'shape': (2, 2), }", 68) == 0 && bytes[127] == '\n');
@@ -646,7 +657,7 @@ Suite *suite_io(void)
     tcase_add_test(files, no_file);
     tcase_add_test(files, file_of_another_program);
     tcase_add_test(files, attribute_added_by_another_program);
-    tcase_add_loop_test(files, wrong_content, 0, 16);
+    tcase_add_loop_test(files, wrong_content, 0, 20);
     tcase_add_test(files, existing_file_is_kept);
     tcase_add_test(files, file_of_a_faster_writer_is_kept);
     tcase_add_test(files, links_and_mode);

@@ -21,6 +21,7 @@ enum { DATASETS = sizeof names / sizeof *names };
 struct content {
     size_t k;
     double matrix[4][K * K], d[K], sigma2, psi;
+    const double *variance; /* k numbers, or NULL */
 };
 
 static struct content content_of(size_t k)
@@ -70,6 +71,7 @@ static void write_file(const char *path, const struct content *c, struct manner 
     ck_assert(file >= 0);
     for (int m = 0; m < 4; m++) write_dataset(file, &how, names[m], 2, c->k, c->matrix[m]);
     write_dataset(file, &how, "d", 1, c->k, c->d);
+    if (c->variance != NULL) write_dataset(file, &how, "variance", 1, c->k, c->variance);
     write_dataset(file, &how, "sigma2", 0, 1, &c->sigma2);
     write_dataset(file, &how, "psi", 0, 1, &c->psi);
     (void)H5Fclose(file);
@@ -120,6 +122,52 @@ START_TEST(all_types_of_numbers)
     ck_assert(fabs(dmft_outliers_z(o, 0) - (3.0 + 1.0 / 3.0)) < 1e-12);
     dmft_outliers_free(o);
     (void)remove(path_of("kernels_types.h5"));
+}
+END_TEST
+
+/* The eighth dataset, of a bulk that changed between the events: it is read as it is, and changes what is found. */
+START_TEST(a_variance_of_each_event)
+{
+    static const double variance[] = {0.01, 0.02, 0.05, 0.1, 0.2, 0.25};
+    const char *path = path_of("kernels_variance.h5");
+    struct content c = content_of(K);
+    write_file(path, &c, (struct manner){H5T_IEEE_F64LE, 0, NULL});
+    dmft_outliers *same = outliers_in(path);
+    c.variance = variance;
+    write_file(path, &c, (struct manner){H5T_IEEE_F64BE, 0, NULL});
+    dmft_outliers *o = outliers_in(path), *own = NULL;
+    dmft_kernels k = {.count = K, .stride = K, .C_phi = c.matrix[0], .R_phi = c.matrix[1], .C_g = c.matrix[2], .R_g = c.matrix[3], .weight = c.d,
+                      .sigma2 = c.sigma2, .psi = c.psi, .variance = variance};
+    ck_assert_int_eq(dmft_outliers_create(&own, &k, 4, NULL), DMFT_OK);
+    ck_assert_uint_eq(dmft_outliers_count(o), 1);
+    ck_assert(dmft_outliers_z(o, 0) == dmft_outliers_z(own, 0));
+    ck_assert_double_gt(fabs(dmft_outliers_z(o, 0) - dmft_outliers_z(same, 0)), 0.01);
+    dmft_outliers_free(same);
+    dmft_outliers_free(own);
+    dmft_outliers_free(o);
+    (void)remove(path);
+}
+END_TEST
+
+/* One of other length, or that is not finite, is refused by name. */
+START_TEST(variances_that_do_not_fit)
+{
+    static const double broken[] = {0.1, 0.1, NAN, 0.1, 0.1, 0.1};
+    const char *path = path_of("kernels_variance.h5");
+    struct content c = content_of(K);
+    c.variance = broken;
+    write_file(path, &c, (struct manner){H5T_IEEE_F64LE, 0, NULL});
+    refused(path, DMFT_ERROR_FORMAT, ": variance[2] is not finite: nan");
+    for (int rank = 1; rank <= 2; rank++) {
+        const struct manner how = {H5T_IEEE_F64LE, 0, "variance"}, late = {H5T_IEEE_F64LE, 0, NULL};
+        double numbers[25] = {0.0};
+        write_file(path, &c, how);
+        hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
+        write_dataset(file, &late, "variance", rank, 5, numbers);
+        (void)H5Fclose(file);
+        refused(path, DMFT_ERROR_FORMAT, ": variance must be a list of 6 numbers, as d is; it has rank");
+    }
+    (void)remove(path);
 }
 END_TEST
 
@@ -310,6 +358,8 @@ Suite *suite_kernel_file(void)
     Suite *s = suite_create("kernel_file");
     TCase *files = tcase_create("files"), *program = tcase_create("program");
     tcase_add_test(files, all_types_of_numbers);
+    tcase_add_test(files, a_variance_of_each_event);
+    tcase_add_test(files, variances_that_do_not_fit);
     tcase_add_test(files, what_is_missing_or_misshapen_is_named);
     tcase_add_test(files, strings_groups_and_cubes_are_refused);
     tcase_add_test(files, truncated_files_are_refused);

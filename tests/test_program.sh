@@ -21,7 +21,7 @@ YAML
 # ---- help and usage ----
 expect "--help" 0 "dmft solve" --help
 expect "--version" 0 "^dmft [0-9]" --version
-for command in solve simulate compare converge sweep show plot escape outliers init info; do expect "$command --help" 0 "^usage: dmft $command" $command --help; done
+for command in solve simulate compare converge sweep show plot escape represent outliers init info; do expect "$command --help" 0 "^usage: dmft $command" $command --help; done
 expect "defaults are in --help" 0 "default: all cores" solve --help
 "$dmft" >out 2>err; holds "no command is usage" test $? -eq 2
 expect "unknown command" 2 "nearest is 'solve'" slove
@@ -96,6 +96,26 @@ expect "unknown kernel" 2 "no kernel 'C_x'" show kernels.h5 --kernel C_x --npy k
 expect "kernel to npy" 0 "" show kernels.h5 --kernel C_v --npy k.npy
 holds "npy has its size" test "$(wc -c <k.npy)" -eq $((128 + 8 * 20 * 20))
 expect "npy is not overwritten" 2 "exists already" show kernels.h5 --kernel C_v --npy k.npy
+expect "networks keep their weights" 0 "wrote w.h5" simulate a.yaml -o w.h5 --set output.weights=true
+expect "matrix to npy" 0 "" show w.h5 --matrix A0_last --npy w.npy
+holds "which has its size" test "$(wc -c <w.npy)" -eq $((128 + 8 * 50 * 100))
+expect "unknown matrix" 2 "no matrix 'A2_last'; the 6 there are go from 'A0_first' to 'readout_last'" show w.h5 --matrix A2_last --npy x.npy
+expect "no matrices" 2 "holds no matrices" show sample.h5 --matrix A0_last --npy x.npy
+expect "--matrix without --npy" 2 "npy is missing" show w.h5 --matrix A0_last
+expect "--matrix and --kernel" 2 "exclude" show w.h5 --matrix A0_last --kernel C_v --npy x.npy
+expect "theory has no weights" 2 "output.weights" solve a.yaml -o x.h5 --set output.weights=true
+expect "nor in a sweep" 2 "sweeps store no weight matrices" sweep a.yaml -o x.h5 --set output.weights=true --set "sweep.network.gamma0=[1, 2]"
+text=$source_folder/../tools/text.sh
+printf 'To be, or not to be: that is the question. To be!\n' >words.txt
+holds "a text with a class a word" test "$(sh "$text" 9 0 words.csv words.txt)" -eq 8
+holds "a text with two classes" test "$(sh "$text" 9 2 two.csv words.txt)" -eq 2
+holds "a line a sample, a 1 at either distance and in the class" awk -F, '{ n = 0; for (i = 1; i <= NF; i++) n += $i; bad += n != 3 || NF != 18 } END { exit bad || NR != 9 }' two.csv
+holds "inputs are the same" cmp -s <(cut -d, -f1-16 words.csv) <(cut -d, -f1-16 two.csv)
+sh "$text" 11 0 x.csv words.txt 2>err; holds "a text that is too short" test $? -eq 2 -a ! -e x.csv -a -n "$(grep "12 words" err)"
+sh "$text" 9 0 x.csv absent.txt 2>err; holds "a text that is not there" test $? -eq 2 -a ! -e x.csv
+sh "$text" 9 1 x.csv words.txt 2>err; holds "one class" test $? -eq 2 -a ! -e x.csv
+expect "a network on words" 0 "wrote n.h5" simulate "$source_folder/../examples/gallery/many_outputs.yaml" -o n.h5 --set data.file=words.csv \
+    --set data.outputs=8 --set simulation.width=20 --set training.learning_rate=1
 expect "a table of one's own against theory" 0 "^verdict: holds" compare theory.h5 theory.csv
 printf 'step,C_v\n0,1\n1\n' >short.csv
 expect "a truncated table" 2 "short.csv:3:2: " compare theory.h5 short.csv
@@ -208,6 +228,15 @@ cp out mlp.yaml
 expect "the template of mlp is a configuration" 0 "wrote template_mlp.h5: 4 steps" solve mlp.yaml --set training.steps=4 --set sampling.sites=64 -o template_mlp.h5
 "$dmft" init deep_linear >out; holds "init deep_linear shows no rows of mlp" test "$(grep -cE 'activation|gram|bias|sampling' out)" -eq 0
 expect "init of an unknown model" 2 "unknown model 'noisy'; one of deep_linear | mlp" init noisy
+expect "init noisy_matrix" 0 "^  # Singular value of the teacher" init noisy_matrix
+cp out matrix.yaml
+expect "the template of noisy_matrix is a configuration" 0 "wrote w.h5: 41 steps" solve matrix.yaml -o w.h5
+expect "noisy_matrix: simulate" 0 "wrote ws.h5: 41 steps" simulate matrix.yaml -o ws.h5 --set simulation.input_dim=100
+"$dmft" show w.h5 --csv >out; holds "noisy_matrix: default columns" test "$(head -1 out)" = "step,bulk_edge,isolated,overlap2_left,overlap2_right,bulk_variance"
+expect "noisy_matrix: compare" 0 "^verdict: holds" compare w.h5 ws.h5
+expect "noisy_matrix: escape" 0 "^W +1 +9 +8\.90" escape w.h5
+expect "noisy_matrix: solve has no checkpoints" 2 "has no checkpoints" solve matrix.yaml -o x.h5 --checkpoint w.ck --quiet
+if command -v gnuplot >/dev/null; then expect "noisy_matrix: plot" 0 "wrote w.png" plot w.h5 ws.h5 -o w.png; fi
 expect "mlp: solve" 0 "wrote m.h5: 12 steps in .*, 4 replicas" solve m.yaml -o m.h5
 expect "mlp: simulate" 0 "4 networks" simulate m.yaml -o ms.h5
 "$dmft" show m.h5 --csv >m.csv
@@ -246,12 +275,36 @@ expect "mlp: a loss beyond all bounds" 3 "diverged at step 0" solve m.yaml -o lo
 expect "mlp: few sites are told" 0 "^note: [0-9]+ directions of 40 sites" solve m.yaml -o few.h5 --set sampling.sites=40
 expect "mlp: converge, levels that differ by sampling alone" 0 "^verdict: holds" converge m.yaml --levels 3 --set sampling.sites=64 --set sampling.replicas=2
 if command -v gnuplot >/dev/null; then expect "mlp: plot" 0 "wrote m.png" plot m.h5 ms.h5 -o m.png; fi
+expect "represent: nothing was recorded" 2 "output.representations: EVERY stores them" represent m.h5
+"$dmft" solve m.yaml -o mr.h5 --quiet --set output.representations=2
+"$dmft" simulate m.yaml -o mrs.h5 --quiet --set output.representations=2
+expect "represent" 0 "^layer 2: (gradual|onset|sharp|still)" represent mr.h5
+expect "represent: one layer of two results" 0 "^mrs.h5, layer 2: " represent mr.h5 mrs.h5 --layer 2
+holds "represent: of that layer alone" test "$(grep -c '^m.*layer' out)" -eq 2
+expect "represent: CSV" 0 "^layer,step,eigenvalue1,eigenvalue1_se,.*,separated,explained,progress,progress_se,change,change_se,change_noise,verdict" represent mr.h5 --csv
+holds "represent: a row a record and layer" test "$(wc -l <out)" -eq 13
+expect "represent: JSON" 0 '"coordinates": ' represent mr.h5 --json
+if command -v python3 >/dev/null; then python3 -c 'import json; d = json.load(open("out")); assert len(d["layers"]) == 2 and len(d["layers"][0]["snapshots"][5]["coordinates"]) == 3' 2>/dev/null; holds "represent: JSON is JSON" test $? -eq 0; fi
+expect "represent: no such layer" 2 "there is no representation of layer 3" represent mr.h5 --layer 3
+expect "represent: layers count from 1" 2 "in .1, 64." represent mr.h5 --layer 0
+expect "represent: CSV of one" 2 "take one file" represent mr.h5 mrs.h5 --csv
+expect "represent: CSV or JSON" 2 "exclude each other" represent mr.h5 --csv --json
+expect "represent: name of the figure" 2 "must end in .png" represent mr.h5 -o fig.gif
+if command -v gnuplot >/dev/null; then
+    for ending in png svg pdf; do expect "represent: figure as $ending" 0 "wrote r.$ending" represent mr.h5 mrs.h5 -o r.$ending; done
+    expect "represent: no figure is overwritten" 2 "exists already" represent mr.h5 -o r.png --quiet
+    expect "represent: figure alone" 0 "" represent mr.h5 -o r.png --quiet --force
+    holds "represent: and nothing else" test ! -s out -a ! -s err
+    "$dmft" solve m.yaml -o mr1.h5 --quiet --set output.representations=100
+    expect "represent: one record" 0 "layer 1: still" represent mr1.h5 -o r.png --force
+fi
+expect "represent: eigenvalues can be compared" 0 "^D2_eigenvalue1 +10 " compare mr.h5 mrs.h5 --series D1_eigenvalue1,D2_eigenvalue1,D2_eigenvalue2
 expect "mlp: exact is for linear" 2 "solver: exact is for activation linear" solve m.yaml -o x.h5 --set solver=exact
 expect "mlp: response and relu" 2 "misses the delta function" solve m.yaml -o x.h5 --set solver=response --set network.activation=relu
 expect "mlp: ntk" 2 "freezes the features" solve m.yaml -o x.h5 --set network.parameterization=ntk
 expect "mlp: a key of deep_linear" 2 "data.label_noise: does not belong to model mlp" solve m.yaml -o x.h5 --set data.label_noise=1
 expect "deep_linear: a key of mlp" 2 "network.bias: does not belong to model deep_linear" solve a.yaml -o x.h5 --set network.bias=true
-expect "deep_linear: noise on the weights is for later" 2 "network.injected_variance: not available in this version" solve a.yaml -o x.h5 --set "network.injected_variance=[1]"
+expect "deep_linear: noise on some of the weights" 2 "network.injected_variance: a list for A_0 .. A_{L-1} and the readout" solve a.yaml -o x.h5 --set "network.injected_variance=[1]"
 expect "mlp: a matrix that is none" 2 "not positive semidefinite: its smallest eigenvalue is -1" solve m.yaml -o x.h5 --set 'data.gram=[[1, 2], [2, 1]]' --set 'data.target=[1, 1]'
 printf '1,2,0.5,1\n0,1,1,-1\n2,2,2,1\n' >d.csv
 sed '/gram/d; s/^  target.*/  file: d.csv/' m.yaml >md.yaml

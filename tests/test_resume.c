@@ -27,6 +27,9 @@ static const char *const configurations[] = {
 #define SPECTRUM "{exponent: 0.4, target_exponent: 1, modes: 3}"
     NETWORK "data: {sample_ratio: 4, spectrum: " SPECTRUM "}\ntraining: {flow: true, time: 0.6, steps: 12}\nprobes: {ntk: true, sharpness: true, rows: 5}\n",
     NETWORK "data: {sample_ratio: 4}\ntraining: {learning_rate: 0.02, steps: 20, momentum: 0.5, weight_decay: 0.01}\nprobes: {sharpness: true, every: 3}\n",
+#define SHAKEN "model: deep_linear\nnetwork: {depth: 2, width_ratio: 0.5, gamma0: 6, weight_variance: 0.5, weight_factor: [0.99, 0.96, 1], injected_variance: [0.02, 0.04, 0.1]}\n"
+    SHAKEN "data: {sample_ratio: 4}\ntraining: {learning_rate: 0.03, steps: 40}\noutliers: {every: 3}\noutput: {kernels: true}\n",
+    SHAKEN "data: {sample_ratio: 4}\ntraining: {learning_rate: 0.03, steps: 20, momentum: 0.3}\nprobes: {ntk: true, sharpness: true, every: 3, rows: 12}\n",
 #define SMALL "model: deep_linear\nnetwork: {depth: 1, width_ratio: 1.7, gamma0: 4, weight_variance: [0, 0.3]}\ndata: {sample_ratio: 1}\n"
     SMALL "training: {learning_rate: 0.05, steps: 200}\noutliers: {count: 3}\noutput: {kernels: true}\n",
 };

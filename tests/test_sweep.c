@@ -224,7 +224,7 @@ static const struct {
     BAD("sweep:\n  network.gamma0: [1]\n  network.depth: [1]\n  training.steps: [1]\n  training.learning_rate: [1]\n  network.width_ratio: [1]\n"
         "  data.sample_ratio: [1]\n  data.label_noise: [1]\n  training.momentum: [0]\n  tolerance: [1e-9]\n",
         "run.yaml:14:14: sweep.tolerance: one axis too many: a grid has at most 8"),
-    {"sweep:\n  network.injected_variance: [[1]]\n", DMFT_ERROR_UNAVAILABLE, "run.yaml:6:3: sweep.network.injected_variance: not available in this version"},
+    {"sweep:\n  training.times: [[1]]\n", DMFT_ERROR_UNAVAILABLE, "run.yaml:6:3: sweep.training.times: does not belong to model deep_linear, and is not available in this version"},
     BAD("sweep: {network.gamma0: [1, 2]}\n", "run.yaml:5:25: sweep: is for dmft sweep: one run has one value of each setting"),
     BAD("sweep: {}\n", "run.yaml: training.learning_rate is missing: a number in (0, inf)"),
 };

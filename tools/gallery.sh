@@ -1,8 +1,9 @@
 #!/bin/sh
 # The pictures of doc/gallery.md, each from a file in examples/gallery. Called by `make gallery` with the program, the folder of the parameter files,
-# a folder for results and one for pictures.
+# a folder for results and one for pictures, and the program of examples/bulk.c.
 set -eu
-dmft=$1 from=$2 work=$3 to=$4
+dmft=$1 from=$2 work=$3 to=$4 bulk=$5
+tools=$(dirname "$0")
 mkdir -p "$work" "$to"
 
 # sweep NAME FILE [options]: results that are there already, newer than the program and the parameters, are kept.
@@ -21,6 +22,15 @@ both()
     networks=$1-networks
     shift
     sweep "$networks" "$@" --simulate
+}
+
+# one COMMAND NAME FILE [options]: the result of one run, likewise.
+one()
+{
+    command=$1 result=$work/$2.h5 parameters=$from/$3
+    shift 3
+    if [ -f "$result" ] && [ "$result" -nt "$parameters" ] && [ "$result" -nt "$dmft" ]; then return; fi
+    "$dmft" "$command" "$parameters" -o "$result" --force "$@"
 }
 
 # picture NAME RESULTS.. OPTIONS
@@ -58,19 +68,49 @@ for scaling in mup ntk; do
     picture divergence_$scaling "$work/divergence_$scaling.h5" --map --series diverged
 done
 
-# Spectra of two-layer networks before and after training, one optimizer after the other.
-optimizer()
+one solve noise noise.yaml --set outliers.every=1
+one simulate noise-networks noise.yaml
+picture noise "$work/noise.h5" "$work/noise-networks.h5"
+
+sweep noisy_matrix noisy_matrix.yaml
+picture noisy_matrix "$work/noisy_matrix.h5" --map --series overlap2_left
+both noisy_matrix_steps noisy_matrix_steps.yaml
+picture noisy_matrix_steps "$work/noisy_matrix_steps.h5" "$work/noisy_matrix_steps-networks.h5" --against step --series isolated,overlap2_right
+
+one solve represent represent.yaml
+one simulate represent-networks represent.yaml
+"$dmft" represent "$work/represent.h5" "$work/represent-networks.h5" -o "$to/represent.png" --force --quiet
+echo "$to/represent.png"
+
+# words CLASSES RATE: networks that predict the next word of a text, one of so many classes (0: every word its own); four of them, two at a time.
+words()
 {
-    result=$work/linear_width_$1.h5 parameters=$from/linear_width.yaml
-    if [ ! -f "$result" ] || [ "$parameters" -nt "$result" ] || [ "$dmft" -nt "$result" ]; then
-        shift
-        "$dmft" simulate "$parameters" -o "$result" --force "$@"
-    fi
+    outputs=$(sh "$tools/text.sh" 1000 "$1" "$work/words_$1.csv")
+    for pair in 1 3; do
+        started=
+        for seed in $pair $((pair + 1)); do
+            result=$work/words_$1_$seed.h5
+            if [ -f "$result" ] && [ "$result" -nt "$from/many_outputs.yaml" ] && [ "$result" -nt "$dmft" ]; then continue; fi
+            "$dmft" simulate "$from/many_outputs.yaml" -o "$result" --force --quiet --threads 1 --set data.file="$work/words_$1.csv" \
+                --set data.outputs="$outputs" --set training.learning_rate="$2" --set simulation.seed=$seed &
+            started="$started $!"
+        done
+        for process in $started; do wait "$process"; done
+    done
+    echo "A_1 with $outputs outputs:"
+    "$bulk" A1 "$work/words_$1"_[1-4].h5 -o "$work/words_$1_table.csv"
 }
-optimizer gd
-optimizer sgd --set training.optimizer=sgd --set data.batch_fraction=0.1 --set training.learning_rate=3
-optimizer adam --set training.optimizer=adam --set training.learning_rate=5
-"$dmft" solve "$from/linear_width.yaml" -o "$work/linear_width.h5" --force --quiet
+words 3 1.7
+words 30 7.1
+words 0 32
+gnuplot -c "$tools/bulk.gp" "$to/many_outputs.png" "$work/words_3_table.csv" "3 outputs" "$work/words_30_table.csv" "30 outputs" \
+    "$work/words_0_table.csv" "345 outputs, every word its own"
+echo "$to/many_outputs.png"
+
+one solve linear_width linear_width.yaml
+one simulate linear_width_gd linear_width.yaml
+one simulate linear_width_sgd linear_width.yaml --set training.optimizer=sgd --set data.batch_fraction=0.1 --set training.learning_rate=3
+one simulate linear_width_adam linear_width.yaml --set training.optimizer=adam --set training.learning_rate=5
 picture linear_width "$work/linear_width.h5" "$work/linear_width_gd.h5" "$work/linear_width_sgd.h5" "$work/linear_width_adam.h5" --spectra
 both linear_width_step linear_width_step.yaml
 picture linear_width_step "$work/linear_width_step.h5" "$work/linear_width_step-networks.h5" --series A0_outlier1 --step 1

@@ -38,6 +38,15 @@ ok $? "the example of an activation function compiles"
 LD_LIBRARY_PATH="$prefix/lib" OPENBLAS_NUM_THREADS=1 "$build/mlp" | grep -q '^theory and networks agree$'
 ok $? "its theory and networks agree"
 # shellcheck disable=SC2046
+cc -std=c11 -Wall -Wextra -Wpedantic -Werror examples/bulk.c -o "$build/bulk" $(pkg-config --cflags --libs dmft lapacke) -lm
+ok $? "the example of spectra compiles"
+for seed in 1 2; do
+    "$prefix/bin/dmft" simulate examples/demo.yaml -o "$build/bulk$seed.h5" --force --quiet --set output.weights=true --set simulation.input_dim=60 \
+        --set simulation.seeds=1 --set simulation.seed=$seed
+done
+LD_LIBRARY_PATH="$prefix/lib" "$build/bulk" A1 "$build/bulk1.h5" "$build/bulk2.h5" -o "$build/bulk.csv" | grep -q '^shape: area' && [ "$(wc -l < "$build/bulk.csv")" -eq 241 ]
+ok $? "it finds distances"
+# shellcheck disable=SC2046
 cc -std=c11 examples/outliers.c -o "$build/outliers-static" $(pkg-config --cflags dmft) "$prefix/lib/libdmft.a" \
     $(pkg-config --libs $(pkg-config --print-requires-private dmft)) -lm -pthread
 ok $? "the example compiles against the static library"

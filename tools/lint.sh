@@ -21,7 +21,7 @@ kernel:base kernel
 spectrum:base spectrum
 outlier:base limit kernel spectrum outlier
 ensemble:base ensemble
-model:base limit kernel outlier spectrum ensemble model
+model:base limit kernel spectrum outlier ensemble model
 network:base spectrum ensemble network
 run:base model network run
 io:base io'
@@ -39,7 +39,7 @@ verdict "rooms" "$unlisted"
 breaches=$(grep -rnoE '#include "\.\./[^"]*"|#include "(solvers|tests)/' lib || true)
 verdict "lib includes nothing of solvers" "$breaches"
 
-tags=$(grep -rhoE '\((C|L|B|O|Z|P|K|S|G|F|M|N|R|Y|W|X|E|V|Q|LA|LW)[0-9]+'"'"'?\)' lib solvers include tests bench 2> /dev/null | sort -u | while read -r tag; do
+tags=$(grep -rhoE '\((C|L|B|O|Z|P|K|S|G|F|M|N|R|Y|W|X|E|V|Q|KN|RM|LA|XT|NM|LW|LF|TW)[0-9]+'"'"'?\)' lib solvers include tests bench 2> /dev/null | sort -u | while read -r tag; do
     grep -qF "$tag" doc/theory.md || echo "$tag is cited, doc/theory.md does not have it"
 done)
 verdict "equation tags" "$tags"

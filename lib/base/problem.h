@@ -46,6 +46,7 @@ struct mlp_problem {
     unsigned long batch_seed;
     size_t *chosen, chosen_count; /* samples with overlaps of their own */
     long represent_every; /* representations are recorded at steps 0, every, 2 every, ..; 0: never */
+    int means_only;       /* no series of single samples */
     struct {
         long sites, replicas;
         unsigned long seed;
@@ -53,6 +54,16 @@ struct mlp_problem {
         int moment_matching;
         double tolerance;
     } sampling;
+};
+
+/* What is particular to model noisy_matrix: a matrix N x D in training towards a teacher of rank one. */
+struct noisy_matrix_problem {
+    double ratio;          /* r = N/D > 0 */
+    double variance;       /* sigma^2 >= 0, entries at the start times D */
+    double teacher;        /* its singular value, >= 0 */
+    double samples;        /* alpha = P/D > 0; INFINITY: the population */
+    double label_noise;    /* sigma_eps >= 0; 0 where samples = INFINITY */
+    double gradient_noise; /* S/B >= 0 */
 };
 
 enum optimizer { OPTIMIZER_GD, OPTIMIZER_SGD, OPTIMIZER_ADAM };
@@ -90,6 +101,7 @@ struct dmft_problem {
     double learning_rate;   /* eta > 0; 1 in flow, where c is the step a unit of time */
     double *schedule;       /* e_t, T numbers >= 0, or NULL: all 1 */
     double momentum, weight_decay; /* mu, omega in [0, 1) (E1) */
+    double *weight_factor, *injected_variance; /* f_l, I_l >= 0 of A_0 .. A_{L-1} and the readout (KN1), or both NULL; weight_decay is then 0 */
     long steps;             /* T >= 1; in flow the number of intervals of the grid, of an adaptive one the most allowed */
     long rows;              /* of a result: T; in flow T + 1, both ends of the grid */
     int flow;               /* gradient flow */
@@ -101,7 +113,7 @@ struct dmft_problem {
     double tolerance;       /* of the basis form */
     int outlier_count;      /* outliers followed per matrix, >= 1 */
     long outlier_every;     /* at steps 0, every, 2 every, .. */
-    int store_kernels;
+    int store_kernels, store_weights;
     struct {
         int ntk, sharpness; /* what is probed, at steps 0, every, 2 every, .. */
         long every, rows;   /* rows: of a Lanczos run */
@@ -116,10 +128,22 @@ struct dmft_problem {
     } simulation;
     struct two_layer_problem two_layer; /* model two_layer_linear_width only */
     struct mlp_problem mlp;     /* model mlp only; deep_linear alone uses width_ratio, parameterization, sample_ratio, label_noise, batch, flow .. method */
+    struct noisy_matrix_problem noisy_matrix; /* with learning_rate, weight_decay, steps, rows, outlier_every, store_kernels, simulation */
     char *text;             /* canonical YAML */
 };
 
 /* What decay omega leaves of the initial weights after t updates, b(t) of (E1). */
 static inline double problem_kept(double decay, long t) { return decay > 0.0 ? pow(1.0 - decay, (double)t) : 1.0; }
+
+/* sigma^2 of the bulk of A_l after t updates: what decay leaves of it, or what the factor leaves and the noise brings, v_l(t,t) of (KN2). */
+static inline double problem_bulk_variance(const dmft_problem *p, int l, long t)
+{
+    double first = p->weight_variance[l], steps = (double)t;
+    if (p->weight_factor == NULL) return first * pow(problem_kept(p->weight_decay, t), 2.0);
+    double f = p->weight_factor[l], noise = p->injected_variance[l];
+    if (f == 1.0) return first + steps * noise;
+    if (f == 0.0) return t == 0 ? first : noise;
+    return first * pow(f, 2.0 * steps) + noise * expm1(2.0 * steps * log(f)) / expm1(2.0 * log(f));
+}
 
 #endif

@@ -265,6 +265,10 @@ const double *dmft_trajectory_array(const dmft_trajectory *t, const char *name, 
     return NULL;
 }
 
+size_t dmft_trajectory_array_count(const dmft_trajectory *t) { return t->array_count; }
+
+const char *dmft_trajectory_array_name(const dmft_trajectory *t, size_t index) { return index < t->array_count ? t->array[index].name : NULL; }
+
 long dmft_trajectory_diverged_at(const dmft_trajectory *t) { return t->diverged_at; }
 
 double dmft_trajectory_number(const dmft_trajectory *t, const char *name)

@@ -16,7 +16,7 @@ struct trajectory_kernel {
 };
 struct trajectory_array {
     char *name;
-    double *data;   /* size[0] x size[1] x size[2], row-major */
+    double *data;   /* size[0] x size[1] x size[2], row-major; a matrix has size[2] = 1 */
     size_t size[3];
 };
 struct trajectory_number {

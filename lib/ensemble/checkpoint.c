@@ -1,7 +1,7 @@
 /*
- * The ensemble in a checkpoint: the numbers of all members that were begun, and the state of those under way, one after the other. What a member
- * was drawn from is not stored: its number gives it again. Members of the checkpoint stay in that file until a worker takes one up; when the
- * next checkpoint comes first, their bytes are copied over.
+ * The ensemble in a checkpoint: the numbers of all members that were begun, what is kept of the first, and the state of those under way, one after the
+ * other. What a member was drawn from is not stored: its number gives it again. Members of the checkpoint stay in that file until a worker takes one up;
+ * when the next checkpoint comes first, their bytes are copied over.
  *
  * Cost: one pass over the file; memory: a few numbers a member under way.
  */
@@ -25,6 +25,7 @@ static void transfer_results(struct ensemble *e, archive *a)
     }
     for (long i = 0; i < e->next; i++) archive_long(a, &e->results.diverged_at[i]);
     archive_doubles(a, e->results.values, (size_t)e->next * e->results.slot);
+    if (e->results.kept != NULL) archive_doubles(a, e->results.kept, e->plan->kept);
 }
 
 static void transfer_progress(struct ensemble_progress *at, archive *a)

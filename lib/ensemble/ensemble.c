@@ -5,7 +5,7 @@
  *
  * A member that diverges stops there, and the others run on, so that the number of members that diverged does not depend on timing either.
  *
- * Memory: one member a thread, and the slots.
+ * Memory: one member a thread, the slots, and what is kept of member 0.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -132,6 +132,7 @@ static int look(struct ensemble_worker *w)
         return 0;
     }
     if (status != DMFT_OK) return fail_in(w, status, &error), -1;
+    if (w->at.index == 0 && e->results.kept != NULL) e->kind->keep(w->member, w->at.row, e->results.kept);
     return ++w->at.row < e->plan->rows;
 }
 
@@ -244,13 +245,14 @@ static int run(struct ensemble *e)
 static int results_create(struct ensemble_results *r, const struct ensemble_plan *plan, dmft_error *err)
 {
     size_t members = (size_t)plan->members;
-    double bytes = 8.0 * (double)members * ((double)plan->slot + 1.0);
+    double bytes = 8.0 * ((double)members * ((double)plan->slot + 1.0) + (double)plan->kept);
     if (!(bytes < 0x1p60)) return error_memory(err, bytes);
     r->slot = plan->slot;
     r->members = plan->members;
     r->values = memory_doubles(members * r->slot);
     r->diverged_at = malloc(members * sizeof *r->diverged_at);
-    if (r->values == NULL || r->diverged_at == NULL) return error_memory(err, bytes);
+    if (plan->kept > 0) r->kept = memory_doubles(plan->kept);
+    if (r->values == NULL || r->diverged_at == NULL || (plan->kept > 0 && r->kept == NULL)) return error_memory(err, bytes);
     for (size_t i = 0; i < members; i++) r->diverged_at[i] = -1;
     return DMFT_OK;
 }
@@ -259,6 +261,7 @@ void ensemble_results_free(struct ensemble_results *r)
 {
     free(r->values);
     free(r->diverged_at);
+    free(r->kept);
     *r = (struct ensemble_results){.values = NULL};
 }
 

@@ -24,6 +24,9 @@ struct ensemble_kind {
     /* Evaluates it and records row `row` in its slot. 0, DMFT_DIVERGED (the row is void), or an error. */
     int (*row)(void *state, long row, double *slot, dmft_error *err);
 
+    /* Puts down what is kept of member 0 besides its slot, in room of plan->kept numbers; called after each of its rows. NULL: nothing is kept. */
+    void (*keep)(void *state, long row, double *kept);
+
     /* Trains it after row `row`: 1 when the weights are those of the next row, 0 when they are on the way, < 0 an error. */
     int (*advance)(void *state, long row, dmft_error *err);
 
@@ -36,6 +39,7 @@ struct ensemble_plan {
     const dmft_problem *problem;
     long members, rows;
     size_t slot;       /* numbers of one member */
+    size_t kept;       /* numbers that kind->keep puts down; 0: it is not called */
     double operations; /* of a step, for how often progress is reported */
 };
 
@@ -44,6 +48,7 @@ struct ensemble_results {
     size_t slot;
     long members;
     double *values;    /* members x slot; 0 where nothing was recorded */
+    double *kept;      /* of member 0; NULL: nothing was to be kept */
     long *diverged_at; /* row, or -1 */
     double seconds;    /* wall time, of earlier runs too */
 };

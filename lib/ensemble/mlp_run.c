@@ -1,14 +1,16 @@
-/* Ensembles of model mlp: what they take, and their way from the first member to the summary. Memory: members at a time, all slots, the trajectory. */
+/* Ensembles of model mlp: what they take, and their way from the first member to the summary. Memory: members at a time, all slots, the trajectory, and
+ * twice the weights that are kept. */
 #include "ensemble/mlp_run.h"
 
 #include "base/error.h"
+#include "ensemble/weights.h"
 
 dmft_estimate mlp_members_estimate(const struct mlp_members *m, const dmft_problem *p, int threads)
 {
     dmft_run_options options = {.threads = threads};
     struct mlp_table table = mlp_table_of(p, m->responses);
     double members = (double)m->count, at_a_time = (double)ensemble_threads(m->count, &options);
-    return (dmft_estimate){.bytes = 8.0 * (at_a_time * m->doubles + members * ((double)table.slot + 1.0)) + mlp_table_bytes(&table, p),
+    return (dmft_estimate){.bytes = 8.0 * (at_a_time * m->doubles + members * ((double)table.slot + 1.0) + 2.0 * (double)m->kept) + mlp_table_bytes(&table, p),
                            .operations = members * m->operations};
 }
 
@@ -31,11 +33,14 @@ int mlp_members_run(const struct mlp_members *m, const dmft_problem *p, const dm
                                  .members = m->count,
                                  .rows = p->rows,
                                  .slot = table.slot,
+                                 .kept = m->kept,
                                  .operations = m->operations / (double)p->rows};
     int status = check_memory(m, p, options, err);
     if (status == DMFT_OK) status = ensemble_run(&results, &plan, options, err);
     if (status != DMFT_OK) return status;
-    status = mlp_table_summary(out, p, &table, &results, m->simulation, err);
+    dmft_trajectory *t = NULL;
+    status = mlp_table_summary(&t, p, &table, &results, m->simulation, err);
+    status = weights_attach(out, t, status, p, &results, err);
     ensemble_results_free(&results);
     return status;
 }

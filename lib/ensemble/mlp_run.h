@@ -11,6 +11,7 @@ struct mlp_members {
     const char *size_name;      /* "sites", "units" */
     double size;                /* of a member */
     double doubles, operations; /* of one member; of all its steps */
+    size_t kept;                /* of the first member (weights.h); 0: nothing */
 };
 
 dmft_estimate mlp_members_estimate(const struct mlp_members *m, const dmft_problem *problem, int threads);

@@ -90,7 +90,7 @@ static void add_rows(struct summary *s)
     const struct mlp_table *t = s->table;
     struct trajectory_series *step = add(s, TRAJECTORY_SHOWN, "step");
     for (size_t i = 0; step != NULL && i < s->rows; i++) step->value[i] = (double)i;
-    add_outputs(s, TRAJECTORY_SHOWN, 0, t->samples, "f");
+    if (!s->problem->mlp.means_only) add_outputs(s, TRAJECTORY_SHOWN, 0, t->samples, "f");
     add_traces(s, t->forward, "trace_C_h");
     add_traces(s, t->backward, "C_g");
 }
@@ -133,6 +133,7 @@ static void add_hidden_rows(struct summary *s)
     add_probes(s);
     add_columns(s, TRAJECTORY_HIDDEN, t->train_loss, 1, "train_loss");
     if (s->problem->mlp.test_target != NULL) add_columns(s, TRAJECTORY_HIDDEN, t->test_loss, 1, "test_loss");
+    if (s->problem->mlp.means_only) return;
     add_outputs(s, TRAJECTORY_HIDDEN, t->samples, t->tests, "test_f");
     add_diagonals(s, t->forward, "C_h");
     add_diagonals(s, t->backward, "C_g");
@@ -391,7 +392,8 @@ int mlp_table_summary(dmft_trajectory **out, const dmft_problem *problem, const 
 double mlp_table_bytes(const struct mlp_table *table, const dmft_problem *problem)
 {
     double rows = (double)problem->rows, order = (double)table->order;
-    double columns = (double)table->columns + 2.0 * (double)table->depth + (double)table->wide + (double)table->matrices + 3.0;
+    double single = problem->mlp.means_only ? (double)table->ntk : 0.0; /* columns that are averaged over, up to the tangent kernel's */
+    double columns = (double)table->columns - single + 2.0 * (double)table->depth + (double)table->wide + (double)table->matrices + 3.0;
     if (table->represent_every > 0) columns += (double)table->depth * (2.0 * MLP_REPRESENT_EIGENVALUES + 3.0);
     return 8.0 * (2.0 * columns * rows + (double)table->kernels * order * order) + mlp_represent_bytes(table);
 }

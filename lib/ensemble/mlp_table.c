@@ -99,6 +99,9 @@ int mlp_table_diverged(const struct mlp_table *t, const double *slot, long row)
 {
     const double *now = slot + (size_t)row * t->columns;
     int beyond = 0;
-    for (size_t i = 0; i <= t->train_loss; i++) beyond |= !isfinite(now[i]) || fabs(now[i]) > divergence_factor * fmax(fabs(slot[i]), 1.0);
+    for (size_t i = 0; i <= t->train_loss; i++) {
+        int lacks = t->partial && i >= t->backward && i < t->train_loss && isnan(now[i]);
+        beyond |= !lacks && (!isfinite(now[i]) || fabs(now[i]) > divergence_factor * fmax(fabs(slot[i]), 1.0));
+    }
     return beyond;
 }

@@ -13,6 +13,7 @@ struct mlp_table {
     size_t ntk, tops;   /* largest eigenvalue of the P K x P K matrix (N3), or with probes.ntk the largest three */
     size_t train_loss, test_loss;
     size_t columns;     /* of a row */
+    int partial;        /* a row may lack what is backward and the tangent kernel: nan */
 
     /* Behind all rows, those with spectra: row t = r * every at spectra + r * wide; there matrix A_l at (l - 1) * layer. */
     size_t count, chosen;   /* outliers.count; samples with overlaps of their own */

@@ -1,4 +1,4 @@
-/* Kernel files: seven datasets of numbers, read as doubles. Four k x k arrays are held in memory. */
+/* Kernel files: seven datasets of numbers and an eighth where the bulk changed on the way, read as doubles. Four k x k arrays are held in memory. */
 #include "io/kernels_hdf5.h"
 
 #include <errno.h>
@@ -93,7 +93,7 @@ static int read_weights(const struct source *s, kernel_file *out)
                          rank, size[0], size[1]);
     }
     size_t k = (size_t)size[0];
-    out->data = memory_doubles(k + MATRICES * k * k);
+    out->data = memory_doubles(2 * k + MATRICES * k * k);
     if (out->data == NULL) {
         (void)H5Dclose(set);
         return error_memory(s->err, 8.0 * (double)MATRICES * (double)k * (double)k);
@@ -134,6 +134,29 @@ static int read_matrix(const struct source *s, const char *name, size_t k, doubl
     return status;
 }
 
+/* v(c) of a bulk that changed between the events; most files have none. */
+static int read_variance(const struct source *s, kernel_file *out)
+{
+    hid_t set;
+    int rank;
+    hsize_t size[2];
+    size_t k = out->kernels.count;
+    double *variance = out->data + k + MATRICES * k * k;
+    if (H5Lexists(s->file, "variance", H5P_DEFAULT) <= 0) return DMFT_OK;
+    int status = open_numbers(s, "variance", &set, &rank, size);
+    if (status != DMFT_OK) return status;
+    if (size[0] != k || size[1] != 1 || (rank != 1 && k != 1)) {
+        (void)H5Dclose(set);
+        return error_set(s->err, DMFT_ERROR_FORMAT, "%s: variance must be a list of %zu numbers, as d is; it has rank %d and %llu x %llu", s->path, k, rank,
+                         size[0], size[1]);
+    }
+    status = read_values(s, "variance", set, k, variance);
+    for (size_t i = 0; i < k && status == DMFT_OK; i++)
+        if (!isfinite(variance[i])) return not_finite(s, "variance", variance[i], "[%zu]", i, 0);
+    out->kernels.variance = variance;
+    return status;
+}
+
 static int read_all(const struct source *s, kernel_file *out)
 {
     int status = read_weights(s, out);
@@ -145,6 +168,7 @@ static int read_all(const struct source *s, kernel_file *out)
         if (matrix_names[i][0] == 'C' && status == DMFT_OK) mirror(matrix, p->count);
         *place[i] = matrix;
     }
+    if (status == DMFT_OK) status = read_variance(s, out);
     if (status == DMFT_OK) status = read_scalar(s, "sigma2", &p->sigma2);
     return status == DMFT_OK ? read_scalar(s, "psi", &p->psi) : status;
 }

@@ -238,10 +238,10 @@ void print_json(FILE *out, const dmft_trajectory *t, const print_columns *column
 /* The header of version 1.0 (numpy's format.py): magic, length, a dictionary, blanks up to a multiple of 64 bytes, a newline. */
 enum { NPY_HEADER = 128 };
 
-static void npy_header(char out[NPY_HEADER], size_t order)
+static void npy_header(char out[NPY_HEADER], size_t rows, size_t columns)
 {
     char text[NPY_HEADER];
-    int length = snprintf(text, sizeof text, "{'descr': '<f8', 'fortran_order': False, 'shape': (%zu, %zu), }", order, order);
+    int length = snprintf(text, sizeof text, "{'descr': '<f8', 'fortran_order': False, 'shape': (%zu, %zu), }", rows, columns);
     memset(out, ' ', NPY_HEADER);
     memcpy(out, "\x93NUMPY\x01\x00", 8);
     out[8] = NPY_HEADER - 10;
@@ -260,19 +260,20 @@ static void little_endian(unsigned char *out, const double *row, size_t count)
     }
 }
 
-int print_npy(const char *path, const double *data, size_t order, size_t stride, int overwrite, dmft_error *err)
+int print_npy(const char *path, const struct print_matrix *matrix, int overwrite, dmft_error *err)
 {
     char header[NPY_HEADER];
     file_aside aside;
-    unsigned char *row = malloc(8 * order + 1);
-    if (row == NULL) return error_memory(err, 8.0 * (double)order);
+    size_t bytes = 8 * matrix->columns;
+    unsigned char *row = malloc(bytes + 1);
+    if (row == NULL) return error_memory(err, (double)bytes);
     int status = file_aside_open(&aside, path, overwrite, err);
     if (status == DMFT_OK) {
-        npy_header(header, order);
+        npy_header(header, matrix->rows, matrix->columns);
         int code = file_write_all(aside.fd, header, sizeof header);
-        for (size_t t = 0; t < order && code == 0; t++) {
-            little_endian(row, data + t * stride, order);
-            code = file_write_all(aside.fd, row, 8 * order);
+        for (size_t i = 0; i < matrix->rows && code == 0; i++) {
+            little_endian(row, matrix->data + i * matrix->stride, matrix->columns);
+            code = file_write_all(aside.fd, row, bytes);
         }
         status = code == 0 ? file_aside_commit(&aside, err) : file_aside_failed(&aside, code, err);
     }

@@ -28,7 +28,12 @@ void print_json(FILE *out, const dmft_trajectory *t, const print_columns *column
 /* The numbers whose names begin with `prefix`, as "A0_in 12, A0_out 34" without it; nothing when there are none. */
 void print_numbers(FILE *out, const dmft_trajectory *t, const char *prefix);
 
-/* A kernel as an array of numpy, written aside and renamed. Errors as of dmft_trajectory_write. */
-int print_npy(const char *path, const double *data, size_t order, size_t stride, int overwrite, dmft_error *err);
+struct print_matrix {
+    const double *data; /* row-major */
+    size_t rows, columns, stride;
+};
+
+/* A matrix as an array of numpy, written aside and renamed. Errors as of dmft_trajectory_write. */
+int print_npy(const char *path, const struct print_matrix *matrix, int overwrite, dmft_error *err);
 
 #endif

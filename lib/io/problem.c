@@ -33,6 +33,7 @@ static const struct {
 } models[MODEL_COUNT] = {
     [MODEL_DEEP_LINEAR] = {problem_settle_deep_linear, problem_fill_deep_linear, problem_rows_network, problem_spares_deep_linear},
     [MODEL_MLP] = {problem_settle_mlp, problem_fill_mlp, problem_rows_network, NULL},
+    [MODEL_NOISY_MATRIX] = {problem_settle_noisy_matrix, problem_fill_noisy_matrix, problem_rows_noisy_matrix, problem_spares_noisy_matrix},
     [MODEL_TWO_LAYER_LINEAR_WIDTH] = {problem_settle_two_layer, problem_fill_two_layer, problem_rows_two_layer, NULL},
 };
 
@@ -162,6 +163,8 @@ void dmft_problem_free(dmft_problem *problem)
     if (problem == NULL) return;
     free_mlp(&problem->mlp);
     free(problem->schedule);
+    free(problem->weight_factor);
+    free(problem->injected_variance);
     free(problem->eigenvalue);
     free(problem->target_mode);
     free(problem->model);

@@ -17,11 +17,13 @@ struct problem_draft {
 
 int problem_settle_deep_linear(struct problem_draft *draft, dmft_error *err);
 int problem_settle_mlp(struct problem_draft *draft, dmft_error *err);
+int problem_settle_noisy_matrix(struct problem_draft *draft, dmft_error *err);
 int problem_settle_two_layer(struct problem_draft *draft, dmft_error *err);
 
 /* 0 when out of memory. */
 int problem_fill_deep_linear(struct dmft_problem *problem, struct problem_draft *draft);
 int problem_fill_mlp(struct dmft_problem *problem, struct problem_draft *draft);
+int problem_fill_noisy_matrix(struct dmft_problem *problem, struct problem_draft *draft);
 int problem_fill_two_layer(struct dmft_problem *problem, struct problem_draft *draft);
 
 /* What deep_linear and mlp share, called first by theirs. */
@@ -31,10 +33,12 @@ int problem_fill_network(struct dmft_problem *problem, const dmft_config *config
 /* Rows of a result of this configuration, whose model is given, or 0 where a setting that says so is missing; what is swept is left out of account. */
 size_t problem_rows(const dmft_config *config);
 size_t problem_rows_network(const dmft_config *config);
+size_t problem_rows_noisy_matrix(const dmft_config *config);
 size_t problem_rows_two_layer(const dmft_config *config);
 
 /* Required settings that this configuration does without. */
 int problem_spares_deep_linear(const dmft_config *config, enum setting_id id);
+int problem_spares_noisy_matrix(const dmft_config *config, enum setting_id id);
 
 const struct config_value *problem_value(const dmft_config *config, enum setting_id id);
 double problem_number(const dmft_config *config, enum setting_id id); /* the first; the value must be there */

@@ -1,4 +1,5 @@
-/* Model deep_linear: what belongs to a method, to gradient flow and to a kind of batch stands beside it, and nothing else does; spectra of the inputs. */
+/* Model deep_linear: what belongs to a method, to gradient flow and to a kind of batch stands beside it, and nothing else does; spectra of the inputs,
+ * weights that forget and are shaken. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -60,6 +61,48 @@ static int fill_spectrum(struct dmft_problem *p, const dmft_config *config)
     return 1;
 }
 
+/* ---- weights that forget and are shaken ---- */
+
+static const enum setting_id noise_settings[] = {SETTING_NETWORK_WEIGHT_FACTOR, SETTING_NETWORK_INJECTED_VARIANCE};
+
+/* The first of the two that is given, or NULL. */
+static const enum setting_id *noise_given(const dmft_config *config)
+{
+    for (size_t i = 0; i < 2; i++)
+        if (problem_value(config, noise_settings[i])->given) return &noise_settings[i];
+    return NULL;
+}
+
+static int check_noise(const dmft_config *config, dmft_error *err)
+{
+    size_t expected = (size_t)problem_number(config, SETTING_NETWORK_DEPTH) + 1;
+    for (size_t i = 0; i < 2; i++) {
+        const struct config_value *value = problem_value(config, noise_settings[i]);
+        if (!value->given || value->count == expected) continue;
+        return config_error(err, DMFT_ERROR_CONFIG, &value->place, settings_table[noise_settings[i]].key,
+                            "a list for A_0 .. A_{L-1} and the readout: L+1 = %zu numbers, got %zu", expected, value->count);
+    }
+    if (!problem_value(config, SETTING_NETWORK_WEIGHT_FACTOR)->given || problem_number(config, SETTING_TRAINING_WEIGHT_DECAY) == 0.0) return 0;
+    return problem_refuse(config, SETTING_TRAINING_WEIGHT_DECAY, "not beside network.weight_factor, which says what a step leaves of the weights", err);
+}
+
+/* Both lists when one of them is given. 0 when out of memory. */
+static int fill_noise(struct dmft_problem *p, const dmft_config *config)
+{
+    size_t count = (size_t)p->depth + 1;
+    if (noise_given(config) == NULL) return 1;
+    const struct config_value *factor = problem_value(config, noise_settings[0]), *injected = problem_value(config, noise_settings[1]);
+    p->weight_factor = memory_doubles(count);
+    p->injected_variance = memory_doubles(count);
+    if (p->weight_factor == NULL || p->injected_variance == NULL) return 0;
+    for (size_t l = 0; l < count; l++) {
+        p->weight_factor[l] = factor->given ? factor->number[l] : 1.0 - p->weight_decay;
+        p->injected_variance[l] = injected->given ? injected->number[l] : 0.0;
+    }
+    p->weight_decay = 0.0; /* the factors have it */
+    return 1;
+}
+
 /* ---- methods and flow ---- */
 
 static int given_above_zero(const dmft_config *config, enum setting_id id)
@@ -73,6 +116,7 @@ static int check_steps(const dmft_config *config, const char *why, dmft_error *e
     if (problem_value(config, SETTING_TRAINING_SCHEDULE)->number != NULL) return problem_refuse(config, SETTING_TRAINING_SCHEDULE, why, err);
     if (given_above_zero(config, SETTING_TRAINING_MOMENTUM)) return problem_refuse(config, SETTING_TRAINING_MOMENTUM, why, err);
     if (given_above_zero(config, SETTING_TRAINING_WEIGHT_DECAY)) return problem_refuse(config, SETTING_TRAINING_WEIGHT_DECAY, why, err);
+    if (noise_given(config) != NULL) return problem_refuse(config, *noise_given(config), why, err);
     return subsampled(config) ? problem_refuse(config, SETTING_DATA_BATCH, why, err) : 0;
 }
 
@@ -99,6 +143,8 @@ static int check_method(const dmft_config *config, dmft_error *err)
     if (status < 0) return status;
     if (method == METHOD_BASIS && (enum batch)problem_number(config, SETTING_DATA_BATCH) == BATCH_EPOCH)
         return problem_refuse(config, SETTING_METHOD, "data.batch: epoch is for method rows", err);
+    if (method == METHOD_BASIS && noise_given(config) != NULL)
+        return problem_refuse(config, SETTING_METHOD, "network.weight_factor and network.injected_variance are for method rows", err);
     if (method == METHOD_LAZY && problem_number(config, SETTING_OUTPUT_KERNELS) != 0.0)
         return problem_refuse(config, SETTING_OUTPUT_KERNELS, "method lazy gives responses as series of t - s, no two-time kernels: false", err);
     if (!problem_flow(config)) {
@@ -128,7 +174,8 @@ static int check_method(const dmft_config *config, dmft_error *err)
 static void settle_method(struct problem_draft *draft)
 {
     const dmft_config *config = &draft->config;
-    if (problem_value(config, SETTING_METHOD)->given || (enum batch)problem_number(config, SETTING_DATA_BATCH) != BATCH_EPOCH) return;
+    int epochs = (enum batch)problem_number(config, SETTING_DATA_BATCH) == BATCH_EPOCH;
+    if (problem_value(config, SETTING_METHOD)->given || (!epochs && noise_given(config) == NULL)) return;
     draft->single[0] = METHOD_ROWS;
     draft->config.value[SETTING_METHOD].number = draft->single;
 }
@@ -147,6 +194,7 @@ int problem_settle_deep_linear(struct problem_draft *draft, dmft_error *err)
     settle_method(draft);
     status = check_batch(config, err);
     if (status == 0) status = check_spectrum(config, err);
+    if (status == 0) status = check_noise(config, err);
     return status == 0 ? check_method(config, err) : status;
 }
 
@@ -178,5 +226,5 @@ int problem_fill_deep_linear(struct dmft_problem *p, struct problem_draft *draft
     if (subsampled(config)) p->batch_fraction = problem_number(config, SETTING_DATA_BATCH_FRACTION);
     if (p->batch == BATCH_EPOCH) p->batch_fraction = 1.0 / round(1.0 / p->batch_fraction);
     fill_grid(p, config);
-    return fill_spectrum(p, config);
+    return fill_spectrum(p, config) && fill_noise(p, config);
 }

@@ -347,6 +347,7 @@ int problem_fill_mlp(struct dmft_problem *p, struct problem_draft *draft)
     mlp->outputs = set->outputs;
     mlp->batch_size = (size_t)problem_number(config, SETTING_TRAINING_BATCH_SIZE);
     mlp->batch_seed = (unsigned long)problem_number(config, SETTING_TRAINING_SEED);
+    mlp->means_only = problem_number(config, SETTING_OUTPUT_SAMPLES) == 0.0;
     fill_sampling(mlp, config);
     p->simulation.given = problem_value(config, SETTING_SIMULATION_WIDTH)->given;
     p->simulation.width = (long)problem_number(config, SETTING_SIMULATION_WIDTH);

@@ -21,10 +21,17 @@ static int check_schedule(const dmft_config *config, dmft_error *err)
     return config_error(err, DMFT_ERROR_CONFIG, &schedule->place, "training.schedule", "one number a step, %.0f, got %zu", steps, schedule->count);
 }
 
+static int check_weights(const dmft_config *config, dmft_error *err)
+{
+    if (problem_number(config, SETTING_OUTPUT_WEIGHTS) == 0.0 || problem_number(config, SETTING_SIMULATION_ENGINE) == ENGINE_DENSE) return 0;
+    return problem_refuse(config, SETTING_OUTPUT_WEIGHTS, "engine revealed has no matrices to store: false, or simulation.engine: dense", err);
+}
+
 int problem_settle_network(const dmft_config *config, dmft_error *err)
 {
     int status = check_variances(config, err);
-    return status == 0 ? check_schedule(config, err) : status;
+    if (status == 0) status = check_schedule(config, err);
+    return status == 0 ? check_weights(config, err) : status;
 }
 
 static void fill_numbers(struct dmft_problem *p, const dmft_config *config)
@@ -44,6 +51,7 @@ static void fill_numbers(struct dmft_problem *p, const dmft_config *config)
     p->outlier_count = (int)problem_number(config, SETTING_OUTLIERS_COUNT);
     p->outlier_every = (long)problem_number(config, SETTING_OUTLIERS_EVERY);
     p->store_kernels = (int)problem_number(config, SETTING_OUTPUT_KERNELS);
+    p->store_weights = (int)problem_number(config, SETTING_OUTPUT_WEIGHTS);
     p->simulation.engine = (enum engine)problem_number(config, SETTING_SIMULATION_ENGINE);
 }
 

@@ -6,7 +6,7 @@
  *   /series/NAME     rows f64; attribute shown
  *   /errors/NAME     standard errors of those series that have them
  *   /kernels/NAME    order x order f64; attributes row and column
- *   /arrays/NAME     three dimensions, f64; the group is absent when there are none
+ *   /arrays/NAME     two or three dimensions, f64; the group is absent when there are none
  *
  * Damage is found and never read as a number. The file ends in a seal (base/seal.h) that is looked at before HDF5 sees the file, as HDF5 1.10
  * loses memory over damaged ones. Inside, for other readers and after changes by other programs: the format of HDF5 1.10, whose metadata
@@ -178,7 +178,7 @@ static int write_arrays(hid_t file, const dmft_trajectory *t, const io_stream *s
     if (group < 0) return -1;
     for (size_t i = 0; i < t->array_count && stream->failure == 0; i++) {
         const struct trajectory_array *a = &t->array[i];
-        const struct result_layout layout = {3, {a->size[0], a->size[1], a->size[2]}, a->size[1]};
+        const struct result_layout layout = {a->size[2] == 1 ? 2 : 3, {a->size[0], a->size[1], a->size[2]}, a->size[1]};
         hid_t set = write_doubles(group, a->name, &layout, a->data);
         if (set < 0 || H5Dclose(set) < 0) return -1;
     }
@@ -458,10 +458,14 @@ static int read_kernel(const result_reader *r, hid_t set, const char *name)
     return status;
 }
 
+/* Of rank 2, or else 3. */
 static int read_array(const result_reader *r, hid_t set, const char *name)
 {
-    hsize_t size[3] = {0, 0, 0};
-    int status = result_check_dataset(r, set, name, H5T_FLOAT, sizeof(double), 3, size);
+    hsize_t size[3] = {0, 0, 1};
+    hid_t space = H5Dget_space(set);
+    int rank = H5Sget_simple_extent_ndims(space) == 2 ? 2 : 3;
+    (void)H5Sclose(space);
+    int status = result_check_dataset(r, set, name, H5T_FLOAT, sizeof(double), rank, size);
     if (status != DMFT_OK) return status;
     size_t sizes[3] = {(size_t)size[0], (size_t)size[1], (size_t)size[2]};
     double *data = memory_doubles(sizes[0] * sizes[1] * sizes[2]);

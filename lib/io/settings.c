@@ -21,9 +21,12 @@
 #define NOISY_MATRIX 0, 0, 0, 1, 0, 0
 #define TWO_LAYER_LINEAR_WIDTH 0, 0, 0, 0, 1, 0
 #define LOW_DEGREE_FILTER 0, 0, 0, 0, 0, 1
-#define PROPORTIONAL 1, 0, 0, 0, 1, 0 /* width and samples are given over the input dimension */
+#define MLP_AND_MATRIX 0, 1, 0, 1, 0, 0
+#define TRAINED 1, 1, 0, 1, 0, 0
+#define PROPORTIONAL 1, 0, 0, 1, 1, 0 /* sizes are given over the input dimension */
+#define BATCHED 1, 0, 0, 0, 1, 0
 #define NONLINEAR 0, 1, 0, 0, 1, 0
-#define TRAINED 1, 1, 0, 0, 1, 0
+#define STEPPED 1, 1, 0, 1, 1, 0
 #define EVERY 1, 1, 1, 1, 1, 1
 #define SWEEPS UNTEMPLATED, UNTEMPLATED, UNTEMPLATED, UNTEMPLATED, UNTEMPLATED, UNTEMPLATED
 #define LATER 0, 0, 0, 0, 0, 0

@@ -2,7 +2,7 @@
  *
  * Kept are lower triangles of (T + probe rows)^2 doubles: for every hidden field its coefficients on each of the sources that it feels, two of the 2L or,
  * with residual branches, all; 2L + 1 correlations; and for the data 10 and one a mode of the inputs (3 more when there are several), 1 more for batches of a
- * fixed sample, 2 for epochs. Results are finished in place. */
+ * fixed sample, 2 for epochs; 2L more where weights are shaken. Results are finished in place. */
 #include "kernel/general.h"
 
 #include <math.h>
@@ -22,13 +22,15 @@ static int probed(const struct dmft_problem *p) { return p->probes.ntk || p->pro
 
 int kernel_general_wanted(const struct dmft_problem *p)
 {
-    return p->schedule != NULL || p->momentum > 0.0 || p->weight_decay > 0.0 || p->modes > 0 || p->residual || subsampled(p) || probed(p);
+    return p->schedule != NULL || p->momentum > 0.0 || p->weight_decay > 0.0 || p->modes > 0 || p->residual || subsampled(p) ||
+           p->weight_factor != NULL || probed(p);
 }
 
 /* ---- what a run needs ---- */
 
-/* Rows that begin a multiple of a page apart share their places in the cache; a line more between them does away with that. */
-static size_t stride_of(size_t rows) { return rows >= 256 && rows % 64 == 0 ? rows + 8 : rows; }
+/* Rows that begin a multiple of a page apart share their places in the cache; a line more between them does away with that. An even number lets every row
+ * begin at a multiple of 16 bytes, whatever else there is room for: without AVX OpenBLAS adds up in an order that goes by it. */
+static size_t stride_of(size_t rows) { return rows >= 256 && rows % 64 == 0 ? rows + 8 : rows + rows % 2; }
 
 /* Two runs of probes use the same rows one after the other; each ends with the vector after its last. */
 static size_t rows_of(const struct dmft_problem *p) { return (size_t)p->rows + (probed(p) ? (size_t)p->probes.rows + 1 : 0); }
@@ -51,7 +53,7 @@ static int apart(const struct dmft_problem *p) { return subsampled(p) || (p->flo
 
 static size_t squares_of(const struct dmft_problem *p)
 {
-    size_t L = (size_t)p->depth, n = modes_of(p), epoch = epoch_of(p), hidden = p->residual ? 4 * L * L : 4 * L;
+    size_t L = (size_t)p->depth, n = modes_of(p), epoch = epoch_of(p), hidden = (p->residual ? 4 * L * L : 4 * L) + (p->weight_factor != NULL ? 2 * L : 0);
     return hidden + 2 * L + 1 + 9 + n + (n > 1 ? 3 : 0) + (apart(p) ? 1 : 0) + (epoch > 1 ? 1 : 0);
 }
 
@@ -61,12 +63,12 @@ static size_t band_of(const struct dmft_problem *p)
     return epoch < (size_t)p->rows ? epoch : (size_t)p->rows;
 }
 
-enum { VECTORS = 17 + GENERAL_WORK }; /* of `rows` numbers */
+enum { VECTORS = 18 + GENERAL_WORK }; /* of `rows` numbers */
 
 double kernel_general_bytes(const struct dmft_problem *p)
 {
     double rows = (double)rows_of(p), stride = (double)stride_of(rows_of(p)), n = (double)modes_of(p);
-    double vectors = VECTORS + 4.0 * n + 2.0 * p->depth + (double)band_of(p);
+    double vectors = VECTORS + 4.0 * n + 2.0 * p->depth + (p->weight_factor != NULL ? 3.0 * p->depth + 2.0 : 0.0) + (double)band_of(p);
     return 8.0 * ((double)squares_of(p) * rows * stride + vectors * rows);
 }
 
@@ -74,7 +76,7 @@ double kernel_general_bytes(const struct dmft_problem *p)
 double kernel_general_operations(const struct dmft_problem *p)
 {
     double L = p->depth, n = (double)modes_of(p), T = (double)p->rows, extra = (double)(rows_of(p) - (size_t)p->rows);
-    double hidden = p->residual ? 16.0 * L * L - 6.0 * L : 16.0 * L - 6.0;
+    double layers = p->residual ? L : 1.0, hidden = layers * (16.0 * L - (p->weight_factor != NULL ? 0.0 : 6.0));
     double data = n > 1.0 ? 14.0 + 6.0 * n : 19.0, batches = epoch_of(p) == 0 ? 0.0 : epoch_of(p) == 1 ? 1.0 : 5.0;
     double steps = (hidden + data + batches) * T * (T + 1.0) * (2.0 * T + 1.0) / 6.0;
     if (!probed(p)) return steps;
@@ -107,6 +109,7 @@ static void set_constants(struct kernel_general *g, const struct dmft_problem *p
     g->fraction = subsampled(p) ? p->batch_fraction : 1.0;
     g->momentum = p->momentum;
     g->decay = p->weight_decay;
+    g->shaken = p->weight_factor != NULL;
 }
 
 /* A triangle of the march's; NULL when it could not be had. */
@@ -126,6 +129,7 @@ static int take_hidden(struct kernel_general *g, const struct dmft_problem *p)
         for (size_t source = 0; source < 2 * L; source++)
             if (feels(p, field, source)) have = (g->coefficient[field * 2 * L + source] = take_square(g)) != NULL && have;
     }
+    for (size_t source = 0; source < 2 * L && g->shaken; source++) have = (g->seen[source] = take_square(g)) != NULL && have;
     for (size_t l = 0; l <= L; l++) have = (g->C_h[l] = take_square(g)) != NULL && have;
     for (size_t l = 1; l <= L; l++) have = (g->C_g[l] = take_square(g)) != NULL && have;
     return have;
@@ -150,16 +154,17 @@ struct place {
     double **x;
     size_t n;
 };
-enum { PLACES = 27 };
+enum { PLACES = 31 };
 
 static void places_of(struct kernel_general *g, struct place place[PLACES])
 {
     size_t n = g->rows, many = g->modes * g->rows, layers = (size_t)g->depth + 1;
-    const struct place all[] = {{&g->time, n}, {&g->weight, n}, {&g->newest, n}, {&g->kept, n}, {&g->kappa, n}, {&g->power, n}, {&g->star_mean, n},
-                                {&g->seen_target, n}, {&g->source, n}, {&g->unit, n}, {&g->spikes, n}, {&g->G0, n}, {&g->C_0, n}, {&g->probe_a, n},
-                                {&g->probe_b, n}, {&g->probe_past, n}, {&g->probe_ritz, n}, {&g->star, many}, {&g->X, many}, {&g->Y, many}, {&g->scaled, many},
-                                {&g->noise, g->steps * g->band}, {&g->schedule, g->steps}, {&g->eigenvalue, g->modes}, {&g->target, g->modes},
-                                {&g->variance, layers}, {&g->branch, layers}};
+    const struct place all[] = {{&g->time, n}, {&g->weight, n}, {&g->newest, n}, {&g->kept, n}, {&g->kappa, g->shaken ? layers * n : n}, {&g->power, n},
+                                {&g->star_mean, n}, {&g->seen_target, n}, {&g->source, n}, {&g->unit, n}, {&g->spikes, n}, {&g->G0, n}, {&g->C_0, n},
+                                {&g->probe_a, n}, {&g->probe_b, n}, {&g->probe_past, n}, {&g->probe_ritz, n}, {&g->star, many}, {&g->X, many},
+                                {&g->Y, many}, {&g->scaled, many}, {&g->noise, g->steps * g->band}, {&g->schedule, g->steps},
+                                {&g->eigenvalue, g->modes}, {&g->target, g->modes}, {&g->variance, layers}, {&g->branch, layers}, {&g->factor, layers},
+                                {&g->remembered, n}, {&g->shrunk, g->shaken ? layers * g->steps : 0}, {&g->bulk, g->shaken ? layers * g->steps : 0}};
     memcpy(place, all, sizeof all);
 }
 
@@ -181,9 +186,22 @@ static int take_memory(struct kernel_general *g, const struct dmft_problem *p)
     g->C_h = calloc(L + 1, sizeof *g->C_h);
     g->C_g = calloc(L + 1, sizeof *g->C_g);
     g->G = calloc(g->modes, sizeof *g->G);
+    g->seen = calloc(2 * L, sizeof *g->seen);
     g->square = calloc(squares_of(p), sizeof *g->square);
-    if (!g->coefficient || !g->sum || !g->C_h || !g->C_g || !g->G || !g->square) return 0;
+    if (!g->coefficient || !g->sum || !g->C_h || !g->C_g || !g->G || !g->seen || !g->square) return 0;
     return take_hidden(g, p) && take_data(g, p) && take_vectors(g);
+}
+
+/* (KN2) for A_l. */
+static void fill_bulk(struct kernel_general *g, const struct dmft_problem *p, int l)
+{
+    double *shrunk = g->shrunk + (size_t)l * g->steps, *bulk = g->bulk + (size_t)l * g->steps, f = g->factor[l] = p->weight_factor[l];
+    shrunk[0] = 1.0;
+    bulk[0] = p->weight_variance[l];
+    for (size_t t = 1; t < g->steps; t++) {
+        shrunk[t] = f * shrunk[t - 1];
+        bulk[t] = f * f * bulk[t - 1] + p->injected_variance[l];
+    }
 }
 
 static void fill(struct kernel_general *g, const struct dmft_problem *p)
@@ -192,6 +210,7 @@ static void fill(struct kernel_general *g, const struct dmft_problem *p)
     for (int l = 0; l <= p->depth; l++) {
         g->variance[l] = p->weight_variance[l];
         g->branch[l] = p->residual && l > 0 && l < p->depth ? 1.0 / sqrt(p->depth) : 1.0;
+        if (g->shaken) fill_bulk(g, p, l);
     }
     for (size_t t = 0; t < g->steps; t++) g->schedule[t] = p->schedule != NULL ? p->schedule[t] : 1.0;
     for (size_t k = 0; k < g->modes; k++) {
@@ -236,6 +255,7 @@ void kernel_general_free(kernel_general *g)
     free(g->C_h);
     free(g->C_g);
     free(g->G);
+    free(g->seen);
     free(g->square);
     free(g);
 }
@@ -263,7 +283,8 @@ void kernel_general_matrix(kernel_general *g, int l, struct kernel_rows_matrix *
 {
     size_t t = g->done > 0 ? g->done - 1 : 0;
     double weight = g->step * g->branch[l] / kernel_general_kept(g);
-    for (size_t a = 0; a < t; a++) g->spikes[a] = weight * g->kappa[a];
+    for (size_t a = 0; a < t; a++) g->spikes[a] = weight * general_kappa(g, l)[a];
+    for (size_t a = 0; a <= t && g->shaken; a++) g->remembered[a] = general_spread(g, l, t, a);
     *matrix = (struct kernel_rows_matrix){.C_phi = g->C_h[l],
                                           .R_phi = general_R_h(g, l),
                                           .C_g = g->C_g[l + 1],
@@ -271,6 +292,7 @@ void kernel_general_matrix(kernel_general *g, int l, struct kernel_rows_matrix *
                                           .stride = g->stride,
                                           .updates = t,
                                           .d = g->spikes,
+                                          .variance = g->shaken ? g->remembered : NULL,
                                           .target = l == 0 ? g->seen_target : NULL};
 }
 
@@ -357,8 +379,9 @@ void kernel_general_transfer(kernel_general *g, archive *a)
     if (archive_status(a) != DMFT_OK) g->done = 0;
     for (size_t i = 0; i < g->squares; i++)
         for (size_t t = 0; t < g->done; t++) archive_doubles(a, general_row(g, g->square[i], t), t + 1);
-    double *const vector[] = {g->kept, g->kappa, g->power, g->star_mean, g->seen_target, g->source, g->unit};
+    double *const vector[] = {g->kept, g->power, g->star_mean, g->seen_target, g->source, g->unit};
     for (size_t i = 0; i < sizeof vector / sizeof *vector; i++) archive_doubles(a, vector[i], g->done);
+    for (int l = 0; l <= (g->shaken ? g->depth : 0); l++) archive_doubles(a, general_kappa(g, l), g->done);
     for (size_t f = 0; f < 2 * (size_t)g->depth; f++) archive_doubles(a, g->sum[f], g->done);
     for (size_t k = 0; k < g->modes; k++) archive_doubles(a, g->star + k * g->rows, g->done);
     archive_doubles(a, g->noise, g->done * g->band);

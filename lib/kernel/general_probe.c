@@ -104,7 +104,7 @@ static double next(kernel_general *g, const struct run *run, const struct genera
     size_t i = e->at, last = i - 1, p = g->first, t = e->updates;
     double *K = row(g, g->K, i), *S = row(g, g->S, i), *past = g->probe_past, own = e->kept / g->width_ratio;
     const double *R = row(g, general_R_g(g, 1), last), *C = row(g, g->C_g[1], last);
-    for (size_t s = 0; s < i; s++) K[s] = -e->kept * g->variance[0] * R[s];
+    for (size_t s = 0; s < i; s++) K[s] = -e->kept * general_spread(g, 0, t, s) * R[s];
     for (size_t s = 0; s < t; s++) K[s] -= g->step * g->kappa[s] * C[s];
     if (run->space == SAMPLES) K[last] -= row(g, g->C_g[1], t)[t];
     K[i] = 0.0;
@@ -116,7 +116,10 @@ static double next(kernel_general *g, const struct run *run, const struct genera
     if (run->space != HIDDEN && last > p) past[last - 1 - p] -= b;
     g->source[i] = own;
     g->unit[i] = 0.0;
-    for (size_t s = 0; s <= i; s++) S[s] = s == p ? 0.0 : own * g->source[s] * g->width_ratio * g->variance[0] * C[s < p ? s : s - 1];
+    for (size_t s = 0; s <= i; s++) {
+        size_t asked = s < p ? s : s - 1; /* the event whose r_0 it is */
+        S[s] = s == p ? 0.0 : own * g->source[s] * g->width_ratio * general_spread(g, 0, t, asked) * C[asked];
+    }
     return make(g, run, e, &(struct general_past){.first = p, .count = i - p, .weight = past});
 }
 
@@ -233,7 +236,7 @@ static void nested_edges(const kernel_general *g, double edges[2])
     size_t t = g->done - 1;
     for (int l = 0; l <= g->depth; l++) {
         c[l] = l < g->depth ? general_row(g, g->C_g[l + 1], t)[t] : 1.0;
-        variance[l] = g->variance[l] * g->kept[t] * g->kept[t];
+        variance[l] = general_spread(g, l, t, t) * g->kept[t] * g->kept[t];
         sum += c[l];
     }
     edges[0] = edges[1] = NAN;

@@ -10,6 +10,7 @@ enum { GENERAL_WORK = 4 };
  * g^1 .. g^L and r^1 .. r^L. Rows 0 .. steps-1 are training steps; those of probes follow on the last step that is there and are written over. */
 struct kernel_general {
     int depth, online, residual, flow;
+    int shaken;                       /* weights forget and are shaken, each matrix in its own way (KN1); sources are then the fields of A_l(t) */
     size_t steps, rows, stride, done; /* steps, or nodes of the flow; rows: room, for steps and probes */
     size_t modes;                     /* n >= 1; 1: all inputs alike */
     size_t epoch;                     /* steps an epoch; 1: independent batches; 0: the batch is the sample, or fresh */
@@ -24,12 +25,15 @@ struct kernel_general {
     double target_norm;               /* <w*^2>^{1/2} */
 
     double *time, *weight, *newest; /* of the nodes; kappa of the flow, (M2) */
-    double *kept;           /* b of every event, (Q1) */
-    double *kappa, *power;  /* kappa(t,s) and mu^(t-1-s) at the last step */
+    double *kept;           /* b of every event, (Q1); 1 where weights are shaken */
+    double *kappa, *power;  /* kappa_l(t,s), `rows` numbers a matrix, the same for all but where weights are shaken; mu^(t-1-s): at the last step */
+    double *factor;            /* f_l of (KN1), L+1 numbers */
+    double *shrunk, *bulk;     /* f_l^j and v_l(t,t), `steps` numbers a matrix (KN2) */
 
     double **coefficient;   /* [field * 2L + source], NULL where a field does not feel the source */
     double **sum;           /* [field]: of the rows of the coefficients on r^L, which is one field at all times */
     double **C_h, **C_g;    /* [0 .. L], [1 .. L] */
+    double **seen;          /* [source]: its covariance, (KN3); NULL but where weights are shaken */
 
     /* The data, (Q5)-(Q9). */
     double *K, *S, *N;      /* memory K_v; covariances of what drives v: from r_0, and from r_X by K */
@@ -47,7 +51,7 @@ struct kernel_general {
     double *G0, *C_0;       /* <G>, <v v>: the last row */
 
     double *X, *Y, *scaled; /* n x rows each */
-    double *spikes;
+    double *spikes, *remembered; /* d_a and v_l(t,a) of the matrix asked for last */
     double *probe_a, *probe_b; /* Lanczos: the tridiagonal matrix */
     double *probe_past;     /* coefficients of a new v on those before */
     double *probe_ritz;
@@ -64,6 +68,16 @@ struct general_event {
     int probe;
     double kept;    /* b of the weights */
 };
+
+/* kappa_l of A_l, at the last step. */
+static inline double *general_kappa(const struct kernel_general *g, int l) { return g->kappa + (g->shaken ? (size_t)l * g->rows : 0); }
+
+/* What the covariance of the sources of A_l is, over that of what it is asked, between an event that finds the weights of step t and event s <= it. */
+static inline double general_spread(const struct kernel_general *g, int l, size_t t, size_t s)
+{
+    size_t place = (size_t)l * g->steps, at = s < t ? s : t;
+    return g->shaken ? g->shrunk[place + t - at] * g->bulk[place + at] : g->variance[l];
+}
 
 static inline double *general_row(const struct kernel_general *g, double *K, size_t i) { return K + i * g->stride; }
 static inline size_t general_h(const struct kernel_general *g, int l) { (void)g; return (size_t)l - 1; }

@@ -1,8 +1,8 @@
 /* One row of the general march, in the order (L1): (Q1)-(Q10) of doc/theory.md.
  *
  * Floating-point operations of row t in units of t^2, a product of a row with a triangle being 1 and with a symmetric matrix 2: for every source that a
- * field feels 4 (r^L: 1), that is 16 L - 6 in all, with residual branches 16 L^2 - 6 L; the data 14 + 6 n for n > 1 modes, 19 for one; batches
- * of a fixed sample 1 more, epochs 5. So 15 T^3 for T steps at L = 2. A step allocates nothing. */
+ * field feels 4 (r^L: 1 unless it is shaken), that is 16 L - 6 in all, with residual branches 16 L^2 - 6 L; the data 14 + 6 n for n > 1 modes, 19 for
+ * one; batches of a fixed sample 1 more, epochs 5. So 15 T^3 for T steps at L = 2. A step allocates nothing. */
 #include <cblas.h>
 #include <stddef.h>
 #include <string.h>
@@ -23,12 +23,13 @@ static void right(const kernel_general *g, const double *K, size_t n, const doub
 
 /* ---- hidden layers ---- */
 
-/* m(s) = th [sigma^2 b R(i,s) + th c kappa C(i,s)], s < n, for the matrix A_l: what the other field of its site is met with, (Q3). */
+/* m(s) = th [sigma^2 b R(i,s) + th c kappa C(i,s)], s < n, for the matrix A_l: what the other field of its site is met with, (Q3); (KN4). */
 static void remember(const kernel_general *g, const struct general_event *e, int l, const double *R, const double *C, size_t n, double *m)
 {
-    double th = g->branch[l], first = th * g->variance[l] * e->kept, learned = th * th * g->step;
-    for (size_t s = 0; s < n; s++) m[s] = first * R[s];
-    for (size_t s = 0; s < e->updates; s++) m[s] += learned * g->kappa[s] * C[s];
+    double first = g->branch[l] * e->kept, learned = g->branch[l] * g->branch[l] * g->step;
+    const double *kappa = general_kappa(g, l);
+    for (size_t s = 0; s < n; s++) m[s] = first * general_spread(g, l, e->updates, s) * R[s];
+    for (size_t s = 0; s < e->updates; s++) m[s] += learned * kappa[s] * C[s];
 }
 
 /* Row i of a field begins as `factor` times that of another, or as nothing. */
@@ -66,6 +67,14 @@ static void meet(kernel_general *g, size_t i, size_t field, size_t other, const 
     }
 }
 
+/* Row i of the covariance of a source of A_l that has been asked what has the correlations C, (KN3). */
+static void see(kernel_general *g, const struct general_event *e, int l, size_t source, const double *C)
+{
+    if (!g->shaken) return;
+    double *S = row(g, g->seen[source], e->at);
+    for (size_t s = 0; s <= e->at; s++) S[s] = general_spread(g, l, e->updates, s) * C[s];
+}
+
 /* C(i,s) = sum over sources of row i x covariance x row s, s <= i, (Q4). A source that is not felt at i itself has no row i yet. */
 void general_correlate(kernel_general *g, size_t i, size_t field, double *C)
 {
@@ -77,17 +86,26 @@ void general_correlate(kernel_general *g, size_t i, size_t field, double *C)
         double *K = general_coefficient(g, field, b);
         if (K == NULL) continue;
         const double *x = row(g, K, i);
-        if (b == readout) {
+        if (b == readout && !g->shaken) {
             for (size_t s = 0; s < n; s++) sum[i] += x[s];
             cblas_daxpy((int)n, g->variance[L] * sum[i], sum, 1, C, 1);
             continue;
         }
         size_t felt = x[i] != 0.0 ? n : i, below = b < L ? b : b - L + 1; /* the matrix whose source it is */
-        correlate(g, felt, g->variance[below], b < L ? g->C_h[below] : g->C_g[below + 1], x, 0.0, p);
+        if (g->shaken) correlate(g, felt, 1.0, g->seen[b], x, 0.0, p);
+        else correlate(g, felt, g->variance[below], b < L ? g->C_h[below] : g->C_g[below + 1], x, 0.0, p);
         if (felt == i) p[i] = 0.0;
         right(g, K, n, p, y);
         cblas_daxpy((int)n, 1.0, y, 1, C, 1);
     }
+}
+
+/* The same of the readout, which is a field of its own. */
+static void see_readout(kernel_general *g, const struct general_event *e)
+{
+    if (!g->shaken) return;
+    double *S = row(g, g->seen[2 * (size_t)g->depth - 1], e->at);
+    for (size_t s = 0; s <= e->at; s++) S[s] = general_spread(g, g->depth, e->updates, s);
 }
 
 /* (Q3). A probe's h comes before its g, with the source of the same event; c_l psi_l is what M reads off, (Q12). */
@@ -101,10 +119,12 @@ void general_backward(kernel_general *g, const struct general_event *e, int l)
     if (l < L) {
         remember(g, e, l, row(g, general_R_g(g, l + 1), i), row(g, g->C_g[l + 1], i), n, m);
         meet(g, i, field, general_h(g, l), m, n);
+        see(g, e, l, field, row(g, g->C_g[l + 1], i));
         own[i] += g->branch[l] * e->kept;
     } else if (!e->probe) {
-        for (size_t s = 0; s < i; s++) m[s] = g->step * g->kappa[s];
+        for (size_t s = 0; s < i; s++) m[s] = g->step * general_kappa(g, L)[s];
         meet(g, i, field, general_h(g, l), m, i);
+        see_readout(g, e);
         own[i] += e->kept;
     }
     general_correlate(g, i, field, row(g, g->C_g[l], i));
@@ -117,6 +137,7 @@ void general_forward(kernel_general *g, const struct general_event *e, int l)
     begin(g, i, field, l > 1 ? general_h(g, l - 1) : field, l > 1 && g->residual ? 1.0 : 0.0);
     remember(g, e, l - 1, row(g, general_R_h(g, l - 1), i), row(g, g->C_h[l - 1], i), n, m);
     meet(g, i, field, general_g(g, l), m, n);
+    see(g, e, l - 1, field, row(g, g->C_h[l - 1], i));
     row(g, general_coefficient(g, field, field), i)[i] += g->branch[l - 1] * e->kept;
     general_correlate(g, i, field, row(g, g->C_h[l], i));
 }
@@ -288,7 +309,7 @@ void general_hat(kernel_general *g, const struct general_event *e)
 
 /* ---- a step ---- */
 
-/* kappa(t,.), of kappa(t-1,.) in gradient descent, (Q1). */
+/* kappa(t,.), of kappa(t-1,.) in gradient descent, (Q1), (KN1). */
 static void age(kernel_general *g, size_t t)
 {
     g->kept[t] = t == 0 ? 1.0 : (1.0 - g->decay) * g->kept[t - 1];
@@ -297,22 +318,25 @@ static void age(kernel_general *g, size_t t)
         for (size_t s = 0; s < t; s++) g->kappa[s] = s + 1 == t ? g->newest[t] : g->weight[s];
         return;
     }
-    g->kappa[t - 1] = 0.0;
     for (size_t s = 0; s + 1 < t; s++) g->power[s] *= g->momentum;
     g->power[t - 1] = 1.0;
-    for (size_t s = 0; s < t; s++) g->kappa[s] = (1.0 - g->decay) * g->kappa[s] + g->schedule[t - 1] * g->power[s];
+    for (int l = 0; l <= (g->shaken ? g->depth : 0); l++) {
+        double *kappa = general_kappa(g, l), keep = g->shaken ? g->factor[l] : 1.0 - g->decay;
+        kappa[t - 1] = 0.0;
+        for (size_t s = 0; s < t; s++) kappa[s] = keep * kappa[s] + g->schedule[t - 1] * g->power[s];
+    }
 }
 
 /* What drives v(t) and what it remembers, (Q5). */
 static void prepare(kernel_general *g, size_t t)
 {
-    double *K = row(g, g->K, t), *S = row(g, g->S, t), spread = g->width_ratio * g->variance[0], own = g->gain * spread * g->kept[t];
+    double *K = row(g, g->K, t), *S = row(g, g->S, t), own = g->gain * g->width_ratio * g->kept[t];
     const double *R_g = row(g, general_R_g(g, 1), t), *C_g = row(g, g->C_g[1], t);
     g->source[t] = -g->gain * g->kept[t];
     g->unit[t] = 1.0;
-    for (size_t s = 0; s < t; s++) K[s] = own * R_g[s] + g->rate * g->kappa[s] * C_g[s];
+    for (size_t s = 0; s < t; s++) K[s] = own * general_spread(g, 0, t, s) * R_g[s] + g->rate * g->kappa[s] * C_g[s];
     K[t] = 0.0;
-    for (size_t s = 0; s <= t; s++) S[s] = g->source[t] * g->source[s] * spread * C_g[s];
+    for (size_t s = 0; s <= t; s++) S[s] = g->source[t] * g->source[s] * g->width_ratio * general_spread(g, 0, t, s) * C_g[s];
 }
 
 void kernel_general_step(kernel_general *g)

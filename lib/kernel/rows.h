@@ -33,6 +33,7 @@ struct kernel_rows_matrix {
     const double *C_phi, *R_phi, *C_g, *R_g; /* of phi = h^l and g = g^(l+1), row s at + s * stride */
     size_t stride, updates;                  /* updates = t */
     const double *d;                         /* c kappa(t,a), a < t: the weight of spike a, (O1) */
+    const double *variance;                  /* v(t,a), a <= t, of weights that forget and are shaken (KN2); else NULL */
     const double *target;                    /* <phi(a) w*>, a <= t, (O5'); NULL but for A_0 */
 };
 void kernel_rows_matrix(kernel_rows *r, int l, struct kernel_rows_matrix *matrix);

@@ -112,7 +112,7 @@ static int follow_matrices(struct basis *b, const struct dmft_problem *p, dmft_e
     for (size_t l = 0; l < b->matrices && status == DMFT_OK; l++) {
         const struct model_matrix *m = &b->matrix[l];
         struct limit_view view = limit_operator_view(m->A);
-        b->about[l] = (struct route_matrix){.variance = view.variance, .psi = view.psi, .target = m->target != NULL};
+        b->about[l] = (struct route_matrix){.psi = view.psi, .target = m->target != NULL};
         status = outlier_basis_create(&b->outliers[l], m->A, m->target, (size_t)p->outlier_count, err);
         if (status == DMFT_OK && rank_one) status = outlier_basis_watch(b->outliers[l], b->rows, p->flow, err);
     }

@@ -551,7 +551,8 @@ static int response_row(void *state, long number, double *slot, dmft_error *err)
     for (size_t l = 1; status == DMFT_OK && due && l < r->depth; l++)
         status = record_spectrum(r, l, t, slot + mlp_table_spectrum(&r->table, number, l), err);
     if (status == DMFT_OK && r->table.kernels > 0) store_kernels(r, t, slot);
-    for (size_t l = 1; l <= r->depth; l++) mlp_table_enter_representation(&r->table, slot, number, l, r->layer[l - 1].C_phi + t * r->samples * (r->n + 1), r->n);
+    size_t first = t * r->samples;
+    for (size_t l = 1; l <= r->depth; l++) mlp_table_enter_representation(&r->table, slot, number, l, r->layer[l - 1].C_phi + first * (r->n + 1), r->n);
     return status;
 }
 

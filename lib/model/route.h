@@ -9,7 +9,7 @@
 #include "outlier/probe.h"
 
 struct route_matrix {
-    double variance, psi;
+    double psi;
     int target; /* its outliers have an overlap with the target */
 };
 

@@ -54,7 +54,7 @@ static void take_result(struct rows *r, size_t i, char *name, double **square, s
 static dmft_estimate estimate(const struct dmft_problem *p)
 {
     double T = (double)p->rows, L = p->depth, count = p->outlier_count;
-    double series = T * (2.0 * L + 6.0 + L * (count + 4.0)), following = L * 100.0 * T;
+    double each = p->weight_factor != NULL ? 5.0 : 4.0, series = T * (2.0 * L + 6.0 + L * (count + each)), following = L * 100.0 * T;
     double recorded = 1.0 / (double)p->outlier_every;
     /* Level 2: some four products of X Y a recorded step and matrix, of 8 t^2 operations each. */
     int general = kernel_general_wanted(p);
@@ -96,7 +96,7 @@ static int follow_matrices(struct rows *r, const struct dmft_problem *p, dmft_er
     for (size_t l = 0; l < r->matrices && status == DMFT_OK; l++) {
         struct kernel_rows_matrix m;
         matrix_of(r, l, &m);
-        r->about[l] = (struct route_matrix){.variance = p->weight_variance[l], .psi = l == 0 ? p->width_ratio : 1.0, .target = m.target != NULL};
+        r->about[l] = (struct route_matrix){.psi = l == 0 ? p->width_ratio : 1.0, .target = m.target != NULL};
         struct outlier_source source = {.C_phi = m.C_phi,
                                         .R_phi = m.R_phi,
                                         .C_g = m.C_g,
@@ -104,8 +104,10 @@ static int follow_matrices(struct rows *r, const struct dmft_problem *p, dmft_er
                                         .rows = (size_t)p->rows,
                                         .stride = m.stride,
                                         .target = m.target,
-                                        .sigma2 = r->about[l].variance,
+                                        .variance = m.variance,
+                                        .sigma2 = p->weight_variance[l],
                                         .psi = r->about[l].psi,
+                                        .factor = p->weight_factor != NULL ? p->weight_factor[l] : 1.0,
                                         .flow = p->flow,
                                         .moving = p->momentum > 0.0 || p->weight_decay > 0.0};
         status = outlier_follow_create(&r->follow[l], &source, (size_t)p->outlier_count, err);

@@ -1,6 +1,7 @@
 /* dmft_solve: which solver a problem goes to. A model that is built has a row. */
 #include "model/solve.h"
 
+#include "base/error.h"
 #include "base/problem.h"
 #include "model/mlp_solve.h"
 
@@ -10,12 +11,20 @@ static const struct {
 } models[MODEL_COUNT] = {
     [MODEL_DEEP_LINEAR] = {deep_linear_estimate, deep_linear_solve},
     [MODEL_MLP] = {mlp_solve_estimate, mlp_solve},
+    [MODEL_NOISY_MATRIX] = {noisy_matrix_estimate, noisy_matrix_solve},
     [MODEL_TWO_LAYER_LINEAR_WIDTH] = {two_layer_estimate, two_layer_solve},
 };
 
 dmft_estimate dmft_solve_estimate(const dmft_problem *p, int threads) { return models[p->kind].estimate(p, threads); }
 
+int solve_check(const dmft_problem *p, dmft_error *err)
+{
+    if (!p->store_weights) return DMFT_OK;
+    return error_set(err, DMFT_ERROR_UNAVAILABLE, "output.weights: the theory has no weight matrices to store, simulated networks have: false");
+}
+
 int dmft_solve(const dmft_problem *p, const dmft_run_options *options, dmft_trajectory **out, dmft_error *err)
 {
-    return models[p->kind].solve(p, options, out, err);
+    int status = solve_check(p, err);
+    return status == DMFT_OK ? models[p->kind].solve(p, options, out, err) : status;
 }

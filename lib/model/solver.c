@@ -18,8 +18,7 @@ static const char handed_over[] = "this solver has handed over its result alread
 
 /* Where the results of one matrix go. */
 struct matrix_series {
-    double **z, *edge, *target, *left, *right;
-    double bulk_edge;
+    double **z, *target, *left, *right;
 };
 
 /* Where the results of probes go: NULL where they are not asked for. */
@@ -38,7 +37,7 @@ struct dmft_solver {
     struct route_shape shape;
     long rows, done, every;
     size_t outliers; /* a matrix */
-    double label_noise, decay;
+    double label_noise;
     dmft_run_options options;
 
     double **series; /* one an observable */
@@ -88,6 +87,21 @@ static int add_outlier_series(struct dmft_solver *s, dmft_error *err)
     return status;
 }
 
+/* The edge of a bulk at all steps, and its variance where weights are shaken: both are known beforehand. */
+static int add_bulk(struct dmft_solver *s, size_t l, dmft_error *err)
+{
+    const dmft_problem *p = s->problem;
+    double *edge = NULL, *variance = NULL, out = 1.0 + sqrt(s->shape.matrix[l].psi);
+    int status = trajectory_add(s->result, &edge, TRAJECTORY_HIDDEN, err, "A%zu_edge", l);
+    if (status == DMFT_OK && p->weight_factor != NULL) status = trajectory_add(s->result, &variance, TRAJECTORY_HIDDEN, err, "sigma2_A%zu", l);
+    for (long t = 0; t < s->rows && status == DMFT_OK; t++) {
+        double sigma2 = problem_bulk_variance(p, (int)l, t);
+        edge[t] = sqrt(sigma2) * out;
+        if (variance != NULL) variance[t] = sigma2;
+    }
+    return status;
+}
+
 static int add_hidden_series(struct dmft_solver *s, dmft_error *err)
 {
     int status = trajectory_add(s->result, &s->test_loss, TRAJECTORY_HIDDEN, err, "test_loss");
@@ -95,7 +109,7 @@ static int add_hidden_series(struct dmft_solver *s, dmft_error *err)
     if (status == DMFT_OK && s->problem->flow) status = trajectory_add(s->result, &s->time_series, TRAJECTORY_HIDDEN, err, "time");
     for (size_t l = 0; l < s->shape.matrices && status == DMFT_OK; l++) {
         struct matrix_series *m = &s->matrix[l];
-        status = trajectory_add(s->result, &m->edge, TRAJECTORY_HIDDEN, err, "A%zu_edge", l);
+        status = add_bulk(s, l, err);
         if (status == DMFT_OK && s->shape.matrix[l].target)
             status = trajectory_add(s->result, &m->target, TRAJECTORY_HIDDEN, err, "A%zu_target_overlap", l);
         if (status == DMFT_OK) status = trajectory_add(s->result, &m->left, TRAJECTORY_HIDDEN, err, "A%zu_left_overlap", l);
@@ -141,16 +155,9 @@ static int add_series(struct dmft_solver *s, dmft_error *err)
 
 static int make_matrices(struct dmft_solver *s, dmft_error *err)
 {
-    int status = DMFT_OK;
-    for (size_t l = 0; l < s->shape.matrices && status == DMFT_OK; l++) {
-        struct matrix_series *m = &s->matrix[l];
-        double edges[2] = {0.0, 0.0};
-        m->z = calloc(s->outliers, sizeof *m->z);
-        if (m->z == NULL) return error_memory(err, 8.0 * (double)s->outliers);
-        status = dmft_bulk_edges(s->shape.matrix[l].variance, s->shape.matrix[l].psi, edges, err);
-        m->bulk_edge = edges[1];
-    }
-    return status;
+    for (size_t l = 0; l < s->shape.matrices; l++)
+        if ((s->matrix[l].z = calloc(s->outliers, sizeof *s->matrix[l].z)) == NULL) return error_memory(err, 8.0 * (double)s->outliers);
+    return DMFT_OK;
 }
 
 /* What the problem says goes into the result. */
@@ -190,6 +197,8 @@ int dmft_solver_create(dmft_solver **out, const dmft_problem *p, const dmft_run_
 {
     if (p->kind != MODEL_DEEP_LINEAR) return error_set(err, DMFT_ERROR_UNAVAILABLE, "model %s is not solved step by step: call dmft_solve", p->model);
     if (p->method == METHOD_LAZY) return error_set(err, DMFT_ERROR_UNAVAILABLE, "method lazy solves all steps at once: call dmft_solve");
+    int status = solve_check(p, err);
+    if (status != DMFT_OK) return status;
     struct dmft_solver *s = calloc(1, sizeof *s);
     if (s == NULL) return error_memory(err, sizeof *s);
     clock_gettime(CLOCK_MONOTONIC, &s->begin);
@@ -200,8 +209,7 @@ int dmft_solver_create(dmft_solver **out, const dmft_problem *p, const dmft_run_
     s->every = p->outlier_every;
     s->outliers = (size_t)p->outlier_count;
     s->label_noise = p->label_noise;
-    s->decay = p->weight_decay;
-    int status = make(s, p, err);
+    status = make(s, p, err);
     s->problem = NULL;
     if (status != DMFT_OK) {
         dmft_solver_free(s);
@@ -279,10 +287,7 @@ static int record(struct dmft_solver *s, double time, dmft_error *err)
     int status = DMFT_OK;
     struct timespec begin;
     clock_gettime(CLOCK_MONOTONIC, &begin);
-    for (size_t l = 0; l < s->shape.matrices && status == DMFT_OK; l++) {
-        s->matrix[l].edge[t] = problem_kept(s->decay, t) * s->matrix[l].bulk_edge;
-        if (t % s->every == 0) status = record_outliers(s, l, time, err);
-    }
+    for (size_t l = 0; l < s->shape.matrices && t % s->every == 0 && status == DMFT_OK; l++) status = record_outliers(s, l, time, err);
     s->outlier_seconds += seconds_since(&begin);
     if (status != DMFT_OK) return status;
     for (size_t i = 0; i < s->shape.observables; i++) s->series[i][t] = s->latest[i];

@@ -209,6 +209,7 @@ static void start_training(struct network *n, long index)
 void network_start(struct network *n, long index)
 {
     const double *variance = n->problem->weight_variance;
+    n->index = index;
     for (int l = 0; l < n->depth; l++) {
         struct random_stream stream = stream_of(n, index, NETWORK_WEIGHTS + l);
         size_t fan_in = network_columns(n, l);

@@ -31,6 +31,8 @@ double network_step_operations(const dmft_problem *problem)
 {
     struct network_size n = network_size_of(problem);
     double draws = online(problem) ? n.samples * (n.input_dim + (problem->label_noise > 0)) : 0;
+    for (int l = 0; problem->injected_variance != NULL && l < problem->depth; l++)
+        if (problem->injected_variance[l] > 0) draws += n.width * (l == 0 ? n.input_dim : n.width);
     double updates = problem->momentum > 0 ? 10 : 6; /* and the products of a step, an entry */
     return 4 * samples_of(problem) * n.input_dim + updates * entries(problem) + GAUSSIAN * draws;
 }
@@ -62,8 +64,9 @@ dmft_estimate network_estimate(const dmft_problem *problem, int threads)
     double network = network_doubles(problem) + network_singular_doubles(problem) + singular_solver_doubles(n.width, problem->outlier_count + 1.0) +
                      probe_doubles(problem);
     double start = entries(problem) + n.width + n.input_dim + (online(problem) ? 0 : samples_of(problem) * n.input_dim);
+    double numbers = workers * network + seeds * (network_slot(problem) + 1) + (problem->flow ? (double)problem->rows : 0) + 2 * (double)network_kept(problem);
     return (dmft_estimate){
-        .bytes = 8 * (workers * network + seeds * (network_slot(problem) + 1) + (problem->flow ? (double)problem->rows : 0)) + network_summary_bytes(problem),
+        .bytes = 8 * numbers + network_summary_bytes(problem),
         .operations = seeds * (GAUSSIAN * start + probe_start_operations(problem) + evaluations_of(problem) * network_step_operations(problem) +
                                (double)network_spectrum_rows(problem) * network_spectrum_operations(problem) +
                                (double)probe_rows(problem) * probe_operations(problem))};

@@ -30,6 +30,8 @@
 #include "base/batch.h"
 #include "base/error.h"
 #include "base/random.h"
+#include "ensemble/weights.h"
+#include "network/mlp_many.h"
 
 /* 256 kB of a matrix: with the vectors well inside the second-level cache of any processor of the last ten years. */
 static const size_t BLOCK_DOUBLES = 32768;
@@ -110,13 +112,13 @@ static int allocate_weights(struct dense_mlp *n)
     return whole && n->bias != NULL;
 }
 
-static int allocate_vectors(struct dense_mlp *n)
+static int allocate_vectors(struct dense_mlp *n, int many)
 {
     int whole = 1, L = n->depth;
     size_t N = n->width, P = n->samples, PK = P * n->outputs, longer = N > n->rank ? N : n->rank;
     n->phi = layers(L, n->inputs * N, &whole);
     n->slope = layers(L, P * N, &whole);
-    n->g = layers(L, PK * N, &whole);
+    if (!many) n->g = layers(L, PK * N, &whole);
     n->h = memory_doubles(n->inputs * N);
     n->f = memory_doubles(n->inputs * n->outputs);
     n->Delta = memory_doubles(PK);
@@ -130,10 +132,12 @@ static int allocate_vectors(struct dense_mlp *n)
     return whole && n->h && n->f && n->Delta && n->losses && n->batch && n->left && n->right && n->Delta_batch && n->ones;
 }
 
-static int allocate_measures(struct dense_mlp *n)
+static int allocate_measures(struct dense_mlp *n, int many)
 {
     int whole = 1;
     size_t P = n->samples, PK = P * n->outputs, rows = (size_t)n->problem->rows;
+    n->products = memory_doubles(PK);
+    if (many) return n->products != NULL;
     n->C_phi = memory_doubles(P * P);
     n->C_g = memory_doubles(PK * PK);
     n->ntk = memory_doubles(PK * PK);
@@ -141,7 +145,6 @@ static int allocate_measures(struct dense_mlp *n)
     n->work_size = (int)(32 * PK);
     n->work = memory_doubles(32 * PK);
     n->iwork = calloc(10 * PK, sizeof *n->iwork);
-    n->products = memory_doubles(PK);
     if (n->problem->store_kernels) {
         n->phi_history = layers(n->depth, rows * P * n->width, &whole);
         n->g_history = layers(n->depth, rows * PK * n->width, &whole);
@@ -161,17 +164,22 @@ static int create_singular(struct dense_mlp *n, dmft_error *err)
 }
 
 /* The largest number that BLAS is to count. */
-static double largest_size(const dmft_problem *problem)
+static double largest_size(const dmft_problem *problem, int many)
 {
     const struct mlp_problem *m = &problem->mlp;
     double N = (double)problem->simulation.width, P = (double)m->samples, K = (double)m->outputs;
-    double kernels = problem->store_kernels ? P * (double)problem->rows : 0;
-    return fmax(fmax(N * K, 64 * (P + (double)m->tests)), fmax(32 * P * K, kernels));
+    double kernels = problem->store_kernels ? P * (double)problem->rows : 0, work = many ? 1 : 32; /* of LAPACK, a row of the tangent kernel */
+    return fmax(fmax(N * K, 64 * (P + (double)m->tests)), fmax(work * P * K, kernels));
 }
 
 int dense_mlp_create(struct dense_mlp **out, const dmft_problem *problem, dmft_error *err)
 {
-    double largest = largest_size(problem);
+    return dense_mlp_create_as(out, problem, mlp_many_is_better(problem), err);
+}
+
+int dense_mlp_create_as(struct dense_mlp **out, const dmft_problem *problem, int many, dmft_error *err)
+{
+    double largest = largest_size(problem, many);
     if (!(largest <= INT_MAX))
         return error_set(err, DMFT_ERROR_ARGUMENT, "dense networks of width %ld with %zu samples and %zu outputs are too large: a size of %.0f, at most %d",
                          problem->simulation.width, problem->mlp.samples, problem->mlp.outputs, largest, INT_MAX);
@@ -179,15 +187,17 @@ int dense_mlp_create(struct dense_mlp **out, const dmft_problem *problem, dmft_e
     if (n == NULL) return error_memory(err, sizeof *n);
     n->problem = problem;
     n->table = mlp_table_of(problem, 0);
+    n->table.partial = many;
     n->depth = problem->depth;
     n->width = (size_t)problem->simulation.width;
     n->samples = problem->mlp.samples;
     n->inputs = problem->mlp.samples + problem->mlp.tests;
     n->outputs = problem->mlp.outputs;
     int status = factorise(n, err);
-    if (status == DMFT_OK && !(allocate_weights(n) && allocate_vectors(n) && allocate_measures(n)))
+    if (status == DMFT_OK && !(allocate_weights(n) && allocate_vectors(n, many) && allocate_measures(n, many)))
         status = error_memory(err, 8 * dense_mlp_doubles(problem));
     if (status == DMFT_OK) status = create_singular(n, err);
+    if (status == DMFT_OK && many) status = mlp_many_create(&n->many, n, err);
     if (status != DMFT_OK) {
         dense_mlp_free(n);
         return status;
@@ -200,6 +210,7 @@ void dense_mlp_free(struct dense_mlp *n)
 {
     if (n == NULL) return;
     singular_free(&n->singular);
+    mlp_many_free(n->many, n->depth);
     weights_free(n->matrix, (size_t)n->depth + 1);
     weights_free(n->bias, (size_t)n->depth + 1);
     double **lists[] = {n->phi, n->slope, n->g, n->phi_history, n->g_history};
@@ -262,8 +273,7 @@ static size_t block_rows(const struct mlp_weight *w)
     return rows < 1 ? 1 : rows < w->rows ? rows : w->rows;
 }
 
-/* Y = X W^T: W times each of `count` vectors. */
-static void product(const struct mlp_weight *w, double scale, const double *X, size_t count, double *Y)
+void dense_mlp_product(const struct mlp_weight *w, double scale, const double *X, size_t count, double *Y)
 {
     int rows = (int)w->rows, columns = (int)w->columns;
     if (count > FEW) {
@@ -279,8 +289,7 @@ static void product(const struct mlp_weight *w, double scale, const double *X, s
     }
 }
 
-/* Y = X W: W^T times each of `count` vectors. */
-static void transposed_product(const struct mlp_weight *w, const double *X, size_t count, double *Y)
+void dense_mlp_transposed_product(const struct mlp_weight *w, const double *X, size_t count, double *Y)
 {
     int rows = (int)w->rows, columns = (int)w->columns;
     if (count > FEW) {
@@ -310,11 +319,11 @@ static void activate(struct dense_mlp *n, int l)
 static void forward(struct dense_mlp *n)
 {
     for (int l = 1; l <= n->depth; l++) {
-        product(&n->matrix[l - 1], 1.0, l == 1 ? n->factor : n->phi[l - 1], n->inputs, n->h);
+        dense_mlp_product(&n->matrix[l - 1], 1.0, l == 1 ? n->factor : n->phi[l - 1], n->inputs, n->h);
         for (size_t mu = 0; n->bias != NULL && mu < n->inputs; mu++) cblas_daxpy((int)n->width, 1.0, n->bias[l].value, 1, n->h + mu * n->width, 1);
         activate(n, l);
     }
-    product(&n->matrix[n->depth], 1.0 / (n->problem->gamma0 * (double)n->width), n->phi[n->depth], n->inputs, n->f);
+    dense_mlp_product(&n->matrix[n->depth], 1.0 / (n->problem->gamma0 * (double)n->width), n->phi[n->depth], n->inputs, n->f);
 }
 
 /* g^l = phi'^l z^l, where z^l stands in g[l], or, of the last layer, is the readout. */
@@ -332,7 +341,7 @@ static void apply_slopes(struct dense_mlp *n, int l)
 static void backward(struct dense_mlp *n)
 {
     for (int l = n->depth; l >= 1; l--) {
-        if (l < n->depth) transposed_product(&n->matrix[l], n->g[l + 1], n->samples * n->outputs, n->g[l]);
+        if (l < n->depth) dense_mlp_transposed_product(&n->matrix[l], n->g[l + 1], n->samples * n->outputs, n->g[l]);
         apply_slopes(n, l);
     }
 }
@@ -354,8 +363,11 @@ static void evaluate_losses(struct dense_mlp *n)
 void dense_mlp_evaluate(struct dense_mlp *n)
 {
     forward(n);
-    backward(n);
     evaluate_losses(n);
+    if (n->many != NULL)
+        mlp_many_backward(n);
+    else
+        backward(n);
 }
 
 /* ---- The update ---- */
@@ -404,7 +416,10 @@ void dense_mlp_learn(struct dense_mlp *n, long t)
     struct rule rule = {.momentum = p->momentum, .keep = 1.0 - p->weight_decay, .step = p->schedule != NULL ? p->schedule[t] : 1.0};
     for (int l = 0; l < L; l++) {
         struct mlp_weight *w = &n->matrix[l];
-        weigh_backward(n, l + 1, count);
+        if (n->many != NULL)
+            gather(n, n->many->delta[l + 1], n->width, count, n->left);
+        else
+            weigh_backward(n, l + 1, count);
         gather(n, l == 0 ? n->factor : n->phi[l], w->columns, count, n->right);
         update(&rule, w, l == 0 ? c : c / (double)n->width, count, n->left, n->right);
         if (n->bias != NULL) update(&rule, &n->bias[l + 1], c, count, n->ones, n->left);
@@ -439,6 +454,18 @@ static int member_row(void *state, long row, double *slot, dmft_error *err)
     return dense_mlp_record(state, row, slot, err);
 }
 
+static void member_keep(void *state, long row, double *kept)
+{
+    const struct dense_mlp *n = state;
+    struct weights_matrix matrix[WEIGHTS_MOST];
+    for (int l = 0; l <= n->depth; l++) {
+        const struct mlp_weight *w = &n->matrix[l];
+        double scale = l > 0 && l < n->depth ? 1.0 : 1.0 / sqrt((double)w->columns);
+        matrix[l] = (struct weights_matrix){w->rows, w->columns, scale, w->value};
+    }
+    weights_keep(kept, matrix, (size_t)n->depth + 1, row, n->problem->rows);
+}
+
 static int member_advance(void *state, long row, dmft_error *err)
 {
     (void)err;
@@ -455,5 +482,6 @@ const struct ensemble_kind ensemble_dense_mlp = {.name = "network",
                                                  .free = member_free,
                                                  .start = member_start,
                                                  .row = member_row,
+                                                 .keep = member_keep,
                                                  .advance = member_advance,
                                                  .transfer = member_transfer};

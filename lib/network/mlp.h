@@ -1,4 +1,4 @@
-/* Dense nonlinear networks of finite width: one network (mlp.c), what is recorded of it (mlp_measure.c), losses (mlp_loss.c). */
+/* Dense nonlinear networks of finite width: one network (mlp.c), what is recorded of it (mlp_measure.c), losses (mlp_loss.c); with many outputs: mlp_many.h. */
 #ifndef DMFT_NETWORK_MLP_H
 #define DMFT_NETWORK_MLP_H
 
@@ -51,13 +51,14 @@ struct dense_mlp {
     struct mlp_weight *matrix;          /* A_0 (N x r), A_1 .. A_{L-1} (N x N), readout (K x N) */
     struct mlp_weight *bias;            /* b^1 .. b^L (1 x N), or NULL */
     double *h;                          /* of one layer at a time, P + Q vectors */
-    double **phi, **slope, **g;         /* phi(h^l) of P + Q inputs, phi'(h^l) of P samples, g^l: P K vectors */
+    double **phi, **slope, **g;         /* phi(h^l) of P + Q inputs, phi'(h^l) of P samples, g^l: P K vectors (NULL when `many` is there) */
+    struct mlp_many *many;              /* the network does without g (mlp_many.h), or NULL */
     double *f, *Delta, *losses;         /* (P + Q) x K; P x K; P + Q, nan where there is no target */
     size_t *batch;                      /* room for P */
     double *left, *right, *Delta_batch; /* of the samples of the batch: sum_k Delta_k g_k, phi or V, Delta */
     double *ones;                       /* P */
 
-    double *C_phi, *C_g, *ntk;          /* P x P, P K x P K twice */
+    double *C_phi, *C_g, *ntk;          /* P x P, P K x P K twice (these and the next two: NULL when `many` is there) */
     double *eigenvalue, *work;          /* for LAPACK */
     int *iwork, work_size;
     double *products;                   /* P K */
@@ -69,7 +70,14 @@ struct dense_mlp {
 
 /* Errors: DMFT_ERROR_ARGUMENT (a size BLAS cannot count), DMFT_ERROR_MEMORY, DMFT_ERROR_NUMERIC (K^x has no eigenvalues). */
 int dense_mlp_create(struct dense_mlp **out, const dmft_problem *problem, dmft_error *err);
+
+/* The same, with g (many = 0) or without it (1); dense_mlp_create takes the one that is better. Kernels can be stored with g alone. */
+int dense_mlp_create_as(struct dense_mlp **out, const dmft_problem *problem, int many, dmft_error *err);
 void dense_mlp_free(struct dense_mlp *network);
+
+/* Numbers kept of the first network's weights, at most: 0 unless they are to be stored. A_0 is that of the factor, divided by the root of its columns, and
+ * the readout is divided by sqrt(N), so that the entries of all have variance sigma_l^2/columns at the start. */
+size_t dense_mlp_kept(const dmft_problem *problem);
 
 /* Draws network number `index`; it depends on the problem's seed and the index alone. */
 void dense_mlp_start(struct dense_mlp *network, long index);
@@ -85,6 +93,12 @@ void dense_mlp_learn(struct dense_mlp *network, long t);
 
 /* Row t of the slot, from what dense_mlp_evaluate found: 0, DMFT_DIVERGED, or an error. */
 int dense_mlp_record(struct dense_mlp *network, long t, double *slot, dmft_error *err);
+
+/* ---- Products ---- */
+
+/* Y = scale X W^T: W times each of `count` vectors; Y = X W: W^T times them. */
+void dense_mlp_product(const struct mlp_weight *w, double scale, const double *X, size_t count, double *Y);
+void dense_mlp_transposed_product(const struct mlp_weight *w, const double *X, size_t count, double *Y);
 
 /* ---- Losses (mlp_loss.c) ---- */
 

@@ -6,7 +6,9 @@
 #include <math.h>
 
 #include "ensemble/mlp_run.h"
+#include "ensemble/weights.h"
 #include "network/mlp.h"
+#include "network/mlp_many.h"
 
 /* A Gaussian number takes as long as this many operations of a matrix-vector product (7 ns at 4 a nanosecond), and so, about, does phi with phi'. */
 static const double GAUSSIAN = 30, ACTIVATION = 30;
@@ -43,26 +45,42 @@ static double singular_doubles(const dmft_problem *problem)
     return (s.L - 1) * (wanted + DENSE_MLP_STARTS) * s.N + s.N + wanted + singular_solver_doubles(s.N, wanted);
 }
 
+size_t dense_mlp_kept(const dmft_problem *problem)
+{
+    size_t L = (size_t)problem->depth, N = (size_t)problem->simulation.width, K = problem->mlp.outputs;
+    size_t inputs = problem->mlp.samples + problem->mlp.tests;
+    return problem->store_weights ? weights_doubles(L + 1, N * (inputs + (L - 1) * N + K)) : 0;
+}
+
 double dense_mlp_doubles(const dmft_problem *problem)
 {
     struct size s = size_of(problem);
+    int many = mlp_many_is_better(problem);
     double PK = s.P * s.K, weights = entries(problem) * (problem->momentum > 0 ? 2 : 1);
-    double vectors = s.N * (s.L * (s.all + s.P + PK) + s.all + s.P) + s.P * fmax(s.N, s.all);
+    double vectors = s.N * (s.L * (s.all + s.P + (many ? 0 : PK)) + s.all + s.P) + s.P * fmax(s.N, s.all);
     double small = 3 * s.all * s.all + s.all * (s.K + 65) + 2 * PK + 2 * s.P; /* the factor of K^x while it is found */
-    double measures = s.P * s.P + 2 * PK * PK + 39 * PK;                      /* with integers of half the size */
+    double measures = many ? mlp_many_doubles(problem) : s.P * s.P + 2 * PK * PK + 39 * PK; /* with integers of half the size */
     double history = problem->store_kernels ? s.L * s.T * s.P * s.N * (1 + s.K) : 0;
     return weights + vectors + small + measures + history + singular_doubles(problem);
+}
+
+/* Part of the steps that is probed. */
+static double probed(const dmft_problem *problem)
+{
+    double T = (double)problem->rows;
+    return (floor((T - 1) / fmax(1, (double)problem->probes.every)) + 1) / T;
 }
 
 double dense_mlp_operations(const dmft_problem *problem)
 {
     struct size s = size_of(problem);
-    double PK = s.P * s.K, batch = (double)problem->mlp.batch_size, forward = s.all, backward = PK, momentum = problem->momentum > 0 ? 2 : 0;
+    int many = mlp_many_is_better(problem);
+    double PK = s.P * s.K, batch = (double)problem->mlp.batch_size, forward = s.all, backward = many ? 0 : PK, momentum = problem->momentum > 0 ? 2 : 0;
     double matrices = 2 * s.N * ((s.L - 1) * s.N * (forward + backward + batch + momentum) + s.all * (forward + batch) + s.K * (forward + batch));
-    double sites = s.L * s.N * (ACTIVATION * s.all + PK + 2 * PK + 4 * (s.P + PK));
+    double sites = s.L * s.N * (ACTIVATION * s.all + 3 * backward + 4 * (s.P + backward));
     double ntk = 2 * s.N * (s.L * PK * PK + (s.L + 1) * s.P * s.P) + 4 * PK * PK * PK / 3 + 2 * s.L * PK * PK;
     double kernels = problem->store_kernels ? s.L * s.T * s.P * s.P * s.N * (1 + s.K) : 0; /* half of the history in the mean */
-    return matrices + sites + ntk + kernels;
+    return matrices + sites + kernels + (many ? mlp_many_operations(problem) + mlp_many_probe_operations(problem) * probed(problem) : ntk);
 }
 
 double dense_mlp_spectrum_operations(const dmft_problem *problem)
@@ -81,6 +99,7 @@ static struct mlp_members networks_of(const dmft_problem *problem)
                                 .size_name = "units",
                                 .size = (double)problem->simulation.width,
                                 .doubles = dense_mlp_doubles(problem),
+                                .kept = dense_mlp_kept(problem),
                                 .operations = GAUSSIAN * entries(problem) + (double)problem->rows * dense_mlp_operations(problem) +
                                               (double)table.recorded * dense_mlp_spectrum_operations(problem)};
 }

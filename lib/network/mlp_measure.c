@@ -4,7 +4,7 @@
  *
  * The tangent kernel is that of this network, all its parameters included: (N3) with averages over N sites, which is the Gram matrix (W4) of its
  * Jacobian, of order P K. Leading singular values of A_1 .. A_{L-1} are those of singular.c; they start from those of the recorded step before and
- * from some of the newest phi.
+ * from some of the newest phi. With many outputs what needs g is made in other ways, at the steps that are probed (mlp_many.c).
  *
  * Cost of a row: (L + 1) P^2 N + L (P K)^2 N multiply-adds for the tangent kernel and 2 (P K)^3/3 for its eigenvalue; singular.c for each matrix;
  * with stored kernels, t P^2 N (K + 1) L for row t.
@@ -16,6 +16,7 @@
 
 #include "base/error.h"
 #include "network/mlp.h"
+#include "network/mlp_many.h"
 
 static double square(double x) { return x * x; }
 
@@ -33,7 +34,7 @@ static void record_squares(const struct dense_mlp *n, double *row)
     for (size_t l = 1; l <= (size_t)n->depth; l++)
         for (size_t mu = 0; mu < P; mu++) {
             row[n->table.forward + (l - 1) * P + mu] = mean_square(n->phi[l] + mu * N, N);
-            row[n->table.backward + (l - 1) * P + mu] = mean_square(n->g[l] + mu * KN, KN);
+            row[n->table.backward + (l - 1) * P + mu] = n->many == NULL ? mean_square(n->g[l] + mu * KN, KN) : NAN;
         }
 }
 
@@ -97,23 +98,33 @@ static int top_of_ntk(const struct dense_mlp *n, double *row, dmft_error *err)
 
 /* ---- Spectra ---- */
 
-/* (x.unit)^2/N of each of `count` vectors, in n->products. */
-static const double *squared_overlaps(const struct dense_mlp *n, const double *X, size_t count, const double *unit)
+/* x.unit of each of `count` vectors, in n->products. */
+static void multiply(const struct dense_mlp *n, const double *X, size_t count, const double *unit)
 {
     int N = (int)n->width;
     cblas_dgemv(CblasRowMajor, CblasNoTrans, (int)count, N, 1.0, X, N, unit, 1, 0.0, n->products, 1);
-    for (size_t i = 0; i < count; i++) n->products[i] = square(n->products[i]) / N;
+}
+
+/* (x.unit)^2/N of what is in n->products. */
+static const double *squared_overlaps(const struct dense_mlp *n, size_t count)
+{
+    for (size_t i = 0; i < count; i++) n->products[i] = square(n->products[i]) / (double)n->width;
     return n->products;
 }
 
-static void record_overlaps(const struct dense_mlp *n, size_t l, struct singular_pair pair, double *out)
+static void record_overlaps(struct dense_mlp *n, size_t l, struct singular_pair pair, double *out)
 {
     size_t P = n->samples, K = n->outputs;
     const size_t *chosen = n->problem->mlp.chosen;
-    const double *squares = squared_overlaps(n, n->g[l + 1], P * K, pair.left);
+    if (n->many != NULL)
+        mlp_many_products(n, (int)l + 1, pair.left);
+    else
+        multiply(n, n->g[l + 1], P * K, pair.left);
+    const double *squares = squared_overlaps(n, P * K);
     out[n->table.left] = mean(squares, P * K);
     for (size_t i = 0; i < n->table.chosen; i++) out[n->table.left_of + i] = mean(squares + chosen[i] * K, K);
-    squares = squared_overlaps(n, n->phi[l], P, pair.right);
+    multiply(n, n->phi[l], P, pair.right);
+    squares = squared_overlaps(n, P);
     out[n->table.right] = mean(squares, P);
     for (size_t i = 0; i < n->table.chosen; i++) out[n->table.right_of + i] = squares[chosen[i]];
 }
@@ -164,6 +175,13 @@ static void record_representations(const struct dense_mlp *n, long t, double *sl
 
 /* ---- All of it ---- */
 
+/* What is made at some steps only, with many outputs. */
+static int probe_many(struct dense_mlp *n, double *row, dmft_error *err)
+{
+    mlp_many_squares(n, row);
+    return mlp_many_top(n, row, err);
+}
+
 int dense_mlp_record(struct dense_mlp *n, long t, double *slot, dmft_error *err)
 {
     const struct mlp_table *table = &n->table;
@@ -172,9 +190,9 @@ int dense_mlp_record(struct dense_mlp *n, long t, double *slot, dmft_error *err)
     record_squares(n, row);
     row[table->train_loss] = mean(n->losses, n->samples);
     row[table->test_loss] = mean(n->losses + n->samples, n->inputs - n->samples);
-    row[table->ntk] = 0;
+    for (size_t j = 0; j < table->tops; j++) row[table->ntk + j] = n->many == NULL ? 0 : NAN;
     if (mlp_table_diverged(table, slot, t)) return DMFT_DIVERGED; /* no eigenvalues of infinities */
-    int status = top_of_ntk(n, row, err);
+    int status = n->many == NULL ? top_of_ntk(n, row, err) : mlp_many_is_probed(n, t) ? probe_many(n, row, err) : DMFT_OK;
     if (status == DMFT_OK && mlp_table_diverged(table, slot, t)) return DMFT_DIVERGED;
     for (size_t l = 1; status == DMFT_OK && t % n->problem->outlier_every == 0 && l < (size_t)n->depth; l++)
         status = record_spectrum(n, l, slot + mlp_table_spectrum(table, t, l), err);

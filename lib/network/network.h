@@ -35,7 +35,8 @@ enum network_purpose {
     NETWORK_NOISE,
     NETWORK_WEIGHTS,        /* + l for A_l, + L for the readout */
     NETWORK_BATCHES = 1000, /* beyond any depth */
-    NETWORK_PROBES
+    NETWORK_PROBES,
+    NETWORK_SHAKES = 2000   /* + (L+1) t + l for what step t adds to A_l, l = L the readout */
 };
 
 /* Stages of a step of gradient flow (flow.c). */
@@ -67,6 +68,7 @@ struct network {
     double *batch_error;        /* P: Delta of the samples in the batch, 0 of the others (batches of a fixed sample only, else NULL) */
     size_t *order;              /* the P samples as this epoch takes them (epoch only, else NULL) */
     long step;                  /* updates done */
+    long index;                 /* its number */
     double **h_rows, **g_rows;  /* of each h^l and g^l one row (flow: NETWORK_STAGES rows) */
     double **h;                 /* h^0 = vhat (D), h^1 .. h^L (N) */
     double **g;                 /* g^1 .. g^L (N); g[0] is NULL */
@@ -159,6 +161,9 @@ int network_check(const dmft_problem *problem, dmft_error *err);
 
 /* Numbers that one network leaves: T rows of kernels, then the spectra, then the probes. */
 double network_slot(const dmft_problem *problem);
+
+/* Numbers kept of the first network's weights: 0 unless they are to be stored. */
+size_t network_kept(const dmft_problem *problem);
 
 /* dmft_simulate and its estimate for model deep_linear (simulate.c, estimate.c). */
 int network_simulate(const dmft_problem *problem, const dmft_run_options *options, dmft_trajectory **out, dmft_error *err);

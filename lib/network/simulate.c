@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/grid.h"
+#include "ensemble/weights.h"
 #include "network/network.h"
 
 /* How large a kernel may grow: far above any catapult, and its fourth power is still a double. */
@@ -58,6 +59,22 @@ static int record(void *state, long row, double *slot, dmft_error *err)
     return probe_measure(n, probes + (size_t)(row / p->probes.every) * probe, err);
 }
 
+static void keep(void *state, long row, double *kept)
+{
+    const struct network *n = state;
+    struct weights_matrix matrix[WEIGHTS_MOST];
+    for (int l = 0; l < n->depth; l++) matrix[l] = (struct weights_matrix){n->width, network_columns(n, l), 1.0, n->weight[l]};
+    matrix[n->depth] = (struct weights_matrix){1, n->width, 1.0 / sqrt((double)n->width), n->readout};
+    weights_keep(kept, matrix, (size_t)n->depth + 1, row, n->problem->rows);
+}
+
+size_t network_kept(const dmft_problem *problem)
+{
+    struct network_size n = network_size_of(problem);
+    size_t N = (size_t)n.width, D = (size_t)n.input_dim, L = (size_t)problem->depth;
+    return problem->store_weights ? weights_doubles(L + 1, N * (D + (L - 1) * N + 1)) : 0;
+}
+
 static int advance(void *state, long row, dmft_error *err)
 {
     struct network *n = state;
@@ -76,6 +93,7 @@ static const struct ensemble_kind kind = {.name = "network",
                                           .start = start,
                                           .evaluate = evaluate,
                                           .row = record,
+                                          .keep = keep,
                                           .advance = advance,
                                           .transfer = transfer};
 
@@ -113,12 +131,15 @@ int network_simulate(const dmft_problem *problem, const dmft_run_options *option
     struct ensemble_plan plan = {.kind = &kind, .problem = problem, .members = problem->simulation.seeds, .rows = problem->rows};
     struct ensemble_results results;
     plan.slot = (size_t)network_slot(problem);
+    plan.kept = network_kept(problem);
     plan.operations = operations_of(problem);
     int status = network_check(problem, err);
     if (status == DMFT_OK) status = check_memory(problem, options, err);
     if (status == DMFT_OK) status = ensemble_run(&results, &plan, options, err);
     if (status != DMFT_OK) return status;
-    status = network_summary(out, problem, &results, err);
+    dmft_trajectory *t = NULL;
+    status = network_summary(&t, problem, &results, err);
+    status = weights_attach(out, t, status, problem, &results, err);
     ensemble_results_free(&results);
     return status;
 }

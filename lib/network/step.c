@@ -19,6 +19,8 @@
  *                           shuffled every 1/q steps (epoch)
  *     residual branches     h^{l+1} = h^l + th A_l h^l,  g^l = g^{l+1} + th A_l^T g^{l+1},  A_l += (th c/N) g^{l+1} h^l^T,  th = L^{-1/2}, l >= 1
  *     momentum, decay, schedule    m_l <- mu m_l + G_l,  A_l <- (1 - omega) A_l + e_t m_l, with G_l the update above, and w likewise
+ *     factor, noise         in place of (1 - omega) a factor f_l a matrix, and N(0, I_l/fan-in) added to every entry of A_l, N(0, I_L) to those of w,
+ *                           from a stream of this network, step and matrix (KN1)
  *
  * In gradient flow (flow.c) the vectors are also wanted at weights that differ from A_l by terms g h^T of stages before; these terms are never
  * added up: each product with A_l is mended by their inner products. There batch: online means the law of the inputs, vhat = v.
@@ -26,7 +28,7 @@
  * X passes the processor once a step: a block of rows that fits its cache is multiplied by v and then, transposed, by its errors. Online the
  * block is drawn, used and forgotten, so that X is never held, unless its batch is wanted for a probe (probe.c).
  *
- * Cost of a step: 2 P D + 3 N D + 3 (L-1) N^2 multiply-adds (online: and P D Gaussians).
+ * Cost of a step: 2 P D + 3 N D + 3 (L-1) N^2 multiply-adds (online: and P D Gaussians; noise on A_l: one an entry).
  */
 #include <cblas.h>
 #include <math.h>
@@ -189,10 +191,22 @@ void network_evaluate_stage(struct network *n, int stage, const double bend[])
 
 void network_evaluate(struct network *n) { network_evaluate_stage(n, 0, NULL); }
 
+enum { SHAKEN_AT_ONCE = 512 };
+
 /* The rates of a step. */
 struct rates {
-    double keep, rate, momentum; /* 1 - omega, e_t, mu */
+    double keep, rate, momentum; /* 1 - omega or f_l, e_t, mu */
 };
+
+/* What a step leaves of A_l, l = L the readout. */
+static double kept(const dmft_problem *p, int l) { return p->weight_factor != NULL ? p->weight_factor[l] : 1 - p->weight_decay; }
+
+static int forgets(const dmft_problem *p)
+{
+    for (int l = 0; l <= p->depth; l++)
+        if (kept(p, l) != 1) return 1;
+    return 0;
+}
 
 /* m <- mu m + push x, w <- keep w + e m; m NULL: without momentum. */
 static void learn_row(struct rates r, double push, const double *x, size_t n, double *m, double *w)
@@ -221,20 +235,41 @@ static void learn_with_memory(struct network *n, struct rates r)
     for (int l = 0; l < L; l++) {
         size_t fan_in = network_columns(n, l);
         double rate = network_coupling(n, l), *m = n->velocity != NULL ? n->velocity[l] : NULL;
+        r.keep = kept(n->problem, l);
         for (size_t i = 0; i < n->width; i++)
             learn_row(r, rate * n->g[l + 1][i], n->h[l], fan_in, m != NULL ? m + i * fan_in : NULL, n->weight[l] + i * fan_in);
     }
+    r.keep = kept(n->problem, L);
     learn_row(r, n->coupling, n->h[L], n->width, n->velocity != NULL ? n->velocity[L] : NULL, n->readout);
+}
+
+/* Adds the noise of this step, a few numbers at a time. */
+static void shake(struct network *n)
+{
+    double noise[SHAKEN_AT_ONCE];
+    const dmft_problem *p = n->problem;
+    for (int l = 0; l <= n->depth; l++) {
+        size_t fan_in = l < n->depth ? network_columns(n, l) : 1, all = n->width * fan_in;
+        double deviation = sqrt(p->injected_variance[l] / (double)fan_in), *weight = l < n->depth ? n->weight[l] : n->readout;
+        uint64_t purpose = NETWORK_SHAKES + (uint64_t)n->step * (uint64_t)(n->depth + 1) + (uint64_t)l;
+        struct random_stream stream = random_start(p->simulation.seed, (uint64_t)n->index, purpose);
+        for (size_t first = 0; first < all && deviation > 0; first += SHAKEN_AT_ONCE) {
+            size_t count = all - first < SHAKEN_AT_ONCE ? all - first : SHAKEN_AT_ONCE;
+            random_gaussians(&stream, deviation, count, noise);
+            cblas_daxpy((int)count, 1.0, noise, 1, weight + first, 1);
+        }
+    }
 }
 
 void network_learn(struct network *n)
 {
     const dmft_problem *p = n->problem;
-    struct rates r = {.keep = 1 - p->weight_decay, .rate = p->schedule != NULL ? p->schedule[n->step] : 1.0, .momentum = p->momentum};
-    if (p->weight_decay > 0 || p->momentum > 0)
+    struct rates r = {.rate = p->schedule != NULL ? p->schedule[n->step] : 1.0, .momentum = p->momentum};
+    if (forgets(p) || p->momentum > 0)
         learn_with_memory(n, r);
     else
         learn_plainly(n, r.rate);
+    if (p->injected_variance != NULL) shake(n);
     n->step++;
 }
 

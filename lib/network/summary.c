@@ -4,12 +4,12 @@
  *
  * A singular value counts as an outlier where its mean over networks exceeds
  *
- *     (1 - omega)^t sigma_l (1 + sqrt(psi)) (1 + N^{-2/3}),   psi = rows/columns,
+ *     sigma_l(t) (1 + sqrt(psi)) (1 + N^{-2/3}),   psi = rows/columns,
  *
- * the edge of the bulk at step t, which weight decay shrinks, with room for the fluctuations of a finite matrix, (S2) of doc/theory.md; the bulk
- * edge measured is the mean of the first one that does not. The escape step of the j-th outlier is the first recorded step at which it exists; the
- * escape time is where the mean over its threshold minus 1, linear between that step and the recorded one before, crosses zero; at variance 0 there is
- * no bulk to escape from, and no such time. What probes gave are means too, and what follows from them, (S17).
+ * the edge of the bulk at step t, which weight decay shrinks and noise widens, with room for the fluctuations of a finite matrix, (S2) of
+ * doc/theory.md; the bulk edge measured is the mean of the first one that does not. The escape step of the j-th outlier is the first recorded step
+ * at which it exists; the escape time is where the mean over its threshold minus 1, linear between that step and the recorded one before, crosses
+ * zero; at variance 0 there is no bulk to escape from, and no such time. What probes gave are means too, and what follows from them, (S17).
  *
  * Cost: one pass over the results for each moment; memory: the trajectory, and two numbers a column of the spectra and recorded step.
  */
@@ -68,8 +68,7 @@ static double threshold(const struct summary *s, size_t record, int l)
 {
     struct network_size n = network_size_of(s->problem);
     double psi = l == 0 ? n.width / n.input_dim : 1.0;
-    double kept = pow(1 - s->problem->weight_decay, (double)record * (double)s->problem->outlier_every);
-    double edge = kept * sqrt(s->problem->weight_variance[l]) * (1 + sqrt(psi));
+    double edge = sqrt(problem_bulk_variance(s->problem, l, (long)record * s->problem->outlier_every)) * (1 + sqrt(psi));
     return fmax(edge * (1 + pow(n.width, -2.0 / 3)), RESOLVED * s->mean[place(s, record, l, 1)]);
 }
 
@@ -253,7 +252,7 @@ static void add_escape(struct summary *s, int l, int j)
     if (r == s->recorded) return;
     (void)snprintf(name, sizeof name, "A%d_escape_step%d", l, j);
     add_number(s, (double)r * (double)s->problem->outlier_every, name);
-    if (r == 0 || !(s->problem->weight_variance[l] > 0)) return;
+    if (r == 0 || !(problem_bulk_variance(s->problem, l, (long)(r - 1) * s->problem->outlier_every) > 0)) return;
     double before = s->mean[place(s, r - 1, l, j)] - threshold(s, r - 1, l), after = s->mean[place(s, r, l, j)] - threshold(s, r, l);
     (void)snprintf(name, sizeof name, "A%d_escape_time%d", l, j);
     add_number(s, instant(s, r) - (instant(s, r) - instant(s, r - 1)) * after / (after - before), name);

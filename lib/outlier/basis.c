@@ -751,7 +751,8 @@ static int watch(outlier_basis *b, const struct limit_view *view, long step, dou
 {
     size_t both = b->found < b->count ? b->found : b->count;
     for (size_t j = 0; j < b->count; j++) {
-        if (j < both && step == b->last_step + 1 && !isnan(b->ahead[j])) outlier_watch_inside(&b->watch, b->ahead_of[j], b->ahead[j], b->z[j]);
+        if (j < both && step == b->last_step + 1 && !isnan(b->ahead[j]))
+            outlier_watch_inside(&b->watch, b->watch.variance, b->ahead_of[j], b->ahead[j], b->z[j]);
         b->ahead[j] = NAN;
     }
     if (!(b->pencil.edge > 0.0)) return DMFT_OK;

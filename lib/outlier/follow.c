@@ -49,7 +49,8 @@ struct followed {
 
 struct outlier_follow {
     struct outlier_source source;
-    double edge_root;
+    double sigma2, edge_root; /* of the bulk at this step */
+    double sigma2_before;     /* at the one before */
     size_t count, found; /* asked for; outliers at the last step */
     struct followed *outlier;
     outlier_krylov *krylov;
@@ -60,6 +61,7 @@ struct outlier_follow {
     size_t looked;        /* the step of the last look */
     size_t changed;       /* the step at which the number of outliers changed last */
     double *d, *d_before; /* weights at this step and the one before */
+    double *v, *v_before; /* v(t,.) likewise, where the bulk changes */
     double *guess;        /* one vector */
     double *z, *change;
     struct outlier_escape *escape;
@@ -79,7 +81,7 @@ void outlier_follow_free(outlier_follow *f)
     for (size_t j = 0; f->outlier != NULL && j < f->count; j++)
         for (int i = 0; i < MEMORY; i++) free(f->outlier[j].past[i]);
     outlier_watch_clear(&f->watch);
-    double *const all[] = {f->start, f->extra, f->d, f->d_before, f->guess, f->z, f->change};
+    double *const all[] = {f->start, f->extra, f->d, f->d_before, f->v, f->v_before, f->guess, f->z, f->change};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
     outlier_krylov_free(f->krylov);
     free(f->outlier);
@@ -106,10 +108,12 @@ static int allocate(outlier_follow *f, dmft_error *err)
     f->extra = memory_doubles(EXTRA * stride);
     f->d = memory_doubles(rows);
     f->d_before = memory_doubles(rows);
+    f->v = memory_doubles(f->source.variance != NULL ? rows : 0);
+    f->v_before = memory_doubles(f->source.variance != NULL ? rows : 0);
     f->guess = memory_doubles(stride);
     f->z = memory_doubles(count);
     f->change = memory_doubles(count);
-    int whole = f->outlier && f->escape && f->start && f->extra && f->d && f->d_before && f->guess && f->z && f->change;
+    int whole = f->outlier && f->escape && f->start && f->extra && f->d && f->d_before && f->v && f->v_before && f->guess && f->z && f->change;
     for (size_t j = 0; j < count && whole; j++) whole = allocate_outlier(f, j);
     if (!whole) return error_memory(err, 8.0 * (double)stride * (double)(EXTRA + 2 * count * MEMORY));
     int status = outlier_watch_init(&f->watch, count, rows, f->source.flow, f->source.sigma2, f->source.psi, err);
@@ -121,6 +125,7 @@ int outlier_follow_create(outlier_follow **out, const struct outlier_source *sou
     outlier_follow *f = calloc(1, sizeof *f);
     if (f == NULL) return error_memory(err, sizeof *f);
     f->source = *source;
+    f->sigma2 = f->sigma2_before = source->sigma2;
     f->edge_root = outlier_edge_root(source->sigma2, source->psi);
     f->count = count;
     f->step = source->rows;
@@ -135,11 +140,21 @@ int outlier_follow_create(outlier_follow **out, const struct outlier_source *sou
 struct outlier_escape outlier_follow_escape(const outlier_follow *f, size_t j) { return f->escape[j]; }
 long outlier_follow_products(const outlier_follow *f) { return outlier_krylov_products(f->krylov); }
 
+/* The matrix of this step with the first `events` events and weights d. */
 static struct outlier_kernels kernels_at(const outlier_follow *f, size_t events, const double *d)
 {
     const struct outlier_source *s = &f->source;
     return (struct outlier_kernels){.k = events, .stride = s->stride, .C_phi = s->C_phi, .R_phi = s->R_phi, .C_g = s->C_g, .R_g = s->R_g, .d = d,
-                                    .sigma = sqrt(s->sigma2), .psi = s->psi};
+                                    .variance = s->variance != NULL ? f->v : NULL, .sigma = sqrt(f->sigma2), .psi = s->psi};
+}
+
+/* That of the step before. */
+static struct outlier_kernels kernels_before(const outlier_follow *f)
+{
+    struct outlier_kernels p = kernels_at(f, f->step + 1, f->d_before);
+    if (p.variance != NULL) p.variance = f->v_before;
+    p.sigma = sqrt(f->sigma2_before);
+    return p;
 }
 
 /* ---- extrapolation ---- */
@@ -215,7 +230,7 @@ static void remember(outlier_follow *f, struct followed *o, size_t t, const doub
 /* Whether the rest of the spectrum is to be looked at: by its growth it may be half way to the edge at the next step. */
 static int is_due(const outlier_follow *f, size_t t, int follows)
 {
-    if (!follows || t < EARLY || t - f->changed < RESTLESS || f->source.sigma2 == 0.0) return 1;
+    if (!follows || t < EARLY || t - f->changed < RESTLESS || f->sigma2 == 0.0) return 1;
     size_t since = t - f->looked;
     return since >= SELDOM || f->ahead * pow(fmax(f->growth, least_growth), 2.0 * (double)since) > near_edge * f->edge_root;
 }
@@ -245,11 +260,11 @@ static void keep_extras(outlier_follow *f, size_t t)
 
 /* ---- escapes ---- */
 
-/* (lambda^2 at the last step over that of the edge) - 1, for outlier j that has just been found; nan when there is no real eigenvalue. */
+/* (lambda^2 at the last step over that of the edge there) - 1, for outlier j that has just been found; nan when there is no real eigenvalue. */
 static int excess_before(outlier_follow *f, size_t j, double *excess, dmft_error *err)
 {
     size_t had = f->step + 1, stride = stride_of(f);
-    struct outlier_kernels p = kernels_at(f, had, f->d_before);
+    struct outlier_kernels p = kernels_before(f);
     struct outlier_search search = {.count = j + 1, .tolerance = tolerance, .rounds = BLIND_ROUNDS, .patience = PATIENCE};
     for (size_t i = 0; i <= j; i++) {
         const double *r = f->outlier[i].past[0];
@@ -258,7 +273,7 @@ static int excess_before(outlier_follow *f, size_t j, double *excess, dmft_error
     }
     int status = outlier_krylov_solve(f->krylov, outlier_kernels_products(&p), search, f->start, j + 1, stride, err);
     if (status != DMFT_OK) return status;
-    *excess = outlier_krylov_found(f->krylov) > j ? outlier_krylov_root(f->krylov, j) / f->edge_root - 1.0 : NAN;
+    *excess = outlier_krylov_found(f->krylov) > j ? outlier_krylov_root(f->krylov, j) / outlier_edge_root(f->sigma2_before, f->source.psi) - 1.0 : NAN;
     return DMFT_OK;
 }
 
@@ -268,7 +283,7 @@ static int note_escape(outlier_follow *f, size_t j, size_t t, double time, dmft_
     struct outlier_escape *e = &f->escape[j];
     double now = f->outlier[j].root / f->edge_root - 1.0, before = NAN;
     *e = (struct outlier_escape){.step = (long)t, .time = time};
-    if (f->step == f->source.rows || f->source.sigma2 == 0.0) return DMFT_OK;
+    if (f->step == f->source.rows || f->sigma2_before == 0.0 || f->sigma2 == 0.0) return DMFT_OK;
     int status = excess_before(f, j, &before, err);
     if (status == DMFT_OK && before < 0.0) e->time = time - (time - f->time) * now / (now - before);
     return status;
@@ -276,12 +291,14 @@ static int note_escape(outlier_follow *f, size_t j, size_t t, double time, dmft_
 
 /* ---- the ODE beside the algebra ---- */
 
-/* Integrates the ODE (O8) inside the last step, of the outliers that were there before and after it. `roots` are lambda^2 before. */
+/* Integrates the ODE (O8) inside the last step, of the outliers that were there before and after it. `roots` are lambda^2 before; the factor takes its
+ * square from them, and the noise leaves them (KN9). */
 static int check_inside(outlier_follow *f, size_t t, size_t before, const double *roots, dmft_error *err)
 {
     size_t k = t, stride = stride_of(f), rows = f->source.rows, both = before < f->found ? before : f->found, starts = 0;
     struct outlier_search search = {.count = both, .tolerance = tolerance, .floor = f->edge_root};
     struct outlier_kernels p = kernels_at(f, k, f->guess);
+    double kept = f->source.variance != NULL ? f->source.factor * f->source.factor : 1.0;
     memcpy(f->guess, f->d, k * sizeof *f->guess);
     for (size_t j = 0; j < both; j++)
         for (size_t i = 0; i < 2 && i < f->outlier[j].known; i++, starts++) {
@@ -290,7 +307,7 @@ static int check_inside(outlier_follow *f, size_t t, size_t before, const double
             memcpy(x + k, f->outlier[j].past[i] + rows, k * sizeof *x);
         }
     int status = outlier_drift_inside(f->krylov, &p, f->guess, t - 1, 0.0, f->d[t - 1], search, f->start, starts, stride, f->change, err);
-    for (size_t j = 0; j < both && status == DMFT_OK; j++) outlier_watch_inside(&f->watch, roots[j], f->change[j], f->z[j]);
+    for (size_t j = 0; j < both && status == DMFT_OK; j++) outlier_watch_inside(&f->watch, f->sigma2, kept * roots[j], f->change[j], f->z[j]);
     return status == DMFT_ERROR_NUMERIC ? DMFT_OK : status; /* a check that cannot be made does not end a run */
 }
 
@@ -366,16 +383,28 @@ static int step(outlier_follow *f, const struct outlier_kernels *p, size_t t, do
     return status;
 }
 
-int outlier_follow_step(outlier_follow *f, size_t t, const double *d, double time, double rate, struct outlier_state *state, dmft_error *err)
+/* Takes over weights and bulk of step t. */
+static void take_step(outlier_follow *f, size_t t, const double *d)
 {
-    struct outlier_kernels p = kernels_at(f, t + 1, f->d);
-    struct outlier_state told = {.z = f->z, .target_overlap = NAN, .left_overlap = NAN, .right_overlap = NAN, .drift = NAN};
-    double *weights = f->d_before;
+    double *weights = f->d_before, *spread = f->v_before;
     f->d_before = f->d;
     f->d = weights;
-    p.d = weights;
     if (t > 0) memcpy(weights, d, t * sizeof *d);
     weights[t] = 0.0;
+    f->sigma2_before = f->sigma2;
+    if (f->source.variance == NULL) return;
+    f->v_before = f->v;
+    f->v = spread;
+    memcpy(spread, f->source.variance, (t + 1) * sizeof *spread);
+    f->sigma2 = spread[t];
+    f->edge_root = outlier_edge_root(f->sigma2, f->source.psi);
+}
+
+int outlier_follow_step(outlier_follow *f, size_t t, const double *d, double time, double rate, struct outlier_state *state, dmft_error *err)
+{
+    struct outlier_state told = {.z = f->z, .target_overlap = NAN, .left_overlap = NAN, .right_overlap = NAN, .drift = NAN};
+    take_step(f, t, d);
+    struct outlier_kernels p = kernels_at(f, t + 1, f->d);
     int status = step(f, &p, t, time, rate, &told, err);
     if (status != DMFT_OK) return status;
     f->step = t;
@@ -412,6 +441,8 @@ void outlier_follow_transfer(outlier_follow *f, archive *a)
     archive_double(a, &f->growth);
     archive_double(a, &f->time);
     archive_doubles(a, f->d, rows);
+    archive_double(a, &f->sigma2);
+    archive_doubles(a, f->v, f->source.variance != NULL ? rows : 0);
     if (archive_status(a) != DMFT_OK) return;
     archive_doubles(a, f->extra, f->extras * stride_of(f));
     for (size_t j = 0; j < f->count && archive_status(a) == DMFT_OK; j++) transfer_outlier(f, j, a);

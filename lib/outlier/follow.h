@@ -13,7 +13,9 @@ struct outlier_source {
     const double *C_phi, *R_phi, *C_g, *R_g;
     size_t rows, stride;  /* of the arrays when they are full */
     const double *target; /* m_t = <phi_t w>, rows numbers, or NULL */
+    const double *variance; /* v(t,c), c <= t, at step t, of a bulk that changes in time (KN7); NULL: sigma2 at all times */
     double sigma2, psi;
+    double factor;        /* on the weights at each step, of such a bulk */
     int moving;           /* 1: old weights change from step to step as well, so that the ODE is not integrated inside a step */
     int flow;             /* 1: the weights are a quadrature over time; 0: event t is one update, of weight d_t */
 };

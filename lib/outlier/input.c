@@ -46,6 +46,15 @@ static int check_response(const char *name, const double *R, size_t k, size_t st
     return status;
 }
 
+static int check_variance(const dmft_kernels *p, dmft_error *err)
+{
+    int status = check_finite("variance", p->variance, p->count, 1, 0, err);
+    for (size_t i = 0; i < p->count && status == DMFT_OK; i++)
+        if (p->sigma2 == 0.0 && p->variance[i] != 0.0)
+            return error_set(err, DMFT_ERROR_ARGUMENT, "variance[%zu] must be 0 where sigma2 is 0, got %g", i, p->variance[i]);
+    return status;
+}
+
 int outlier_input(struct outlier_kernels *out, const dmft_kernels *p, dmft_error *err)
 {
     double edges[2];
@@ -57,12 +66,14 @@ int outlier_input(struct outlier_kernels *out, const dmft_kernels *p, dmft_error
     if (k > 0) {
         status = check_finite("weight", p->weight, k, 1, 0, err);
         if (status == DMFT_OK && p->target != NULL) status = check_finite("target", p->target, k, 1, 0, err);
+        if (status == DMFT_OK && p->variance != NULL) status = check_variance(p, err);
         if (status == DMFT_OK) status = check_correlation("C_phi", p->C_phi, k, stride, p->whole, err);
         if (status == DMFT_OK) status = check_response("R_phi", p->R_phi, k, stride, p->whole, err);
         if (status == DMFT_OK) status = check_correlation("C_g", p->C_g, k, stride, p->whole, err);
         if (status == DMFT_OK) status = check_response("R_g", p->R_g, k, stride, p->whole, err);
     }
-    *out = (struct outlier_kernels){.k = k, .stride = stride, .C_phi = p->C_phi, .R_phi = p->R_phi, .C_g = p->C_g, .R_g = p->R_g, .d = p->weight};
+    *out = (struct outlier_kernels){.k = k, .stride = stride, .C_phi = p->C_phi, .R_phi = p->R_phi, .C_g = p->C_g, .R_g = p->R_g, .d = p->weight,
+                                    .variance = p->variance};
     out->sigma = sqrt(p->sigma2);
     out->psi = p->psi;
     return status;

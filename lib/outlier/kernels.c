@@ -15,11 +15,10 @@ static void weigh(const void *context, const double *x, double *out)
 {
     const struct outlier_kernels *p = context;
     size_t k = p->k;
-    double sigma = p->sigma;
     for (size_t i = 0; i < k; i++) {
-        double rho = x[i], at = x[k + i];
-        out[i] = sigma * at;
-        out[k + i] = sigma * rho + p->d[i] * at;
+        double rho = x[i], at = x[k + i], first = outlier_kernels_first(p, i);
+        out[i] = first * at;
+        out[k + i] = first * rho + p->d[i] * at;
     }
 }
 

@@ -1,7 +1,6 @@
 /* Overlaps of one outlier from the eigenvector of X Y: (O5), (O5'), (O9), (O7). O(k) each. */
 #include "outlier/pair.h"
 
-#include <cblas.h>
 #include <math.h>
 
 #include "outlier/scalars.h"
@@ -11,7 +10,7 @@ static double bilinear(const struct outlier_kernels *p, const double *r, const d
 {
     const size_t k = p->k;
     double sum = 0.0;
-    for (size_t c = 0; c < k; c++) sum += p->sigma * (r[c] * s[k + c] + r[k + c] * s[c]) + p->d[c] * r[k + c] * s[k + c];
+    for (size_t c = 0; c < k; c++) sum += outlier_kernels_first(p, c) * (r[c] * s[k + c] + r[k + c] * s[c]) + p->d[c] * r[k + c] * s[k + c];
     return sum;
 }
 
@@ -38,8 +37,8 @@ double outlier_pair_growth(const struct outlier_pair *x, const struct outlier_ke
 double outlier_pair_target(const struct outlier_pair *x, const struct outlier_kernels *kernels, const double *m)
 {
     const size_t k = kernels->k;
-    double sum = kernels->sigma * cblas_ddot((int)k, m, 1, x->r, 1);
-    for (size_t c = 0; c < k; c++) sum += m[c] * kernels->d[c] * x->p[c];
+    double sum = 0.0;
+    for (size_t c = 0; c < k; c++) sum += m[c] * (outlier_kernels_first(kernels, c) * x->r[c] + kernels->d[c] * x->p[c]);
     sum *= x->b;
     return kernels->psi * sum * sum * x->left * x->left; /* left^2 = 2/n */
 }

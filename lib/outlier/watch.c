@@ -12,7 +12,6 @@ enum { CHECKS = 32 }; /* steps of a run whose inside is integrated: four solves 
 int outlier_watch_init(struct outlier_watch *w, size_t count, size_t rows, int flow, double variance, double psi, dmft_error *err)
 {
     *w = (struct outlier_watch){.count = count, .rows = rows, .flow = flow, .variance = variance, .psi = psi, .difference = NAN};
-    w->edge_root = outlier_edge_root(variance, psi);
     size_t nodes = flow ? rows : 0;
     w->time = memory_doubles(nodes);
     w->root = memory_doubles(nodes * count);
@@ -35,9 +34,9 @@ static void note(double *largest, double difference)
     if (!isnan(difference)) *largest = isnan(*largest) ? difference : fmax(*largest, difference);
 }
 
-void outlier_watch_inside(struct outlier_watch *w, double root, double change, double z)
+void outlier_watch_inside(struct outlier_watch *w, double variance, double root, double change, double z)
 {
-    if (root + change > w->edge_root) note(&w->difference, fabs(outlier_scalars_at(w->variance, w->psi, root + change).z - z));
+    if (root + change > outlier_edge_root(variance, w->psi)) note(&w->difference, fabs(outlier_scalars_at(variance, w->psi, root + change).z - z));
 }
 
 void outlier_watch_outlier(struct outlier_watch *w, size_t j, double root, double growth)

@@ -8,7 +8,7 @@
 struct outlier_watch {
     size_t count, rows; /* outliers; steps or nodes of the run */
     int flow;
-    double variance, psi, edge_root;
+    double variance, psi; /* of the flow */
     double difference;  /* largest so far inside steps; nan before the first */
     double *time, *root, *growth; /* of the nodes of the flow: `rows` numbers, and `rows` an outlier */
     size_t nodes;
@@ -20,8 +20,8 @@ void outlier_watch_clear(struct outlier_watch *w);
 /* Whether the inside of the step that ends at t is to be integrated: for at most 32 steps of a run. */
 int outlier_watch_due(const struct outlier_watch *w, size_t t);
 
-/* The ODE took lambda^2 of an outlier from `root` by `change`; the algebra has z. nan where something is missing. */
-void outlier_watch_inside(struct outlier_watch *w, double root, double change, double z);
+/* The ODE took lambda^2 of an outlier of a bulk of this variance from `root` by `change`; the algebra has z. nan where something is missing. */
+void outlier_watch_inside(struct outlier_watch *w, double variance, double root, double change, double z);
 
 /* A node of the flow: outlier j, for the first `found` of them, then the time. Does nothing in gradient descent. */
 void outlier_watch_outlier(struct outlier_watch *w, size_t j, double root, double growth);

@@ -4,6 +4,7 @@
 #include "network/mlp.h"
 #include "network/models.h"
 #include "network/network.h"
+#include "network/noisy_matrix.h"
 #include "run/run.h"
 
 static int revealed(const dmft_problem *p) { return p->simulation.engine == ENGINE_REVEALED; }
@@ -25,6 +26,7 @@ static const struct {
 } models[MODEL_COUNT] = {
     [MODEL_DEEP_LINEAR] = {network_check, network_estimate, network_simulate},
     [MODEL_MLP] = {NULL, mlp_estimate, mlp_run},
+    [MODEL_NOISY_MATRIX] = {noisy_matrix_simulate_check, noisy_matrix_simulate_estimate, noisy_matrix_simulate},
     [MODEL_TWO_LAYER_LINEAR_WIDTH] = {NULL, two_layer_simulate_estimate, two_layer_simulate},
 };
 

@@ -2,7 +2,7 @@
  *
  * The largest gap K between the progress q(t) and its least concave majorant, 0 for every relaxation that only slows down, against what noise of the
  * measured covariance gives by itself: K(q + noise) <= K(noise) draw by draw where q is concave, so that the quantile of K(noise) is a bound for all
- * of them. The covariance is an estimate from n members; draws are multivariate t of n - 1 degrees of freedom for that.
+ * of them. The covariance is an estimate from n members, whose size is known to the degrees of freedom of (RM8): draws are divided by a chi.
  *
  * Cost: an eigenproblem of order R and DRAWS products with a matrix of that order; memory: three such matrices. */
 #include <cblas.h>
@@ -15,7 +15,7 @@
 #include "base/random.h"
 
 /* DRAWS: a p-value of 0.05 is known to a tenth of itself. PURPOSE: of the random stream, away from those of ensembles. */
-enum { DRAWS = 1999, PURPOSE = 0x40000, SCRATCH = 34 };
+enum { DRAWS = 1999, PURPOSE = 0x40000, SCRATCH = 34, MOST_FREEDOM = 1000 }; /* MOST_FREEDOM: chi^2/f is then 1 to 4 % */
 static const double level = 0.05;    /* of the test */
 static const double sharp = 0.25;    /* K of a speed that grows in proportion to time up to the end (RM7) */
 static const double rounding = 1e-9; /* K of an exact relaxation is rounding of M; its entries have some 1e-13 */
@@ -58,7 +58,7 @@ static struct gap largest_gap(const double *t, const double *q, size_t n, size_t
 /* What draws are made with: covariance = root^T root. */
 struct noise {
     size_t n;
-    double members;
+    long freedom; /* 0: the covariance is known */
     double *root, *normal, *draw, *largest; /* n x n; n; n; DRAWS */
     size_t *corner;
 };
@@ -72,24 +72,48 @@ static void release(struct noise *z)
     free(z->corner);
 }
 
-static int make(struct noise *z, const double *covariance, size_t n, double members, dmft_error *err)
+/* Takes the straight line through the origin out of the rows and columns of a covariance: it makes no gap, whatever its size. */
+static void straighten(double *covariance, const double *time, size_t n, double *line, double *product)
 {
-    *z = (struct noise){.n = n, .members = members, .root = memory_doubles(n * n), .normal = memory_doubles(n), .draw = memory_doubles(SCRATCH * n),
+    for (size_t i = 0; i < n; i++) line[i] = time[i] - time[0];
+    cblas_dscal((int)n, 1.0 / cblas_dnrm2((int)n, line, 1), line, 1);
+    cblas_dgemv(CblasRowMajor, CblasNoTrans, (int)n, (int)n, 1.0, covariance, (int)n, line, 1, 0.0, product, 1);
+    cblas_daxpy((int)n, -0.5 * cblas_ddot((int)n, line, 1, product, 1), line, 1, product, 1);
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < n; j++) covariance[i * n + j] -= line[i] * product[j] + product[i] * line[j];
+}
+
+/* (n - 1) (tr S)^2/tr S^2 (RM8), from eigenvalues. */
+static long freedom_of(const double *value, size_t n, double members)
+{
+    double sum = 0.0, squares = 0.0;
+    for (size_t i = 0; i < n; i++) {
+        sum += fmax(value[i], 0.0);
+        squares += fmax(value[i], 0.0) * fmax(value[i], 0.0);
+    }
+    double freedom = squares > 0.0 ? (members - 1.0) * sum * sum / squares : 0.0;
+    return members < 2.0 ? 0 : freedom < MOST_FREEDOM ? (long)freedom : MOST_FREEDOM;
+}
+
+static int make(struct noise *z, const double *time, const double *covariance, size_t n, double members, dmft_error *err)
+{
+    *z = (struct noise){.n = n, .root = memory_doubles(n * n), .normal = memory_doubles(n), .draw = memory_doubles(SCRATCH * n),
                         .largest = memory_doubles(DRAWS), .corner = calloc(n, sizeof *z->corner)};
     if (!z->root || !z->normal || !z->draw || !z->largest || !z->corner) return error_memory(err, 8.0 * ((double)n * ((double)n + SCRATCH) + DRAWS));
     if (covariance == NULL) return DMFT_OK;
     memcpy(z->root, covariance, n * n * sizeof *z->root);
+    straighten(z->root, time, n, z->normal, z->draw);
     int info = LAPACKE_dsyev_work(LAPACK_COL_MAJOR, 'V', 'U', (int)n, z->root, (int)n, z->normal, z->draw, SCRATCH * (int)n);
     if (info != 0) return error_set(err, DMFT_ERROR_NUMERIC, "the covariance of the progress has no eigenvalues (dsyev: %d)", info);
+    z->freedom = freedom_of(z->normal, n, members);
     for (size_t i = 0; i < n; i++) cblas_dscal((int)n, sqrt(fmax(z->normal[i], 0.0)), z->root + i * n, 1);
     return DMFT_OK;
 }
 
-/* One over the square root of chi^2_f/f, f = members - 1; 1 where the covariance is taken as it is. */
-static double scale_of(struct random_stream *stream, double members)
+/* One over the square root of chi^2_f/f. */
+static double scale_of(struct random_stream *stream, long freedom)
 {
     double sum = 0.0, x;
-    long freedom = (long)members - 1;
     if (freedom < 1) return 1.0;
     for (long i = 0; i < freedom; i++) {
         random_gaussians(stream, 1.0, 1, &x);
@@ -110,7 +134,7 @@ static void draw_largest(struct noise *z, const double *time)
     struct random_stream stream = random_start(0, 0, PURPOSE);
     for (size_t i = 0; i < DRAWS; i++) {
         random_gaussians(&stream, 1.0, z->n, z->normal);
-        double scale = scale_of(&stream, z->members);
+        double scale = scale_of(&stream, z->freedom);
         cblas_dgemv(CblasRowMajor, CblasTrans, (int)z->n, (int)z->n, scale, z->root, (int)z->n, z->normal, 1, 0.0, z->draw, 1);
         z->largest[i] = largest_gap(time, z->draw, z->n, z->corner).size;
     }
@@ -156,7 +180,7 @@ int dmft_relaxation_test(const double *time, const double *progress, const doubl
     int status = check(time, progress, covariance, count, members, err);
     if (status != DMFT_OK) return status;
     dmft_relaxation found = {.from = NAN, .to = NAN, .quickening = NAN};
-    status = make(&z, covariance, count, members, err);
+    status = make(&z, time, covariance, count, members, err);
     if (status == DMFT_OK) judge(&z, time, progress, covariance != NULL, &found);
     if (status == DMFT_OK) *out = found;
     release(&z);

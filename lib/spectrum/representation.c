@@ -1,5 +1,5 @@
-/* Distance matrices of representations over training, as a result has them: bands of their eigenvalues (RM9), coordinates by classical scaling (RM10), turned from
- * snapshot to snapshot so that pictures do not flip (RM11), and whether the change was gradual (RM6).
+/* Distance matrices of representations over training, as a result has them: bands of their eigenvalues (RM9), coordinates by classical scaling (RM10),
+ * turned from snapshot to snapshot so that pictures do not flip (RM11), and whether the change was gradual (RM6).
  *
  * Cost: an eigenproblem of order P with vectors a snapshot, 9 P^3, and relaxation.c; memory: two matrices of order P, and 2 P numbers a snapshot. */
 #include <cblas.h>
@@ -108,7 +108,8 @@ static void fix_signs(double *x, size_t P, size_t k)
 /* Turns x onto `to` by the orthogonal matrix that brings them closest (RM11). */
 static void turn(double *x, const double *to, size_t P, size_t k, double *room)
 {
-    double A[DIMENSIONS * DIMENSIONS], U[DIMENSIONS * DIMENSIONS], VT[DIMENSIONS * DIMENSIONS], s[DIMENSIONS], scratch[16 * DIMENSIONS], R[DIMENSIONS * DIMENSIONS];
+    enum { SQUARE = DIMENSIONS * DIMENSIONS };
+    double A[SQUARE], U[SQUARE], VT[SQUARE], R[SQUARE], s[DIMENSIONS], scratch[16 * DIMENSIONS];
     int n = (int)k;
     cblas_dgemm(CblasColMajor, CblasNoTrans, CblasTrans, n, n, (int)P, 1.0, x, n, to, n, 0.0, A, n);
     if (LAPACKE_dgesvd_work(LAPACK_COL_MAJOR, 'A', 'A', n, n, A, n, s, U, n, VT, n, scratch, 16 * DIMENSIONS) != 0) return; /* as it is */
