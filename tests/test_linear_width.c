@@ -1,9 +1,8 @@
 /* Two-layer networks of linear width: section 34 of doc/theory.md. Laws against their equations and reference numbers, the simulator against plain loops,
  * one large step against sampled networks. */
 #include <check.h>
-#include <gsl/gsl_math.h>
 #include <complex.h>
-#include <lapacke.h>
+#include <gsl/gsl_math.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* Tails and distances of samples: sections (LW7) to (LW11) of doc/theory.md; known exponents, rates of false decisions, likelihoods recomputed. */
+/* Tails and distances of samples: (LW7) to (LW11) of doc/theory.md; known exponents, rates of false decisions, likelihoods recomputed. */
 #include <check.h>
 #include <gsl/gsl_math.h>
 #include <math.h>

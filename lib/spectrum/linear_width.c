@@ -20,7 +20,7 @@ static const double fall = 0.2;     /* of Im z from one root to the next on the 
 struct width_spectrum {
     spectrum_curve *curve;
     size_t points;
-    double ratio, shift; /* the curve is that of a companion (p/n), and begins at `shift` */
+    double ratio, shift; /* the curve is that of a companion (p/n), of eigenvalues less `shift` */
 };
 
 /* tau = second - b^2 + scale b^2 s of a Marchenko-Pastur s of ratio q, with part `mass`, else second - b^2. */
@@ -221,7 +221,7 @@ static size_t tangent_bands(struct tangent *t, double atom, double (*band)[2])
 {
     const struct population *p = t->p;
     size_t n = 1, first = 0;
-    double slope, between[2], low = p->band[0][0], high = p->band[p->bands - 1][1];
+    double between[2], low = p->band[0][0], high = p->band[p->bands - 1][1];
     if (p->bands > 1 && !(low > 0.0)) low = p->band[++first][0];
     band[0][0] = extreme(t, 1, low * (1.0 - 1e-12), 0.0);
     if (first == 0 && p->bands > 1)
@@ -239,7 +239,6 @@ static size_t tangent_bands(struct tangent *t, double atom, double (*band)[2])
     double far = high;
     do far *= 2.0;
     while (!(tangent_slope(t, far, 1) > 0.0));
-    (void)tangent_z(t, far, 1, &slope);
     band[n - 1][1] = extreme(t, 1, high * (1.0 + 1e-12), far);
     t->d = 0.0;
     return n;
