@@ -14,12 +14,15 @@
 enum {
     HALVINGS = 1100, /* more than there are doubles between two: bisection ends by itself */
     NEWTON = 80,     /* steps to one root; 3 to 6 are usual, near an edge they only halve the distance */
-    SHORTER = 40     /* halvings of a step of Newton's method that would leave the upper half plane */
+    SHORTER = 40,    /* halvings of a step of Newton's method that would leave the upper half plane */
+    ITERATIONS = 20000 /* to one root; Newton's steps are 3 to 6 from the point before, F's some hundreds next to an edge */
 };
 
 static const double fall = 0.2;        /* of Im z from one root to the next on the way down */
 static const double floor_part = 1e-9; /* of the starting height, below which the way goes to the target itself: Newton's method converges from there */
+static const double rounding = 1e-7;   /* Im m over |m| that a real root has at most: the root of that of a double */
 static const double enough = 1e-14;    /* relative step at which a root is taken: rounding of sums of some thousand terms */
+static const double close = 1e-9;      /* relative distance of m and F(m) at which one is taken when steps run out, as they do next to an edge */
 
 /* ---- on the real axis ---- */
 
@@ -118,6 +121,46 @@ int spectrum_law_edges(const struct spectrum_law *law, double (*edge)[2], size_t
 
 /* ---- in the upper half plane ---- */
 
+int spectrum_fixed_point(spectrum_map *map, const void *context, double complex z, double complex *m)
+{
+    double complex slope, F = map(context, z, *m, &slope);
+    double left = INFINITY;
+    for (int i = 0; i < ITERATIONS; i++) {
+        double complex step = (F - *m) / (1.0 - slope), next_slope;
+        left = cabs(F - *m);
+        if (!(left > enough * cabs(*m)) || !(cabs(step) > enough * cabs(*m))) break;
+        /* Distances count in units of Im m, in which F brings any two points closer: what only runs along with Im m -> 0 is no root. */
+        if (cabs(step) <= 0.5 * cimag(*m)) {
+            double complex next = *m + step, G = map(context, z, next, &next_slope);
+            if (cabs(G - next) * cimag(*m) <= 0.5 * left * cimag(next)) {
+                *m = next, F = G, slope = next_slope;
+                continue;
+            }
+        }
+        *m = 0.5 * (*m + F);
+        F = map(context, z, *m, &slope);
+    }
+    return left <= close * cabs(*m);
+}
+
+/* F(m) = -1/(z - psi <tau/(1 + tau m)>), (LA1) solved for the other m; and dF/dm. One division a node. */
+static double complex law_map(const void *context, double complex z, double complex m, double complex *slope)
+{
+    const struct spectrum_law *law = context;
+    double a = creal(m), b = cimag(m), re = 0.0, im = 0.0, re2 = 0.0, im2 = 0.0;
+    for (size_t k = 0; k < law->nodes; k++) {
+        double tau = law->tau[k], w = law->weight[k], u = 1.0 + tau * a, v = tau * b, n = tau / (u * u + v * v);
+        double p = u * n, q = -v * n; /* tau/(1 + tau m) */
+        re += w * p;
+        im += w * q;
+        re2 += w * (p * p - q * q);
+        im2 += w * 2.0 * p * q;
+    }
+    double complex F = -1.0 / (z - law->ratio * (re + I * im));
+    *slope = F * F * law->ratio * (re2 + I * im2);
+    return F;
+}
+
 /* x(m) and dx/dm. One division a node. */
 static double complex evaluate(const struct spectrum_law *law, double complex m, double complex *slope)
 {
@@ -152,18 +195,37 @@ static int newton(const struct spectrum_law *law, double complex z, double compl
     return 0;
 }
 
+/* A root that is real to rounding: the support's outside is where dx/dm > 0 and -1/m is outside of the population's bands. Newton's method may have ended
+ * at another, between two nodes. */
+static int is_outside(const struct spectrum_law *law, double m)
+{
+    for (size_t b = 0; b < law->bands; b++)
+        if (-1.0 / m > law->band[b][0] && -1.0 / m < law->band[b][1]) return 0;
+    return spectrum_law_slope(law, m) > 0.0;
+}
+
+/* From far above down. */
+static int descend(const struct spectrum_law *law, double complex z, double most, double complex *m)
+{
+    double height = 4.0 * (cabs(z) + most * gsl_pow_2(1.0 + sqrt(law->ratio))), least = floor_part * fmin(height, cabs(z));
+    double complex root = -1.0 / (z + I * height);
+    int found = 1;
+    for (double over = height; over > least && found; over *= fall) found = newton(law, z + I * over, &root);
+    *m = root;
+    return found && newton(law, z, m) && (cimag(*m) > rounding * cabs(*m) || is_outside(law, creal(*m)));
+}
+
 int spectrum_law_stieltjes(const struct spectrum_law *law, double complex z, double complex *m, dmft_error *err)
 {
     double most = 0.0;
     for (size_t k = 0; k < law->nodes; k++) most = fmax(most, law->tau[k]);
     if (cabs(z) == 0.0 || !(cimag(z) >= 0.0)) return error_set(err, DMFT_ERROR_ARGUMENT, "z = %g + %g i is 0 or below the real axis", creal(z), cimag(z));
-    double height = 4.0 * (cabs(z) + most * gsl_pow_2(1.0 + sqrt(law->ratio))), least = floor_part * fmin(height, cabs(z));
-    double complex root = -1.0 / (z + I * height);
-    int found = 1;
-    for (double over = height; over > least && found; over *= fall) found = newton(law, z + I * over, &root);
-    found = found && newton(law, z, &root);
-    if (!found)
-        return error_set(err, DMFT_ERROR_NUMERIC, "no root m of x(m) = %.15g + %.15g i (%zu nodes, ratio %g)", creal(z), cimag(z), law->nodes, law->ratio);
+    double complex root;
+    if (!descend(law, z, most, &root)) {
+        root = -1.0 / (z + I * (cabs(z) + most));
+        if (!spectrum_fixed_point(law_map, law, z, &root))
+            return error_set(err, DMFT_ERROR_NUMERIC, "no root m of x(m) = %.15g + %.15g i (%zu nodes, ratio %g)", creal(z), cimag(z), law->nodes, law->ratio);
+    }
     *m = root;
     return DMFT_OK;
 }
@@ -236,11 +298,11 @@ struct law_point {
     double complex m; /* at the point before */
 };
 
-/* From the point before, where Newton's method gets there; from one band to the next it may end at a root that is real. */
+/* From the point before; between two bands that is too near to the real axis to be of use. */
 static int density_after(void *context, double x, int first, double *density, dmft_error *err)
 {
     struct law_point *p = context;
-    int found = !first && cimag(p->m) > 0.0 && newton(p->law, x, &p->m) && cimag(p->m) > 0.0;
+    int found = !first && cimag(p->m) > 0.0 && spectrum_fixed_point(law_map, p->law, x, &p->m);
     int status = found ? DMFT_OK : spectrum_law_stieltjes(p->law, x, &p->m, err);
     *density = cimag(p->m) / M_PI;
     return status;

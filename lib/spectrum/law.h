@@ -34,6 +34,11 @@ int spectrum_law_stieltjes(const struct spectrum_law *law, double complex z, dou
 /* Im m/pi at a real x that is not 0: the density of the companion's continuous part. Error: DMFT_ERROR_NUMERIC. */
 int spectrum_law_density(const struct spectrum_law *law, double x, double *density, dmft_error *err);
 
+/* m = F(m) for a map F of the upper half plane into itself, of which there is one: steps of Newton's method where they are short and halve what is left,
+ * else half the way to F(m), which comes to it from anywhere (the whole way goes round in circles for one tau and real z). `map` gives F and dF/dm. From *m with Im > 0; 1 when it is found. */
+typedef double complex spectrum_map(const void *context, double complex z, double complex m, double complex *slope);
+int spectrum_fixed_point(spectrum_map *map, const void *context, double complex z, double complex *m);
+
 /* Density and distribution function of the companion, tabulated band by band in the angle of (LA4). */
 typedef struct spectrum_curve spectrum_curve;
 

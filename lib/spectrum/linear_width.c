@@ -12,10 +12,7 @@
 #include "base/error.h"
 
 /* Nodes of the inputs' Marchenko-Pastur law: its averages are exact to rounding but next to an edge, where these give 1e-9. */
-enum { NODES = 1200, GRID = 400, HALVINGS = 1100, NEWTON = 80, SHORTER = 40 };
-
-static const double enough = 1e-14; /* relative step at which a root is taken */
-static const double fall = 0.2;     /* of Im z from one root to the next on the way down */
+enum { NODES = 1200, GRID = 400, HALVINGS = 1100 };
 
 struct width_spectrum {
     spectrum_curve *curve;
@@ -79,6 +76,17 @@ static int new_spectrum(width_spectrum **out, struct population **p, size_t poin
     return error_memory(err, sizeof **p);
 }
 
+/* Where few samples leave a law as rough as its nodes (r/(1 + sigma_a^2) below some 1/100), a table misses a part of it. */
+static const double missed = 0.02;
+
+static int check_whole(const width_spectrum *s, const struct linear_width *w, dmft_error *err)
+{
+    double whole = width_spectrum_part(s, HUGE_VAL);
+    if (fabs(whole - 1.0) <= missed) return DMFT_OK;
+    return error_set(err, DMFT_ERROR_NUMERIC, "%d nodes do not resolve the kernel's law at P/N = %g, sigma_a^2 = %g: %.3g of the eigenvalues found", NODES,
+                     w->sample_ratio / w->width_ratio, w->readout, whole);
+}
+
 int width_conjugate(width_spectrum **out, const struct linear_width *w, size_t points, dmft_error *err)
 {
     struct population *p;
@@ -90,6 +98,7 @@ int width_conjugate(width_spectrum **out, const struct linear_width *w, size_t p
     struct spectrum_law law = law_of(p, s->ratio);
     status = spectrum_curve_create(&s->curve, &law, points, err);
     free(p);
+    if (status == DMFT_OK) status = check_whole(s, w, err);
     if (status == DMFT_OK)
         *out = s;
     else
@@ -149,54 +158,36 @@ static double extreme(const struct tangent *t, int branch, double below, double 
     return tangent_z(t, above, branch, &slope);
 }
 
-/* h and its derivative off the real axis; F(d) = d v - r h(z/v) and dF/dd. */
-static double complex residual(const struct tangent *t, double complex z, double complex d, double complex *slope, double complex *h)
+/* F(d) = r <Phi/(B + Phi/(1 + d) - z)> of (LW2), at the shifted z, and dF/dd; with w = z/v it is r h(w)/v. */
+static double complex tangent_map(const void *context, double complex z, double complex d, double complex *slope)
 {
-    double complex u = 1.0 / (1.0 + d), v = t->readout + u, w = z / v, sum = 0.0, sum2 = 0.0;
+    const struct tangent *t = context;
+    double complex u = 1.0 / (1.0 + d), v = t->readout + u, w = z / v, h = 0.0, dh = 0.0;
     for (size_t k = 0; k < t->p->nodes; k++) {
         double re = t->p->tau[k] - creal(w), im = -cimag(w), n = 1.0 / (re * re + im * im), f = t->p->weight[k] * t->p->tau[k];
         double x = re * n, y = -im * n; /* 1/(Phi - w) */
-        sum += f * (x + I * y);
-        sum2 += f * (x * x - y * y + 2.0 * I * x * y);
+        h += f * (x + I * y);
+        dh += f * (x * x - y * y + 2.0 * I * x * y);
     }
-    *h = sum;
-    *slope = v - d * u * u - t->r * sum2 * z * u * u / (v * v);
-    return d * v - t->r * sum;
+    *slope = t->r * u * u / (v * v) * (h + w * dh);
+    return t->r * h / v;
 }
 
-static int newton(const struct tangent *t, double complex z, double complex *d, double complex *h)
+/* d(z) for a real z, from anywhere. */
+static int tangent_root(struct tangent *t, double z)
 {
-    for (int i = 0; i < NEWTON; i++) {
-        double complex slope, F = residual(t, z, *d, &slope, h), step = F / slope;
-        if (!isfinite(creal(step)) || !isfinite(cimag(step))) return 0;
-        if (cabs(step) <= enough * cabs(*d) || cabs(F) <= enough * cabs(t->r * *h)) return 1;
-        for (int k = 0; k < SHORTER && cimag(*d - step) <= 0.0; k++) step *= 0.5;
-        *d = cimag(*d - step) > 0.0 ? *d - step : creal(*d - step) + I * 0.5 * cimag(*d);
-    }
-    return 0;
-}
-
-/* d(z) for a real z, from far above down. */
-static int descend(struct tangent *t, double z, double complex *h)
-{
-    double most = 0.0;
-    for (size_t k = 0; k < t->p->nodes; k++) most = fmax(most, t->p->tau[k]);
-    double height = 4.0 * (fabs(z) + most * (t->readout + gsl_pow_2(1.0 + sqrt(t->r)))), least = 1e-9 * fmin(height, fabs(z));
-    double complex d = -t->r / (z + I * height);
-    int found = 1;
-    for (double over = height; over > least && found; over *= fall) found = newton(t, z + I * over, &d, h);
-    found = found && newton(t, z, &d, h);
-    t->d = d;
-    return found;
+    t->d = I;
+    return spectrum_fixed_point(tangent_map, t, z, &t->d);
 }
 
 static int tangent_density(void *context, double x, int first, double *density, dmft_error *err)
 {
     struct tangent *t = context;
-    double complex h = 0.0;
     double z = x + t->shift;
-    if (!(!first && cimag(t->d) > 0.0 && newton(t, z, &t->d, &h) && cimag(t->d) > 0.0) && !descend(t, z, &h))
+    int found = !first && cimag(t->d) > 0.0 && spectrum_fixed_point(tangent_map, t, z, &t->d);
+    if (!found && !tangent_root(t, z))
         return error_set(err, DMFT_ERROR_NUMERIC, "no root d of the tangent kernel's law at %.15g (P/N %g)", z, t->r);
+    double complex h = t->d * (t->readout + 1.0 / (1.0 + t->d)) / t->r;
     *density = cimag(h) / (z * M_PI); /* m = (h - 1)/z */
     return DMFT_OK;
 }
@@ -231,8 +222,7 @@ static size_t tangent_bands(struct tangent *t, double atom, double (*band)[2])
                 band[0][0] = between[1];
                 continue;
             }
-            double complex h;
-            if (!descend(t, 0.5 * (between[0] + between[1]), &h) || cimag(t->d) > 1e-6 * cabs(t->d)) continue;
+            if (!tangent_root(t, 0.5 * (between[0] + between[1])) || cimag(t->d) > 1e-6 * cabs(t->d)) continue;
             band[n - 1][1] = between[0];
             band[n++][0] = between[1];
         }
@@ -264,6 +254,7 @@ int width_tangent(width_spectrum **out, const struct linear_width *w, size_t poi
     s->shift = w->readout * (w->slope2 - gsl_pow_2(w->slope));
     status = spectrum_curve_of(&s->curve, bands, (const double(*)[2])band, atom, points, tangent_density, &t, err);
     free(p);
+    if (status == DMFT_OK) status = check_whole(s, w, err);
     if (status == DMFT_OK)
         *out = s;
     else
