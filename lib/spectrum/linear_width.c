@@ -76,7 +76,7 @@ static int new_spectrum(width_spectrum **out, struct population **p, size_t poin
     return error_memory(err, sizeof **p);
 }
 
-/* Where few samples leave a law as rough as its nodes (r/(1 + sigma_a^2) below some 1/100), a table misses a part of it. */
+/* Where few samples leave a law as rough as its nodes (r/(1 + sigma_a^2) below some 1/50), a table misses a part of it. */
 static const double missed = 0.02;
 
 static int check_whole(const width_spectrum *s, const struct linear_width *w, dmft_error *err)
