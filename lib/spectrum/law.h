@@ -35,7 +35,8 @@ int spectrum_law_stieltjes(const struct spectrum_law *law, double complex z, dou
 int spectrum_law_density(const struct spectrum_law *law, double x, double *density, dmft_error *err);
 
 /* m = F(m) for a map F of the upper half plane into itself, of which there is one: steps of Newton's method where they are short and halve what is left,
- * else half the way to F(m), which comes to it from anywhere (the whole way goes round in circles for one tau and real z). `map` gives F and dF/dm. From *m with Im > 0; 1 when it is found. */
+ * else half the way to F(m), which comes to it from anywhere (the whole way goes round in circles for one tau and real z). `map` gives F and dF/dm.
+ * From *m with Im > 0; 1 when it is found. */
 typedef double complex spectrum_map(const void *context, double complex z, double complex m, double complex *slope);
 int spectrum_fixed_point(spectrum_map *map, const void *context, double complex z, double complex *m);
 
