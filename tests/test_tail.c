@@ -8,7 +8,7 @@
 #include "allocation.h"
 #include "base/random.h"
 #include "dmft.h"
-#include "spectrum/distance.h"
+#include "spectrum/difference.h"
 #include "suites.h"
 
 enum { MOST = 4000 };
@@ -204,13 +204,13 @@ END_TEST
 START_TEST(distances_are_areas_between_steps)
 {
     double a[] = {0.0, 1.0, 3.0}, b[] = {0.5, 1.0, 4.0}, c[] = {2.0}, smirnov;
-    ck_assert_double_le(fabs(spectrum_distance(a, 3, b, 3, &smirnov) - 0.5), 1e-15);
+    ck_assert_double_le(fabs(spectrum_difference(a, 3, b, 3, &smirnov) - 0.5), 1e-15);
     ck_assert_double_le(fabs(smirnov - 1.0 / 3.0), 1e-15);
-    ck_assert_double_le(fabs(spectrum_distance(a, 3, c, 1, &smirnov) - (2.0 + 1.0 + 1.0) / 3.0), 1e-15);
+    ck_assert_double_le(fabs(spectrum_difference(a, 3, c, 1, &smirnov) - (2.0 + 1.0 + 1.0) / 3.0), 1e-15);
     ck_assert_double_le(fabs(smirnov - 2.0 / 3.0), 1e-15);
-    ck_assert(spectrum_distance(a, 3, a, 3, &smirnov) == 0.0 && smirnov == 0.0);
+    ck_assert(spectrum_difference(a, 3, a, 3, &smirnov) == 0.0 && smirnov == 0.0);
     double d[] = {5.0, 6.0, 7.0, 8.0}; /* apart: the difference of the means */
-    ck_assert_double_le(fabs(spectrum_distance(a, 3, d, 4, NULL) - (6.5 - 4.0 / 3.0)), 1e-14);
+    ck_assert_double_le(fabs(spectrum_difference(a, 3, d, 4, NULL) - (6.5 - 4.0 / 3.0)), 1e-14);
 }
 END_TEST
 

@@ -20,7 +20,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "spectrum/distance.h"
+#include "spectrum/difference.h"
 
 /* Streams of network `index`. Those of the initialisations it is held against begin at NULLS. */
 enum purpose { WEIGHTS, READOUT, TEACHER, INPUTS, NOISE, FRESH, FRESH_NOISE, BATCHES, REFERENCE_WEIGHTS, REFERENCE_READOUT, REFERENCE_INPUTS, NULLS };
@@ -163,7 +163,7 @@ static int draw_references(struct two_layer *n, long index, dmft_error *err)
     for (size_t i = 0; i < nulls && status == DMFT_OK; i++) {
         draw_weights(n, index, NULLS + i, n->W);
         status = two_layer_singular_values(n, n->W, n->values, err);
-        if (status == DMFT_OK) n->null[i] = spectrum_distance(n->values, least, n->reference[0], least, NULL);
+        if (status == DMFT_OK) n->null[i] = spectrum_difference(n->values, least, n->reference[0], least, NULL);
     }
     qsort(n->null, nulls, sizeof *n->null, rising);
     return status;

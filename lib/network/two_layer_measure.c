@@ -14,7 +14,7 @@
 
 #include "base/error.h"
 #include "network/two_layer.h"
-#include "spectrum/distance.h"
+#include "spectrum/difference.h"
 
 enum { SINGULAR = 3, OUTLIERS = 2, QUANTILES = 3, TAIL = 11 };
 
@@ -151,7 +151,7 @@ static int put_weights(struct two_layer *n, double **row, dmft_error *err)
     put(row, overlap(D, n->theta, pair.right));
     for (size_t j = 0; j < SINGULAR; j++) put(row, j < least ? values[least - 1 - j] : NAN);
     put(row, (double)(least - bulk));
-    double smirnov = NAN, distance = bulk > 0 ? spectrum_distance(values, bulk, n->reference[0], least, &smirnov) : NAN;
+    double smirnov = NAN, distance = bulk > 0 ? spectrum_difference(values, bulk, n->reference[0], least, &smirnov) : NAN;
     size_t nulls = (size_t)n->problem->two_layer.nulls, farther = above(n->null, nulls, nextafter(distance, 0.0));
     put(row, distance);
     put(row, smirnov);
@@ -167,7 +167,7 @@ static void put_kernel(const double *values, const double *reference, size_t P, 
     put(row, values[P - 1]);
     put(row, second(values, P));
     for (size_t i = 0; i < QUANTILES; i++) put(row, at_quantile(values, P, quantile[i]));
-    put(row, spectrum_distance(values, P, reference, P, NULL));
+    put(row, spectrum_difference(values, P, reference, P, NULL));
 }
 
 /* Of what is above 0; nan where that is no tail. */

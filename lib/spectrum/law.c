@@ -14,15 +14,12 @@
 enum {
     HALVINGS = 1100, /* more than there are doubles between two: bisection ends by itself */
     NEWTON = 80,     /* steps to one root; 3 to 6 are usual, near an edge they only halve the distance */
-    SHORTER = 40,    /* halvings of a step of Newton's method that would leave the upper half plane */
-    ITERATIONS = 20000 /* to one root; Newton's steps are 3 to 6 from the point before, F's some hundreds next to an edge */
+    SHORTER = 40     /* halvings of a step of Newton's method that would leave the upper half plane */
 };
 
 static const double fall = 0.2;        /* of Im z from one root to the next on the way down */
 static const double floor_part = 1e-9; /* of the starting height, below which the way goes to the target itself: Newton's method converges from there */
-static const double rounding = 1e-7;   /* Im m over |m| that a real root has at most: the root of that of a double */
 static const double enough = 1e-14;    /* relative step at which a root is taken: rounding of sums of some thousand terms */
-static const double close = 1e-9;      /* relative distance of m and F(m) at which one is taken when steps run out, as they do next to an edge */
 
 /* ---- on the real axis ---- */
 
@@ -121,46 +118,6 @@ int spectrum_law_edges(const struct spectrum_law *law, double (*edge)[2], size_t
 
 /* ---- in the upper half plane ---- */
 
-int spectrum_fixed_point(spectrum_map *map, const void *context, double complex z, double complex *m)
-{
-    double complex slope, F = map(context, z, *m, &slope);
-    double left = INFINITY;
-    for (int i = 0; i < ITERATIONS; i++) {
-        double complex step = (F - *m) / (1.0 - slope), next_slope;
-        left = cabs(F - *m);
-        if (!(left > enough * cabs(*m)) || !(cabs(step) > enough * cabs(*m))) break;
-        /* Distances count in units of Im m, in which F brings any two points closer: what only runs along with Im m -> 0 is no root. */
-        if (cabs(step) <= 0.5 * cimag(*m)) {
-            double complex next = *m + step, G = map(context, z, next, &next_slope);
-            if (cabs(G - next) * cimag(*m) <= 0.5 * left * cimag(next)) {
-                *m = next, F = G, slope = next_slope;
-                continue;
-            }
-        }
-        *m = 0.5 * (*m + F);
-        F = map(context, z, *m, &slope);
-    }
-    return left <= close * cabs(*m);
-}
-
-/* F(m) = -1/(z - psi <tau/(1 + tau m)>), (LA1) solved for the other m; and dF/dm. One division a node. */
-static double complex law_map(const void *context, double complex z, double complex m, double complex *slope)
-{
-    const struct spectrum_law *law = context;
-    double a = creal(m), b = cimag(m), re = 0.0, im = 0.0, re2 = 0.0, im2 = 0.0;
-    for (size_t k = 0; k < law->nodes; k++) {
-        double tau = law->tau[k], w = law->weight[k], u = 1.0 + tau * a, v = tau * b, n = tau / (u * u + v * v);
-        double p = u * n, q = -v * n; /* tau/(1 + tau m) */
-        re += w * p;
-        im += w * q;
-        re2 += w * (p * p - q * q);
-        im2 += w * 2.0 * p * q;
-    }
-    double complex F = -1.0 / (z - law->ratio * (re + I * im));
-    *slope = F * F * law->ratio * (re2 + I * im2);
-    return F;
-}
-
 /* x(m) and dx/dm. One division a node. */
 static double complex evaluate(const struct spectrum_law *law, double complex m, double complex *slope)
 {
@@ -195,37 +152,18 @@ static int newton(const struct spectrum_law *law, double complex z, double compl
     return 0;
 }
 
-/* A root that is real to rounding: the support's outside is where dx/dm > 0 and -1/m is outside of the population's bands. Newton's method may have ended
- * at another, between two nodes. */
-static int is_outside(const struct spectrum_law *law, double m)
-{
-    for (size_t b = 0; b < law->bands; b++)
-        if (-1.0 / m > law->band[b][0] && -1.0 / m < law->band[b][1]) return 0;
-    return spectrum_law_slope(law, m) > 0.0;
-}
-
-/* From far above down. */
-static int descend(const struct spectrum_law *law, double complex z, double most, double complex *m)
-{
-    double height = 4.0 * (cabs(z) + most * gsl_pow_2(1.0 + sqrt(law->ratio))), least = floor_part * fmin(height, cabs(z));
-    double complex root = -1.0 / (z + I * height);
-    int found = 1;
-    for (double over = height; over > least && found; over *= fall) found = newton(law, z + I * over, &root);
-    *m = root;
-    return found && newton(law, z, m) && (cimag(*m) > rounding * cabs(*m) || is_outside(law, creal(*m)));
-}
-
 int spectrum_law_stieltjes(const struct spectrum_law *law, double complex z, double complex *m, dmft_error *err)
 {
     double most = 0.0;
     for (size_t k = 0; k < law->nodes; k++) most = fmax(most, law->tau[k]);
     if (cabs(z) == 0.0 || !(cimag(z) >= 0.0)) return error_set(err, DMFT_ERROR_ARGUMENT, "z = %g + %g i is 0 or below the real axis", creal(z), cimag(z));
-    double complex root;
-    if (!descend(law, z, most, &root)) {
-        root = -1.0 / (z + I * (cabs(z) + most));
-        if (!spectrum_fixed_point(law_map, law, z, &root))
-            return error_set(err, DMFT_ERROR_NUMERIC, "no root m of x(m) = %.15g + %.15g i (%zu nodes, ratio %g)", creal(z), cimag(z), law->nodes, law->ratio);
-    }
+    double height = 4.0 * (cabs(z) + most * gsl_pow_2(1.0 + sqrt(law->ratio))), least = floor_part * fmin(height, cabs(z));
+    double complex root = -1.0 / (z + I * height);
+    int found = 1;
+    for (double over = height; over > least && found; over *= fall) found = newton(law, z + I * over, &root);
+    found = found && newton(law, z, &root);
+    if (!found)
+        return error_set(err, DMFT_ERROR_NUMERIC, "no root m of x(m) = %.15g + %.15g i (%zu nodes, ratio %g)", creal(z), cimag(z), law->nodes, law->ratio);
     *m = root;
     return DMFT_OK;
 }
@@ -250,14 +188,16 @@ struct spectrum_curve {
 
 static double angle_of(const spectrum_curve *c, size_t j) { return M_PI * ((double)j + 0.5) / (double)c->points; }
 
-/* The points of band b from the left, and their series. */
-static int tabulate(spectrum_curve *c, size_t b, spectrum_density_function *at, void *context, dmft_error *err)
+/* The points of band b from the left, each from the one before. */
+static int tabulate(spectrum_curve *c, size_t b, const struct spectrum_law *law, dmft_error *err)
 {
     double *x = c->x + b * c->points, *density = c->density + b * c->points, half = 0.5 * (c->band[b][1] - c->band[b][0]);
+    double complex m = 0.0;
     for (size_t j = 0; j < c->points; j++) {
         x[j] = c->band[b][0] + 2.0 * half * gsl_pow_2(sin(0.5 * angle_of(c, j)));
-        int status = at(context, x[j], j == 0, &density[j], err);
+        int status = cimag(m) > 0.0 && newton(law, x[j], &m) && cimag(m) > 0.0 ? DMFT_OK : spectrum_law_stieltjes(law, x[j], &m, err);
         if (status != DMFT_OK) return status;
+        density[j] = cimag(m) / M_PI;
     }
     for (size_t k = 0; k < c->points; k++) {
         double sum = 0.0;
@@ -267,56 +207,25 @@ static int tabulate(spectrum_curve *c, size_t b, spectrum_density_function *at, 
     return DMFT_OK;
 }
 
-int spectrum_curve_of(spectrum_curve **out, size_t bands, const double (*band)[2], double zero, size_t points, spectrum_density_function *at, void *context,
-                      dmft_error *err)
+int spectrum_curve_create(spectrum_curve **out, const struct spectrum_law *law, size_t points, dmft_error *err)
 {
     if (points < 8) return error_set(err, DMFT_ERROR_ARGUMENT, "a table of a law has at least 8 points a band, got %zu", points);
     spectrum_curve *c = calloc(1, sizeof *c);
     if (c == NULL) return error_memory(err, sizeof *c);
+    size_t most = law->bands + 1;
     c->points = points;
-    c->zero = zero;
-    c->bands = bands;
-    c->band = calloc(bands + 1, sizeof *c->band);
-    c->x = memory_doubles(bands * points);
-    c->density = memory_doubles(bands * points);
-    c->series = memory_doubles(bands * points);
-    int status = c->band && c->x && c->density && c->series ? DMFT_OK : error_memory(err, 24.0 * (double)bands * (double)points);
-    for (size_t b = 0; b < bands && status == DMFT_OK; b++) {
-        c->band[b][0] = band[b][0];
-        c->band[b][1] = band[b][1];
-        status = tabulate(c, b, at, context, err);
-    }
+    c->zero = spectrum_law_zero(law);
+    c->band = calloc(most, sizeof *c->band);
+    c->x = memory_doubles(most * points);
+    c->density = memory_doubles(most * points);
+    c->series = memory_doubles(most * points);
+    int status = c->band && c->x && c->density && c->series ? DMFT_OK : error_memory(err, 24.0 * (double)most * (double)points);
+    if (status == DMFT_OK) status = spectrum_law_edges(law, c->band, most, &c->bands, err);
+    for (size_t b = 0; b < c->bands && status == DMFT_OK; b++) status = tabulate(c, b, law, err);
     if (status == DMFT_OK)
         *out = c;
     else
         spectrum_curve_free(c);
-    return status;
-}
-
-struct law_point {
-    const struct spectrum_law *law;
-    double complex m; /* at the point before */
-};
-
-/* From the point before; between two bands that is too near to the real axis to be of use. */
-static int density_after(void *context, double x, int first, double *density, dmft_error *err)
-{
-    struct law_point *p = context;
-    int found = !first && cimag(p->m) > 0.0 && spectrum_fixed_point(law_map, p->law, x, &p->m);
-    int status = found ? DMFT_OK : spectrum_law_stieltjes(p->law, x, &p->m, err);
-    *density = cimag(p->m) / M_PI;
-    return status;
-}
-
-int spectrum_curve_create(spectrum_curve **out, const struct spectrum_law *law, size_t points, dmft_error *err)
-{
-    struct law_point point = {.law = law};
-    size_t most = law->bands + 1, bands = 0;
-    double(*band)[2] = calloc(most, sizeof *band);
-    int status = band != NULL ? spectrum_law_edges(law, band, most, &bands, err) : error_memory(err, 16.0 * (double)most);
-    if (status == DMFT_OK)
-        status = spectrum_curve_of(out, bands, (const double(*)[2])band, spectrum_law_zero(law), points, density_after, &point, err);
-    free(band);
     return status;
 }
 
@@ -329,23 +238,6 @@ double spectrum_curve_mass(const spectrum_curve *c, size_t band) { return M_PI *
 const double *spectrum_curve_x(const spectrum_curve *c, size_t band) { return c->x + band * c->points; }
 
 const double *spectrum_curve_density(const spectrum_curve *c, size_t band) { return c->density + band * c->points; }
-
-/* The angle of x in band b. */
-static double place_in(const spectrum_curve *c, size_t b, double x)
-{
-    return 2.0 * asin(sqrt((x - c->band[b][0]) / (c->band[b][1] - c->band[b][0])));
-}
-
-double spectrum_curve_at(const spectrum_curve *c, double x)
-{
-    for (size_t b = 0; b < c->bands; b++) {
-        if (!(x > c->band[b][0] && x < c->band[b][1])) continue;
-        double theta = place_in(c, b, x), sum = 0.0;
-        for (size_t k = 0; k < c->points; k++) sum += c->series[b * c->points + k] * cos((double)k * theta);
-        return 2.0 * sum / ((c->band[b][1] - c->band[b][0]) * sin(theta));
-    }
-    return 0.0;
-}
 
 /* The part of band b up to an angle: the integral of its series. */
 static double part_of_band(const spectrum_curve *c, size_t b, double theta)
@@ -361,7 +253,7 @@ double spectrum_curve_part(const spectrum_curve *c, double x)
     double part = x >= 0.0 ? c->zero : 0.0;
     for (size_t b = 0; b < c->bands && x > c->band[b][0]; b++)
         part += x >= c->band[b][1] ? spectrum_curve_mass(c, b)
-                                   : part_of_band(c, b, place_in(c, b, x));
+                                   : part_of_band(c, b, 2.0 * asin(sqrt((x - c->band[b][0]) / (c->band[b][1] - c->band[b][0]))));
     return part;
 }
 

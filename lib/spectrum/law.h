@@ -34,23 +34,11 @@ int spectrum_law_stieltjes(const struct spectrum_law *law, double complex z, dou
 /* Im m/pi at a real x that is not 0: the density of the companion's continuous part. Error: DMFT_ERROR_NUMERIC. */
 int spectrum_law_density(const struct spectrum_law *law, double x, double *density, dmft_error *err);
 
-/* m = F(m) for a map F of the upper half plane into itself, of which there is one: steps of Newton's method where they are short and halve what is left,
- * else half the way to F(m), which comes to it from anywhere (the whole way goes round in circles for one tau and real z). `map` gives F and dF/dm.
- * From *m with Im > 0; 1 when it is found. */
-typedef double complex spectrum_map(const void *context, double complex z, double complex m, double complex *slope);
-int spectrum_fixed_point(spectrum_map *map, const void *context, double complex z, double complex *m);
-
 /* Density and distribution function of the companion, tabulated band by band in the angle of (LA4). */
 typedef struct spectrum_curve spectrum_curve;
 
 /* `points` >= 8 points a band. Errors: of spectrum_law_edges and _stieltjes, DMFT_ERROR_MEMORY. */
 int spectrum_curve_create(spectrum_curve **out, const struct spectrum_law *law, size_t points, dmft_error *err);
-
-/* The same of any law with these bands and the part `zero` at 0: `at` gives the density of its continuous part, point after point,
- * rising; `first` of a band. */
-typedef int spectrum_density_function(void *context, double x, int first, double *density, dmft_error *err);
-int spectrum_curve_of(spectrum_curve **out, size_t bands, const double (*band)[2], double zero, size_t points, spectrum_density_function *at, void *context,
-                      dmft_error *err);
 
 /* Bands, their edges, and their part of the eigenvalues. */
 size_t spectrum_curve_bands(const spectrum_curve *c);
@@ -60,9 +48,6 @@ double spectrum_curve_mass(const spectrum_curve *c, size_t band);
 /* The points of a band (rising) and the density there. */
 const double *spectrum_curve_x(const spectrum_curve *c, size_t band);
 const double *spectrum_curve_density(const spectrum_curve *c, size_t band);
-
-/* The density at any x, from the cosine series; 0 outside of the bands. */
-double spectrum_curve_at(const spectrum_curve *c, double x);
 
 /* The part of eigenvalues <= x, that at 0 included, and its inverse (0 <= part <= 1), from the cosine series through the points. */
 double spectrum_curve_part(const spectrum_curve *c, double x);

@@ -10,12 +10,14 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "spectrum/law.h"
+#include "spectrum/table.h"
 
 /* Nodes of the inputs' Marchenko-Pastur law: its averages are exact to rounding but next to an edge, where these give 1e-9. */
 enum { NODES = 1200, GRID = 400, HALVINGS = 1100 };
 
 struct width_spectrum {
-    spectrum_curve *curve;
+    spectrum_table *curve;
     size_t points;
     double ratio, shift; /* the curve is that of a companion (p/n), of eigenvalues less `shift` */
 };
@@ -76,6 +78,51 @@ static int new_spectrum(width_spectrum **out, struct population **p, size_t poin
     return error_memory(err, sizeof **p);
 }
 
+/* F(m) = -1/(z - psi <tau/(1 + tau m)>), (LA1) solved for the other m; and dF/dm. One division a node. */
+static double complex law_map(const void *context, double complex z, double complex m, double complex *slope)
+{
+    const struct spectrum_law *law = context;
+    double a = creal(m), b = cimag(m), re = 0.0, im = 0.0, re2 = 0.0, im2 = 0.0;
+    for (size_t k = 0; k < law->nodes; k++) {
+        double tau = law->tau[k], w = law->weight[k], u = 1.0 + tau * a, v = tau * b, n = tau / (u * u + v * v);
+        double p = u * n, q = -v * n; /* tau/(1 + tau m) */
+        re += w * p;
+        im += w * q;
+        re2 += w * (p * p - q * q);
+        im2 += w * 2.0 * p * q;
+    }
+    double complex F = -1.0 / (z - law->ratio * (re + I * im));
+    *slope = F * F * law->ratio * (re2 + I * im2);
+    return F;
+}
+
+struct law_point {
+    const struct spectrum_law *law;
+    double complex m; /* at the point before */
+};
+
+/* From the point before; between two bands that is too near to the real axis to be of use. */
+static int conjugate_density(void *context, double x, int first, double *density, dmft_error *err)
+{
+    struct law_point *p = context;
+    int found = !first && cimag(p->m) > 0.0 && spectrum_fixed_point(law_map, p->law, x, &p->m);
+    if (!found) p->m = I;
+    if (!found && !spectrum_fixed_point(law_map, p->law, x, &p->m))
+        return error_set(err, DMFT_ERROR_NUMERIC, "no root m of the conjugate kernel's law at %.15g (P/N %g)", x, p->law->ratio);
+    *density = cimag(p->m) / M_PI;
+    return DMFT_OK;
+}
+
+static int conjugate_table(width_spectrum *s, const struct spectrum_law *law, size_t points, dmft_error *err)
+{
+    struct law_point point = {.law = law};
+    double band[3][2];
+    size_t bands;
+    int status = spectrum_law_edges(law, band, 3, &bands, err);
+    if (status != DMFT_OK) return status;
+    return spectrum_table_create(&s->curve, bands, (const double(*)[2])band, spectrum_law_zero(law), points, conjugate_density, &point, err);
+}
+
 /* Where few samples leave a law as rough as its nodes (r/(1 + sigma_a^2) below some 1/50), a table misses a part of it. */
 static const double missed = 0.02;
 
@@ -96,7 +143,7 @@ int width_conjugate(width_spectrum **out, const struct linear_width *w, size_t p
     s->ratio = w->sample_ratio / w->width_ratio;
     populate(p, w, w->sample_ratio);
     struct spectrum_law law = law_of(p, s->ratio);
-    status = spectrum_curve_create(&s->curve, &law, points, err);
+    status = conjugate_table(s, &law, points, err);
     free(p);
     if (status == DMFT_OK) status = check_whole(s, w, err);
     if (status == DMFT_OK)
@@ -252,7 +299,7 @@ int width_tangent(width_spectrum **out, const struct linear_width *w, size_t poi
     }
     s->ratio = 1.0;
     s->shift = w->readout * (w->slope2 - gsl_pow_2(w->slope));
-    status = spectrum_curve_of(&s->curve, bands, (const double(*)[2])band, atom, points, tangent_density, &t, err);
+    status = spectrum_table_create(&s->curve, bands, (const double(*)[2])band, atom, points, tangent_density, &t, err);
     free(p);
     if (status == DMFT_OK) status = check_whole(s, w, err);
     if (status == DMFT_OK)
@@ -267,33 +314,33 @@ int width_tangent(width_spectrum **out, const struct linear_width *w, size_t poi
 void width_spectrum_free(width_spectrum *s)
 {
     if (s == NULL) return;
-    spectrum_curve_free(s->curve);
+    spectrum_table_free(s->curve);
     free(s);
 }
 
-double width_spectrum_atom(const width_spectrum *s) { return fmax(0.0, 1.0 - (1.0 - spectrum_curve_part(s->curve, 0.0)) / s->ratio); }
+double width_spectrum_atom(const width_spectrum *s) { return fmax(0.0, 1.0 - (1.0 - spectrum_table_part(s->curve, 0.0)) / s->ratio); }
 double width_spectrum_atom_at(const width_spectrum *s) { return s->shift; }
-size_t width_spectrum_bands(const width_spectrum *s) { return spectrum_curve_bands(s->curve); }
+size_t width_spectrum_bands(const width_spectrum *s) { return spectrum_table_bands(s->curve); }
 size_t width_spectrum_points(const width_spectrum *s) { return s->points; }
 
 void width_spectrum_band(const width_spectrum *s, size_t band, double edge[2])
 {
-    for (int i = 0; i < 2; i++) edge[i] = s->shift + spectrum_curve_band(s->curve, band)[i];
+    for (int i = 0; i < 2; i++) edge[i] = s->shift + spectrum_table_band(s->curve, band)[i];
 }
 
 void width_spectrum_point(const width_spectrum *s, size_t band, size_t j, double *x, double *density)
 {
-    *x = s->shift + spectrum_curve_x(s->curve, band)[j];
-    *density = spectrum_curve_density(s->curve, band)[j] / s->ratio;
+    *x = s->shift + spectrum_table_x(s->curve, band)[j];
+    *density = spectrum_table_density(s->curve, band)[j] / s->ratio;
 }
 
-double width_spectrum_density(const width_spectrum *s, double x) { return spectrum_curve_at(s->curve, x - s->shift) / s->ratio; }
+double width_spectrum_density(const width_spectrum *s, double x) { return spectrum_table_at(s->curve, x - s->shift) / s->ratio; }
 
-double width_spectrum_part(const width_spectrum *s, double x) { return fmax(0.0, 1.0 - (1.0 - spectrum_curve_part(s->curve, x - s->shift)) / s->ratio); }
+double width_spectrum_part(const width_spectrum *s, double x) { return fmax(0.0, 1.0 - (1.0 - spectrum_table_part(s->curve, x - s->shift)) / s->ratio); }
 
 double width_spectrum_quantile(const width_spectrum *s, double part)
 {
-    return s->shift + (part <= width_spectrum_atom(s) ? 0.0 : spectrum_curve_quantile(s->curve, 1.0 - s->ratio * (1.0 - part)));
+    return s->shift + (part <= width_spectrum_atom(s) ? 0.0 : spectrum_table_quantile(s->curve, 1.0 - s->ratio * (1.0 - part)));
 }
 
 /* ---- one large step ---- */

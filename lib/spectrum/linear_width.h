@@ -5,7 +5,6 @@
 #include <stddef.h>
 
 #include "dmft.h"
-#include "spectrum/law.h"
 
 /* phi is centred; averages over h ~ N(0, 1). */
 struct linear_width {
@@ -17,7 +16,8 @@ struct linear_width {
 /* The law of P x P eigenvalues. */
 typedef struct width_spectrum width_spectrum;
 
-/* Of the conjugate kernel Y Y^T/N (LW1), and of the NTK (LW2), `points` points a band. Errors: of spectrum_curve_create. */
+/* Of the conjugate kernel Y Y^T/N (LW1), and of the NTK (LW2), `points` points a band. Errors: of spectrum_table_create, and
+ * DMFT_ERROR_NUMERIC where nodes do not resolve the law. */
 int width_conjugate(width_spectrum **out, const struct linear_width *w, size_t points, dmft_error *err);
 int width_tangent(width_spectrum **out, const struct linear_width *w, size_t points, dmft_error *err);
 void width_spectrum_free(width_spectrum *s);

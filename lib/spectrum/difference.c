@@ -1,9 +1,9 @@
 /* Distances of two empirical distributions, by merging the samples. Time O(count_a + count_b). */
-#include "spectrum/distance.h"
+#include "spectrum/difference.h"
 
 #include <math.h>
 
-double spectrum_distance(const double *a, size_t na, const double *b, size_t nb, double *kolmogorov)
+double spectrum_difference(const double *a, size_t na, const double *b, size_t nb, double *kolmogorov)
 {
     size_t i = 0, j = 0;
     double area = 0.0, most = 0.0;
