@@ -95,7 +95,7 @@ $(BIN): $(BIN_OBJ) $(LIB_OBJ)
 	$(call say,LINK $@)
 	$(Q)$(LINK) -o $@ $^ $(PKG_LIBS) $(MPI_LIBS) -lm
 
--include $(LIB_OBJ:.o=.d) $(BIN_OBJ:.o=.d) $(TEST_OBJ:.o=.d) $(BENCH_OBJ:.o=.d) $(BUILD)/examples/bulk.d
+-include $(LIB_OBJ:.o=.d) $(BIN_OBJ:.o=.d) $(TEST_OBJ:.o=.d) $(BENCH_OBJ:.o=.d) $(BUILD)/examples/bulk.d $(BUILD)/examples/spikes.d
 
 # ---- packages, demo, tests ----
 
@@ -139,11 +139,10 @@ gallery: deps  ## the pictures of doc/gallery.md: theory as lines, sampled netwo
 	@$(MAKE) --no-print-directory gallery-run
 
 .PHONY: gallery-run
-gallery-run: all $(BUILD)/examples/bulk
-	@OPENBLAS_NUM_THREADS=1 sh tools/gallery.sh $(BIN) examples/gallery $(BUILD)/gallery doc/gallery $(BUILD)/examples/bulk
+gallery-run: all $(BUILD)/examples/bulk $(BUILD)/examples/spikes
+	@OPENBLAS_NUM_THREADS=1 sh tools/gallery.sh $(BIN) examples/gallery $(BUILD)/gallery doc/gallery $(BUILD)/examples
 
-$(BUILD)/examples/bulk: $(BUILD)/examples/bulk.o $(LIBA)
-	@mkdir -p $(@D)
+$(BUILD)/examples/%: $(BUILD)/examples/%.o $(LIBA)
 	$(call say,LINK $@)
 	$(Q)$(LINK) -o $@ $^ $(PKG_LIBS) -lm
 
@@ -178,6 +177,10 @@ agreement: tests  ## theory against networks, in full: deep linear at D = 200 an
 	$(TEST_ENV) $(BUILD)/tests/agreement --sizes 200,800 --seeds 64
 	$(TEST_ENV) $(BUILD)/tests/agreement_mlp --full
 
+.PHONY: spectrum-null
+spectrum-null: tests  ## how often matrices of noise have an outlier, 1000 a case, and how often spikes are found (ten minutes)
+	$(TEST_ENV) DMFT_TEST_LONG=1 CK_RUN_SUITE=weights $(TESTS)
+
 .PHONY: asan
 asan:  ## all tests under AddressSanitizer and UBSan
 	@# No -Werror here: gcc 12 sees truncated formats and null pointers in what the sanitizers add.
@@ -185,6 +188,7 @@ asan:  ## all tests under AddressSanitizer and UBSan
 	$(TEST_ENV) DMFT_BUILD=$(abspath $(BUILD)/asan) CK_FORK=no $(BUILD)/asan/tests/run
 	bash tests/test_program.sh $(BUILD)/asan/bin/dmft
 	bash tests/test_sweep.sh $(BUILD)/asan/bin/dmft
+	bash tests/test_spectrum.sh $(BUILD)/asan/bin/dmft
 
 .PHONY: valgrind
 valgrind: tests  ## all unit tests under valgrind

@@ -96,8 +96,8 @@ static int load(struct run *r, const char *name, const char *path)
     int done = before != NULL && after != NULL && rows == other[0] && columns == other[1];
     if (!done) fprintf(stderr, "bulk: %s holds no %s and %s of one size: simulate with output.weights\n", path, first, last);
     if (done) {
-        double deviation = root_mean_square(before, rows * columns), size = (double)(rows > columns ? rows : columns);
-        double threshold = deviation * (sqrt((double)columns) + sqrt((double)rows)) * (1 + pow(size, -2.0 / 3.0));
+        double deviation = root_mean_square(before, rows * columns), larger = (double)(rows > columns ? rows : columns);
+        double threshold = deviation * (sqrt((double)columns) + sqrt((double)rows)) * (1 + pow(larger, -2.0 / 3.0));
         done = spectrum_of(&r->first, before, rows, columns, threshold) && spectrum_of(&r->last, after, rows, columns, threshold);
         if (!done) fprintf(stderr, "bulk: %s: no memory, or no singular values\n", path);
     }

@@ -415,6 +415,69 @@ DMFT_FALLIBLE int dmft_bulk_edges(double sigma2, double psi, double edges[2], dm
 /** Evaluates the resolvent scalars at a real z > 0 on or above the upper edge. Error: DMFT_ERROR_ARGUMENT. */
 DMFT_FALLIBLE int dmft_resolvent_at(double z, double sigma2, double psi, dmft_resolvent *out, dmft_error *err);
 
+/** The population of a generalised Marchenko-Pastur law, as nodes of a quadrature, and p/n: (LA1) of doc/theory.md. The law is that of the n x n
+ *  companion G^T T G/n, G p x n with iid entries of unit variance, T p x p with these eigenvalues tau; the p x p matrix T^{1/2} G G^T T^{1/2}/n has the
+ *  same eigenvalues but for zeros: its density is that of the companion over `ratio`. All arrays are the caller's. */
+typedef struct dmft_population {
+    double ratio;                /**< p/n > 0 */
+    size_t nodes;
+    const double *tau, *weight;  /**< tau >= 0; weights >= 0 with sum 1, atoms included */
+    size_t bands;
+    const double (*band)[2];     /**< the support of the population: intervals, rising and disjoint, lo = hi for an atom; an atom at 0 may be left out */
+} dmft_population;
+
+/** Nodes of a Marchenko-Pastur population, the eigenvalues s other than 0 of G G^T/b, G a x b, q = a/b in (0, 1] (LA5): n + 1 numbers in s and in
+ *  weight, and the support. A population tau = f(s) has the same weights. Error: DMFT_ERROR_ARGUMENT. */
+DMFT_FALLIBLE int dmft_marchenko_pastur_nodes(double q, size_t n, double *s, double *weight, double band[2], dmft_error *err);
+
+/** A generalised Marchenko-Pastur law. */
+typedef struct dmft_law dmft_law;
+
+/** Errors: DMFT_ERROR_ARGUMENT (the message names the place), DMFT_ERROR_NUMERIC (too few nodes to resolve a band), DMFT_ERROR_MEMORY. */
+DMFT_FALLIBLE int dmft_law_create(dmft_law **out, const dmft_population *population, dmft_error *err);
+
+/** Number of bands of its continuous part. */
+DMFT_API size_t dmft_law_bands(const dmft_law *law);
+
+/** The two ends of a band, in rising order; NULL past the last. */
+DMFT_API const double *dmft_law_band(const dmft_law *law, size_t band);
+
+/** The part of the companion's eigenvalues in a band; nan past the last. What is in none is 0. */
+DMFT_API double dmft_law_mass(const dmft_law *law, size_t band);
+
+/** The density of the continuous part at x; nan where Newton's method fails (no case is known). */
+DMFT_API double dmft_law_density(const dmft_law *law, double x);
+
+/** The part of the companion's eigenvalues <= x (LA4). */
+DMFT_API double dmft_law_part(const dmft_law *law, double x);
+
+/** Its inverse for a part in [0, 1]: 0 where that part is an atom at 0. */
+DMFT_API double dmft_law_quantile(const dmft_law *law, double part);
+
+/** Frees it; NULL is allowed. */
+DMFT_API void dmft_law_free(dmft_law *law);
+
+/** A + theta U V^T: A is N x D with iid entries of variance sigma2/D, psi = N/D; U and V have K orthonormal columns, K = rank_ratio x D. Section 30
+ *  of doc/theory.md: a finite density of equal signals. */
+typedef struct dmft_spikes {
+    double psi, sigma2; /**< > 0 */
+    double rank_ratio;  /**< in (0, min(1, psi)] */
+    double strength;    /**< theta >= 0 */
+} dmft_spikes;
+
+/** The ends of the one or two bands of the min(N, D) singular values, in rising order: 2 or 4 numbers. Error: DMFT_ERROR_ARGUMENT. */
+DMFT_FALLIBLE int dmft_spikes_edges(const dmft_spikes *spikes, double edges[4], size_t *bands, dmft_error *err);
+
+/** The density of the min(N, D) singular values at x > 0. Errors: DMFT_ERROR_ARGUMENT, DMFT_ERROR_NUMERIC. */
+DMFT_FALLIBLE int dmft_spikes_density(const dmft_spikes *spikes, double x, double *density, dmft_error *err);
+
+/** The part of them <= x, x >= 0. Errors: DMFT_ERROR_ARGUMENT, DMFT_ERROR_NUMERIC. */
+DMFT_FALLIBLE int dmft_spikes_part(const dmft_spikes *spikes, double x, double *part, dmft_error *err);
+
+/** The strength beyond which the signals have a band of their own; it tends to sigma psi^{1/4} of a single one (BBP) as rank_ratio -> 0.
+ *  Errors: DMFT_ERROR_ARGUMENT (signals of full rank leave nothing to split from, too), DMFT_ERROR_NUMERIC. */
+DMFT_FALLIBLE int dmft_spikes_critical(double psi, double sigma2, double rank_ratio, double *strength, dmft_error *err);
+
 /* ---- Tails ----------------------------------------------------------------------------------------------------------------------- */
 
 /** A power law p(x) ~ x^-exponent fitted to the numbers from a threshold on, and what else they may be: (LW8) to (LW11) of doc/theory.md. */
@@ -524,6 +587,86 @@ DMFT_API double dmft_outlier_path_difference(const dmft_outlier_path *path);
 
 /** Frees it; NULL is allowed. */
 DMFT_API void dmft_outlier_path_free(dmft_outlier_path *path);
+
+/* ---- Spectra of any weights ------------------------------------------------------------------------------------------------------ */
+
+/** 1 - F_1(s) of the Tracy-Widom law for real matrices, with its relative accuracy down to 1e-290. Errors: DMFT_ERROR_ARGUMENT (nan),
+ *  DMFT_ERROR_MEMORY, DMFT_ERROR_NUMERIC. */
+DMFT_FALLIBLE int dmft_tracy_widom(double s, double *tail, dmft_error *err);
+
+/** The s at which 1 - F_1(s) = tail, in [1e-280, 1 - 1e-9]. Errors as above. */
+DMFT_FALLIBLE int dmft_tracy_widom_quantile(double tail, double *s, dmft_error *err);
+
+/** How to read a matrix. Zeros, or a NULL pointer: the variance is fitted, a level of 0.01, all singular values, no vectors. */
+typedef struct dmft_spectrum_options {
+    double variance; /**< of an entry of the bulk; 0: fitted */
+    double level;    /**< false-positive rate: the probability of any outlier in a matrix of independent entries; [1e-12, 0.5] */
+    size_t top;      /**< only so many of the largest singular values, from products alone; 0, or min(M, N) <= 64: all */
+    size_t vectors;  /**< pairs of singular vectors that are kept; at most min(M, N), with `top` at most so many */
+    int quick;       /**< 1: without the distance from the Marchenko-Pastur law, whose null law takes a fraction of a second */
+} dmft_spectrum_options;
+
+/** Bulk and outliers of any M x N matrix: independent entries of one variance v, and a few spikes; section 35 of doc/theory.md. */
+typedef struct dmft_spectrum dmft_spectrum;
+
+/** What was found of the whole; nan stands for what could not be. */
+typedef struct dmft_spectrum_summary {
+    size_t rows, columns;    /**< M and N without the rows and columns that are 0 throughout */
+    size_t count, outliers;  /**< singular values that are known, and those of them that are outliers */
+    double variance;         /**< v; 0: nothing is left beside the outliers */
+    double variance_se;      /**< its standard error; 0 where it was given */
+    double kurtosis;         /**< excess kurtosis of the entries without the outliers (the first 32 of them) */
+    double edges[2];         /**< of the bulk of singular values, sqrt(v) |sqrt(M) -+ sqrt(N)| */
+    double threshold;        /**< a further singular value above it would be an outlier; nan where there are too few to tell (fewer than 8, fitted) */
+    double distance;         /**< Kolmogorov-Smirnov distance of the bulk from the Marchenko-Pastur law; nan with `top` or `quick` */
+    double distance_null;    /**< its 99 % quantile where entries are independent */
+    double distance_level;   /**< part of such matrices that are as far, in steps of 1/400 */
+} dmft_spectrum_summary;
+
+/** One outlier, read as that of a spike of strength theta, A + theta u v^T; (TW3), (TW6) of doc/theory.md. */
+typedef struct dmft_spectrum_outlier {
+    double z;           /**< the singular value */
+    double level;       /**< the false-positive rate at which it stands out */
+    double strength;    /**< theta */
+    double left, right; /**< cos^2 of its singular vectors with u and v */
+    double row, column; /**< largest square of an entry of its left, and right, unit vector: near 1 when a single row, or column, is the outlier; nan
+                             behind the first 32, and where the variance is 0 */
+} dmft_spectrum_outlier;
+
+/** Takes the spectrum of a row-major matrix, which is read during the call only. `options` may be NULL. Time O(M N min(M, N)), memory 2 M N numbers; with
+ *  `top` some hundreds of products and M N numbers. Errors: DMFT_ERROR_ARGUMENT (an entry that is not finite: its place is named from 0; options outside of
+ *  their domain; no entries; a side above 2^31 - 1), DMFT_ERROR_MEMORY, DMFT_ERROR_NUMERIC. */
+DMFT_FALLIBLE int dmft_spectrum_create(dmft_spectrum **out, const double *matrix, size_t rows, size_t columns, const dmft_spectrum_options *options,
+                                       dmft_error *err);
+
+/** What was found. */
+DMFT_API dmft_spectrum_summary dmft_spectrum_summarize(const dmft_spectrum *spectrum);
+
+/** The singular values that are known, falling; as many as `count` of the summary says. */
+DMFT_API const double *dmft_spectrum_values(const dmft_spectrum *spectrum);
+
+/** The outlier with this index, the largest first; all nan past the last. */
+DMFT_API dmft_spectrum_outlier dmft_spectrum_outlier_at(const dmft_spectrum *spectrum, size_t index);
+
+/** The density of the fitted bulk at z, of integral 1. */
+DMFT_API double dmft_spectrum_density(const dmft_spectrum *spectrum, double z);
+
+/** Number of pairs of singular vectors that were kept: the smaller of options.vectors and min(M, N). */
+DMFT_API size_t dmft_spectrum_vectors(const dmft_spectrum *spectrum);
+
+/** The unit left singular vector with this index, of the matrix's M rows as it was given; NULL past those kept. Its sign, with that of the right one,
+ *  is arbitrary; it is 0 where the singular value is. */
+DMFT_API const double *dmft_spectrum_left(const dmft_spectrum *spectrum, size_t index);
+
+/** The right one, of N numbers. */
+DMFT_API const double *dmft_spectrum_right(const dmft_spectrum *spectrum, size_t index);
+
+/** Squared overlaps of the first k left, and right, singular vectors of two snapshots of one matrix: left[i * k + j] = (u_i.u'_j)^2, likewise right. By chance
+ *  they are 1/M and 1/N. Error: DMFT_ERROR_ARGUMENT (another shape, fewer than k vectors). */
+DMFT_FALLIBLE int dmft_spectrum_overlap(const dmft_spectrum *a, const dmft_spectrum *b, size_t k, double *left, double *right, dmft_error *err);
+
+/** Frees it; NULL is allowed. */
+DMFT_API void dmft_spectrum_free(dmft_spectrum *spectrum);
 
 /* ---- Comparison ------------------------------------------------------------------------------------------------------------------ */
 

@@ -14,8 +14,8 @@ static const double default_allowance = 20;
 /* Settings that say how a problem is solved, sampled or stored, and not what it is. */
 static int is_physical(const char *key)
 {
-    static const char *const other[] = {"simulation.", "outliers.", "output.", "probes.",        "sampling.",
-                                        "solver",      "method",    "tolerance", "training.steps"};
+    static const char *const other[] = {"simulation.", "outliers.", "output.", "probes.", "sampling.", "network.features",
+                                        "solver", "method", "tolerance", "training.steps"};
     for (size_t i = 0; i < sizeof other / sizeof *other; i++)
         if (strncmp(key, other[i], strlen(other[i])) == 0) return 0;
     return 1;

@@ -124,6 +124,9 @@ int converge_level(struct converge *s, size_t level, dmft_problem **out)
     static int (*const set[])(struct converge *, size_t, dmft_error *) = {
         [CONVERGE_STEP] = set_step, [CONVERGE_WIDTH] = set_width, [CONVERGE_SEEDS] = set_seeds};
     dmft_error err;
+    if (s->problem->kind == MODEL_LOW_DEGREE_FILTER)
+        return program_error(STATUS_USAGE, "converge: model %s has no steps to halve; for its features set data.shared and compare several network.features",
+                             s->problem->model);
     if (s->in != CONVERGE_STEP && s->problem->simulation.seeds < 2)
         return program_error(STATUS_USAGE, "converge: standard errors need at least two networks, simulation.seeds is %ld", s->problem->simulation.seeds);
     int status = set[s->in](s, level, &err);

@@ -19,11 +19,13 @@
     X(represent, command_represent, "FILE.h5 [SAMPLED.h5]", 1, 2, "FILE.h5",                                                              \
       "tells how representations of the samples change: eigenvalues, bands, course, coordinates")                                        \
     X(outliers, command_outliers, "KERNELS.h5", 1, 1, "KERNELS.h5", "prints outliers and overlaps of a matrix from its kernels, as CSV")        \
+    X(spectrum, command_spectrum, "FILE.npy|.h5...", 1, 0, "FILE.npy or FILE.h5",                                                         \
+      "bulk and outliers of any weight matrices, and overlaps between snapshots")                                                         \
     X(init, command_init, "MODEL", 1, 1, "MODEL (deep_linear, mlp)", "prints a commented configuration with every default")               \
     X(info, command_info, "", 0, 0, "", "prints versions, the BLAS core and its rate")
 
 /* Names that are kept for what is to come. */
-#define COMMAND_LATER(X) X("spectrum") X("report")
+#define COMMAND_LATER(X) X("report")
 
 enum command_id {
 #define COMMAND_ID(name, function, usage, least, most, asked, text) COMMAND_##name,
@@ -39,9 +41,9 @@ enum command_id {
 
 /* name, letter, argument (NULL: a flag), subcommands, text with the default */
 #define OPTION_TABLE(X)                                                                                                                   \
-    X(output, 'o', "FILE", IN_CONFIG | IN(plot) | IN(represent),                                                                              \
+    X(output, 'o', "FILE", IN_CONFIG | IN(plot) | IN(represent) | IN(spectrum),                                                                              \
       "the file to write, whole or not at all (converge: NAME of NAME.json and NAME.png)")                                               \
-    X(force, 0, NULL, IN_CONFIG | IN(plot) | IN(show) | IN(represent), "overwrite an existing file (default: refuse)")                                      \
+    X(force, 0, NULL, IN_CONFIG | IN(plot) | IN(show) | IN(represent) | IN(spectrum), "overwrite an existing file (default: refuse)")      \
     X(set, 0, "KEY.SUB=VALUE", IN_CONFIG, "set one setting of the configuration; may be given many times")                                  \
     X(dry_run, 0, NULL, IN_CONFIG, "print memory and time that the run would take, and run nothing")                                        \
     X(memory_limit, 0, "BYTES", IN_CONFIG, "refuse to take more; K, M, G for powers of 1000 (default: 3/4 of the memory)")                   \
@@ -51,10 +53,11 @@ enum command_id {
     X(simulate, 0, NULL, IN(sweep), "sampled networks at each point (default: theory)")                                                      \
     X(part, 0, "I/N", IN(sweep), "run points i with i mod N = I-1 and keep them; without it the same command assembles (default: all)")      \
     X(threads, 0, "N", IN_ALL, "threads, of BLAS or of networks at a time (default: all cores)")                              \
-    X(blas_core, 0, "auto|NAME", IN_CONFIG | IN(outliers) | IN(info), "OpenBLAS kernels: those for this processor, or NAME (default: its choice)") \
+    X(blas_core, 0, "auto|NAME", IN_CONFIG | IN(outliers) | IN(spectrum) | IN(info),                                               \
+      "OpenBLAS kernels: those for this processor, or NAME (default: its choice)") \
     X(quiet, 0, NULL, IN_ALL, "no progress line, no summary; compare and converge keep their verdict (default: both)")  \
-    X(csv, 0, NULL, IN(show) | IN(represent), "print CSV, 12 digits (default: an aligned table)")                                                         \
-    X(json, 0, NULL, IN(show) | IN(converge) | IN(represent), "print JSON, with the settings (show: and numbers and texts of the run)")     \
+    X(csv, 0, NULL, IN(show) | IN(represent) | IN(spectrum), "print CSV, 12 digits (default: an aligned table)")                           \
+    X(json, 0, NULL, IN(show) | IN(converge) | IN(represent) | IN(spectrum), "print JSON, with the settings (show: and numbers and texts of the run)") \
     X(series, 0, "A,B,C", IN(show) | IN(compare) | IN(converge) | IN(plot), "these series (default: the default columns; converge in step: all)") \
     X(step, 0, "N", IN(show) | IN(plot), "of a sweep: series at step N (default: the last step of each point)")                         \
     X(minimum, 0, "KEY", IN(show), "of a sweep: where along KEY a series is least, for each of the other axes (default: test_loss)")      \
@@ -72,6 +75,10 @@ enum command_id {
     X(in, 0, "step|width|seeds", IN(converge), "what changes from level to level (default: step)")                                        \
     X(layer, 0, "L", IN(represent), "this hidden layer, from 1 (default: all)")                                                          \
     X(count, 0, "N", IN(outliers), "at most so many outliers, the largest (default: 16)")                                                 \
+    X(variance, 0, "V", IN(spectrum), "variance of an entry of the bulk (default: fitted)")                                               \
+    X(top, 0, "K", IN(spectrum), "only the K largest singular values, and K directions of snapshots (default: all; 5 directions)")        \
+    X(level, 0, "P", IN(spectrum), "false-positive rate: the probability of any outlier in a matrix without spikes (default: 0.01)")      \
+    X(dataset, 0, "A,B,C", IN(spectrum), "these datasets of the HDF5 files (default: all of two to five dimensions)")                      \
     X(help, 'h', NULL, IN_ALL, "print this help")                                                                                         \
     X(version, 0, NULL, IN_ALL, "print the version")
 

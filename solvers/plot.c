@@ -1,6 +1,6 @@
-/* dmft plot: losses (above), traces of the kernels (model mlp) and outlier trajectories with the bulk edges (below) of one or more results; of model
- * noisy_matrix the isolated eigenvalue with the bulk edge (above) and overlaps. Theory is drawn as lines, samples as points with error bars. A script with
- * the data in it is made and given to gnuplot. */
+/* dmft plot: losses (above), traces of the kernels (model mlp) and outlier trajectories with the bulk edges, or a bulk that moves (below), of one or more
+ * results; of model noisy_matrix the isolated eigenvalue with the bulk edge (above) and overlaps. Theory is drawn as lines, samples as points with error
+ * bars. A script with the data in it is made and given to gnuplot. */
 #include <errno.h>
 #include <math.h>
 #include <stdint.h>
@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/outline.h"
+#include "filter_plot.h"
 #include "gnuplot.h"
 #include "program.h"
 #include "spectra_plot.h"
@@ -23,6 +24,9 @@ struct source {
     int sampled;
     size_t index; /* among the files of its kind */
 };
+
+/* What is drawn as a thin line: the edge of a bulk, dashed, or a quantile, grey. */
+enum thin { EDGE = 1, QUANTILE };
 
 enum panel { LOSSES, TRACES, OUTLIERS, EIGENVALUES, OVERLAPS, PANELS };
 
@@ -88,7 +92,7 @@ static void add_curve(struct figure *f, const struct source *s, const char *name
         c->pattern = quantity + pattern;
     }
     const char *file = f->many ? s->path : s->sampled ? "sampled" : "theory";
-    (void)snprintf(c->label, sizeof c->label, "%s, %s", label, file);
+    if (*label != '\0') (void)snprintf(c->label, sizeof c->label, "%s, %s", label, file);
 }
 
 static void add_outliers(struct figure *f, const struct source *s, int l)
@@ -103,7 +107,7 @@ static void add_outliers(struct figure *f, const struct source *s, int l)
     if (s->sampled && f->theories > 0) return; /* one edge is enough */
     (void)snprintf(name, sizeof name, "A%d_edge", l);
     (void)snprintf(label, sizeof label, "A%d bulk edge", l);
-    add_curve(f, s, name, OUTLIERS, (size_t)l, 0, 1, label);
+    add_curve(f, s, name, OUTLIERS, (size_t)l, 0, EDGE, label);
 }
 
 static int has_matrix(const dmft_trajectory *t, int l)
@@ -132,6 +136,26 @@ static int has_traces(const dmft_trajectory *t, int l)
     return dmft_trajectory_series(t, name) != NULL;
 }
 
+/* Of a bulk that moves: its edges, and quantiles of the theory. */
+static void add_bulk(struct figure *f, const struct source *s)
+{
+    static const struct {
+        const char *name, *label;
+        size_t colour, pattern;
+    } edges[] = {
+        {"edge_upper", "upper edge", 0, 0},    {"gap_upper", "gap, upper end", 1, 0}, {"gap_lower", "gap, lower end", 1, 1}, {"edge_lower", "lower edge", 2, 0},
+        {"VW_upper", "VW upper edge", 0, 0}, {"W_upper", "W upper edge", 1, 0},      {"W_lower", "W lower edge", 1, 1},     {"VW_lower", "VW lower edge", 0, 1},
+    };
+    char name[NAME];
+    for (size_t i = 0; i < sizeof edges / sizeof *edges; i++)
+        add_curve(f, s, edges[i].name, OUTLIERS, edges[i].colour, edges[i].pattern, 0, edges[i].label);
+    for (int j = 1; !s->sampled; j++) {
+        (void)snprintf(name, sizeof name, "quantile%d", j);
+        if (dmft_trajectory_series(s->t, name) == NULL) break;
+        add_curve(f, s, name, OUTLIERS, 0, 0, QUANTILE, j == 1 ? "quantiles" : "");
+    }
+}
+
 /* Of one matrix and its teacher. */
 static void add_matrix(struct figure *f, const struct source *s)
 {
@@ -147,6 +171,7 @@ static void add_source(struct figure *f, const struct source *s)
     add_curve(f, s, "test_loss", LOSSES, 1, 0, 0, "test loss");
     for (int l = 1; has_traces(s->t, l); l++) add_traces(f, s, l);
     for (int l = 0; l == 0 || has_matrix(s->t, l); l++) add_outliers(f, s, l);
+    add_bulk(f, s);
     add_matrix(f, s);
 }
 
@@ -167,18 +192,20 @@ static int find_common(const struct figure *f, const char *key, char *out, size_
     return found;
 }
 
+enum { TITLE = 512 };
+
 /* The main settings. */
-static void write_title(const struct figure *f)
+static void make_title(const struct figure *f, char title[TITLE])
 {
-    char title[512] = "", value[64];
+    char value[64];
+    title[0] = '\0';
     for (const struct title_setting *shown = title_settings; shown->key != NULL; shown++) {
         if (!find_common(f, shown->key, value, sizeof value)) continue;
         char text[96];
         title_value(text, sizeof text, shown->key, value);
         size_t have = strlen(title);
-        (void)snprintf(title + have, sizeof title - have, "%s%s", have > 0 ? ", " : "", text);
+        (void)snprintf(title + have, TITLE - have, "%s%s", have > 0 ? ", " : "", text);
     }
-    gnuplot_string(f->script, title);
 }
 
 static void write_curve(FILE *out, const struct curve *c, size_t i)
@@ -189,8 +216,8 @@ static void write_curve(FILE *out, const struct curve *c, size_t i)
         (void)fprintf(out, "$d%zu using 1:2:3:4 with yerrorbars lc rgb '%s' pt %d ps 0.9 lw 1.3 title ", i, gnuplot_colour(c->colour),
                       shape[c->pattern % (sizeof shape / sizeof *shape)]);
     else
-        (void)fprintf(out, "$d%zu using 1:2 with lines lc rgb '%s' lw %s dt %s title ", i, gnuplot_colour(c->colour),
-                      c->edge ? "1.2" : "2.2", c->edge ? "'- '" : dash[c->pattern % (sizeof dash / sizeof *dash)]);
+        (void)fprintf(out, "$d%zu using 1:2 with lines lc rgb '%s' lw %s dt %s title ", i, c->edge == QUANTILE ? "#bbbbbb" : gnuplot_colour(c->colour),
+                      c->edge ? "1.2" : "2.2", c->edge == EDGE ? "'- '" : dash[c->pattern % (sizeof dash / sizeof *dash)]);
     gnuplot_string(out, c->label);
 }
 
@@ -210,7 +237,7 @@ static void write_panel(const struct figure *f, enum panel panel)
 static size_t count_curves(const struct figure *f, enum panel panel)
 {
     size_t count = 0;
-    for (size_t i = 0; i < f->curves; i++) count += f->curve[i].panel == panel;
+    for (size_t i = 0; i < f->curves; i++) count += f->curve[i].panel == panel && *f->curve[i].label != '\0'; /* lines of the legend */
     return count;
 }
 
@@ -256,7 +283,9 @@ static void write_plots(void *figure, const char *terminal, const char *file)
                   "\nset grid lt 1 lw 0.5 lc rgb '#dddddd'\nset xlabel '%s'\nset key outside right top noenhanced samplen 2.5 "
                   "spacing 1.2 Left reverse\nset lmargin 12\nset rmargin %d\nset bars 0.6\nset tics nomirror\nset border 3\nset multiplot layout %d,1 title ",
                   time ? "time" : "step", legend_width(f), panels);
-    write_title(f);
+    char title[TITLE];
+    make_title(f, title);
+    gnuplot_string(f->script, title);
     (void)fputs(" noenhanced\n", f->script);
     if (count_curves(f, EIGENVALUES) > 0) write_range(f);
     for (int panel = 0; panel < PANELS; panel++) {
@@ -287,10 +316,30 @@ static int read_sources(struct figure *f, const options *o)
     return STATUS_DONE;
 }
 
+/* Models with a figure of their own: all files are of that one. -1: they are not. */
+static int plot_filters(const struct figure *f, const options *o)
+{
+    size_t filters = 0;
+    char title[TITLE];
+    struct filter_plot_source *source = calloc(f->sources, sizeof *source);
+    if (source == NULL) return program_error(STATUS_FAILED, "plot: out of memory");
+    for (size_t i = 0; i < f->sources; i++) {
+        const char *model = dmft_trajectory_text(f->source[i].t, "model");
+        filters += model != NULL && strcmp(model, "low_degree_filter") == 0;
+        source[i] = (struct filter_plot_source){f->source[i].path, f->source[i].t, f->source[i].sampled, f->source[i].index};
+    }
+    make_title(f, title);
+    int status = filters < f->sources ? -1 : filter_plot(o, f->script, source, f->sources, title);
+    free(source);
+    return status;
+}
+
 static int plot(struct figure *f, const options *o)
 {
     int status = read_sources(f, o);
     if (status != STATUS_DONE) return status;
+    status = plot_filters(f, o);
+    if (status >= 0) return status;
     for (size_t i = 0; i < f->sources; i++)
         if (!f->source[i].sampled) add_source(f, &f->source[i]);
     for (size_t i = 0; i < f->sources; i++)

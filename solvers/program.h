@@ -24,6 +24,7 @@ int command_plot(const options *o);
 int command_escape(const options *o);
 int command_represent(const options *o);
 int command_outliers(const options *o);
+int command_spectrum(const options *o);
 int command_init(const options *o);
 int command_info(const options *o);
 

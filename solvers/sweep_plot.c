@@ -461,6 +461,15 @@ static void write_head(const struct figure *f, const char *terminal, const char 
                 f->script);
 }
 
+/* What the rows of a result are. */
+static void write_step_axis(const struct figure *f, const dmft_sweep *s)
+{
+    const char *model = dmft_sweep_text(s, "model");
+    int layers = model != NULL && strcmp(model, "low_degree_filter") == 0;
+    (void)fprintf(f->script, "set xlabel '%s'\n", dmft_sweep_series(s, "time") != NULL ? "time" : layers ? "layer" : "step");
+    if (layers) (void)fputs("set xtics 1\n", f->script);
+}
+
 static void write_curves(void *figure, const char *terminal, const char *file)
 {
     const struct figure *f = figure;
@@ -474,7 +483,7 @@ static void write_curves(void *figure, const char *terminal, const char *file)
         write_axis(f->script, 'x', s, over_axis(f, s));
         write_range(f->script, 'x', s, over_axis(f, s));
     } else
-        (void)fprintf(f->script, "set xlabel '%s'\n", dmft_sweep_series(s, "time") != NULL ? "time" : "step");
+        write_step_axis(f, s);
     size_t drawn = 0;
     for (size_t p = 0; p < f->panels; p++) drawn += count_curves(f, p, 0) > 0;
     (void)fprintf(f->script, "set multiplot layout %zu,1 title ", drawn);

@@ -7,6 +7,7 @@
 #define SUITES(X)  \
     X(spectrum) \
     X(law) \
+    X(spikes) \
     X(noisy_matrix) \
     X(linear_width) \
     X(tail) \
@@ -44,7 +45,10 @@
     X(training) \
     X(noise) \
     X(sweep) \
-    X(represent)
+    X(represent) \
+    X(extensive_output) \
+    X(filter) \
+    X(weights)
 
 #define SUITE_DECLARED(name) Suite *suite_##name(void);
 SUITES(SUITE_DECLARED)

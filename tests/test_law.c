@@ -106,6 +106,33 @@ START_TEST(nodes_are_exact_for_polynomials)
 }
 END_TEST
 
+/* The graded rule (LA6) against the resolvent of the law, E 1/(s + d), for d down to where it is 1/sqrt(d) (q = 1), and its moments. */
+START_TEST(graded_nodes_resolve_the_ends)
+{
+    static const double ratios[] = {1e-6, 0.3, 0.999, 1.0};
+    double s[400], w[400], band[2];
+    for (size_t i = 0; i < 4; i++) {
+        double q = ratios[i], mean = 0.0, square = 0.0;
+        spectrum_marchenko_pastur_graded(q, 400, s, w, band);
+        for (size_t k = 0; k < 400; k++) {
+            mean += w[k] * s[k];
+            square += w[k] * s[k] * s[k];
+            ck_assert(s[k] >= band[0] && s[k] <= band[1] * (1.0 + 1e-15) && (k == 0 || s[k] >= s[k - 1]));
+        }
+        assert_close(mean, 1.0, 1e-12, "mean");
+        assert_close(square, 1.0 + q, 1e-12, "mean square");
+        for (double d = 1.0; d > 1e-13; d *= 1e-2) {
+            double sum = 0.0, low = gsl_pow_2(1.0 - sqrt(q)) + d, high = gsl_pow_2(1.0 + sqrt(q)) + d;
+            for (size_t k = 0; k < 400; k++) sum += w[k] / (s[k] + d);
+            /* (q - 1 - d + sqrt((1 + q + d)^2 - 4 q))/(2 q d), without its cancellation; the square is low x high */
+            assert_close(sum, 2.0 / (1.0 - q + d + sqrt(low * high)), 1e-9, "resolvent");
+        }
+    }
+    spectrum_marchenko_pastur_graded(0.5, 1, s, w, band);
+    ck_assert(w[0] == 1.0 && s[0] > band[0] && s[0] < band[1]);
+}
+END_TEST
+
 /* Two atoms: the bulk splits where the largest slope between them is 0, which for a tau^2-weighted pair is a closed form: with v = (w_k tau_k^2)^(1/3),
  * min over y of sum w tau^2/(y - tau)^2 = (v_1 + v_2)^3/(tau_2 - tau_1)^2. */
 START_TEST(two_atoms_split_where_they_should)
@@ -184,6 +211,19 @@ START_TEST(solutions_solve_the_equations)
     ck_assert_int_eq(spectrum_curve_create(&c, &law, 150, NULL), DMFT_OK);
     assert_close(spectrum_curve_mass(c, 0) + spectrum_curve_mass(c, 1) + spectrum_law_zero(&law), 1.0, 1e-10, "all masses");
     assert_close(spectrum_curve_mass(c, 0), 0.2 * 0.4, 1e-10, "mass of the atom's band");
+    for (size_t b = 0; b < 2; b++) { /* (LA4) against the integral of the density: over a band, and over a part of it */
+        const double *band = spectrum_curve_band(c, b), *density = spectrum_curve_density(c, b);
+        double integral = 0.0;
+        for (int j = 0; j < 150; j++) integral += density[j] * 0.5 * (band[1] - band[0]) * sin(M_PI * (j + 0.5) / 150) * M_PI / 150;
+        assert_close(spectrum_curve_mass(c, b), integral, 1e-10, "mass by quadrature");
+        double from = band[0] + 0.31 * (band[1] - band[0]), width = 0.25 * (band[1] - band[0]);
+        static const double node[] = {-0.9324695142031521, -0.6612093864662645, -0.2386191860831969, 0.2386191860831969, 0.6612093864662645, 0.9324695142031521};
+        static const double gauss[] = {0.1713244923791704, 0.3607615730481386, 0.4679139345726910, 0.4679139345726910, 0.3607615730481386, 0.1713244923791704};
+        integral = 0.0;
+        for (int j = 0; j < 6; j++) integral += 0.5 * width * gauss[j] * spectrum_curve_at(c, from + 0.5 * width * (1.0 + node[j]));
+        assert_close(spectrum_curve_part(c, from + width) - spectrum_curve_part(c, from), integral, 1e-6, "part by quadrature");
+    }
+    ck_assert(spectrum_curve_at(c, 0.5 * (edge[0][1] + edge[1][0])) == 0.0 && spectrum_curve_at(c, 99.0) == 0.0 && spectrum_curve_part(c, 99.0) == 1.0);
     spectrum_curve_free(c);
 }
 END_TEST
@@ -257,7 +297,7 @@ END_TEST
 /* ---- sampled matrices ---- */
 
 /* Kolmogorov-Smirnov distance of the eigenvalues of T^{1/2} G G^T T^{1/2}/n from the law, T with p values at quantiles of the population. */
-static double sampled_distance(const struct spectrum_curve *c, const double *tau, size_t p, size_t n, double ratio, uint64_t member)
+static double sampled_distance(const spectrum_curve *c, const double *tau, size_t p, size_t n, double ratio, uint64_t member)
 {
     double *G = malloc(p * n * sizeof *G), *s = malloc(p * sizeof *s), *work = malloc(p * sizeof *work), distance = 0.0;
     ck_assert(G != NULL && s != NULL && work != NULL && p <= n);
@@ -356,12 +396,56 @@ START_TEST(what_cannot_be_solved_is_refused)
 }
 END_TEST
 
+/* The public face: the same numbers, and arguments that are checked. */
+START_TEST(public_functions)
+{
+    double s[65], w[65], band[2][2], x;
+    dmft_error err = {.text = ""};
+    dmft_law *law = NULL;
+    ck_assert_int_eq(dmft_marchenko_pastur_nodes(0.3, 64, s, w, band[0], NULL), DMFT_OK);
+    dmft_population p = {.ratio = 0.5, .nodes = 65, .tau = s, .weight = w, .bands = 1, .band = (const double(*)[2])band};
+    ck_assert_msg(dmft_law_create(&law, &p, &err) == DMFT_OK, "%s", err.text);
+    struct spectrum_law own = {p.ratio, p.nodes, p.tau, p.weight, p.bands, p.band};
+    ck_assert_uint_eq(dmft_law_bands(law), 1);
+    ck_assert_int_eq(spectrum_law_density(&own, 0.7, &x, NULL), DMFT_OK);
+    assert_close(dmft_law_density(law, 0.7), x, 1e-12, "density");
+    assert_close(dmft_law_mass(law, 0), 0.5, 1e-13, "mass");
+    assert_close(dmft_law_part(law, dmft_law_quantile(law, 0.8)), 0.8, 1e-12, "quantile");
+    ck_assert(dmft_law_band(law, 1) == NULL && isnan(dmft_law_mass(law, 1)) && isnan(dmft_law_quantile(law, 1.1)) && dmft_law_quantile(law, 0.2) == 0.0);
+    assert_close(dmft_law_quantile(law, 1.0), dmft_law_band(law, 0)[1], 1e-12, "the last quantile");
+    dmft_law_free(law);
+    law = NULL;
+    const struct {
+        double *at, value;
+        const char *text;
+    } wrong[] = {{&p.ratio, 0.0, "ratio"},    {&p.ratio, NAN, "ratio"},        {&w[3], -0.1, "weight 3"}, {&w[3], 2.0, "the weights"}, {&s[5], -1.0, "tau 5"},
+                 {&s[5], 9.0, "no band"},     {&band[0][1], 0.0, "interval"}, {&band[0][0], NAN, "interval"}};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        double kept = *wrong[i].at;
+        *wrong[i].at = wrong[i].value;
+        ck_assert_int_eq(dmft_law_create(&law, &p, &err), DMFT_ERROR_ARGUMENT);
+        ck_assert_msg(strstr(err.text, wrong[i].text) != NULL, "%s", err.text);
+        *wrong[i].at = kept;
+    }
+    memcpy(band[1], band[0], sizeof band[0]);
+    p.bands = 2; /* the second does not lie above the first */
+    ck_assert_int_eq(dmft_law_create(&law, &p, &err), DMFT_ERROR_ARGUMENT);
+    p.nodes = 0;
+    ck_assert_int_eq(dmft_law_create(&law, &p, &err), DMFT_ERROR_ARGUMENT);
+    ck_assert_int_eq(dmft_marchenko_pastur_nodes(1.5, 64, s, w, band[0], &err), DMFT_ERROR_ARGUMENT);
+    ck_assert_int_eq(dmft_marchenko_pastur_nodes(0.5, 0, s, w, band[0], &err), DMFT_ERROR_ARGUMENT);
+    ck_assert_ptr_null(law);
+    dmft_law_free(NULL);
+}
+END_TEST
+
 Suite *suite_law(void)
 {
     Suite *suite = suite_create("law");
     TCase *forms = tcase_create("closed forms"), *sampled = tcase_create("equations and samples");
     tcase_add_test(forms, one_atom_is_marchenko_pastur);
     tcase_add_test(forms, nodes_are_exact_for_polynomials);
+    tcase_add_test(forms, graded_nodes_resolve_the_ends);
     tcase_add_test(forms, two_atoms_split_where_they_should);
     tcase_add_test(forms, zeros_are_an_atom);
     tcase_add_test(sampled, solutions_solve_the_equations);
@@ -370,6 +454,7 @@ Suite *suite_law(void)
     tcase_add_test(sampled, sampled_matrices_have_the_law);
     tcase_add_test(sampled, images_have_their_extremes);
     tcase_add_test(sampled, what_cannot_be_solved_is_refused);
+    tcase_add_test(sampled, public_functions);
     suite_add_tcase(suite, forms);
     suite_add_tcase(suite, sampled);
     return suite;

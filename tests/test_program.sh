@@ -21,14 +21,14 @@ YAML
 # ---- help and usage ----
 expect "--help" 0 "dmft solve" --help
 expect "--version" 0 "^dmft [0-9]" --version
-for command in solve simulate compare converge sweep show plot escape represent outliers init info; do expect "$command --help" 0 "^usage: dmft $command" $command --help; done
+for command in solve simulate compare converge sweep show plot escape represent outliers spectrum init info; do expect "$command --help" 0 "^usage: dmft $command" $command --help; done
 expect "defaults are in --help" 0 "default: all cores" solve --help
 "$dmft" >out 2>err; holds "no command is usage" test $? -eq 2
 expect "unknown command" 2 "nearest is 'solve'" slove
 expect "unknown option names the nearest" 2 "nearest is '--force'" solve a.yaml -o x.h5 --forse
 expect "option of another command" 2 "unknown option '--csv'" solve a.yaml -o x.h5 --csv
 expect "option before the command" 2 "command comes before" --quiet solve
-for command in spectrum report; do expect "$command is for later" 2 "not available in this version" $command x; done
+for command in report; do expect "$command is for later" 2 "not available in this version" $command x; done
 expect "missing argument" 2 "CONFIG is missing" solve -o x.h5
 expect "missing output" 2 "-o OUT.h5 is missing" solve a.yaml
 expect "--quiet goes everywhere" 0 "learning_rate" init deep_linear --quiet
@@ -299,6 +299,25 @@ if command -v gnuplot >/dev/null; then
     expect "represent: one record" 0 "layer 1: still" represent mr1.h5 -o r.png --force
 fi
 expect "represent: eigenvalues can be compared" 0 "^D2_eigenvalue1 +10 " compare mr.h5 mrs.h5 --series D1_eigenvalue1,D2_eigenvalue1,D2_eigenvalue2
+
+# ---- many outputs ----
+"$dmft" init extensive_output >e.yaml 2>err
+expect "init extensive_output gives what solve takes" 0 "" solve e.yaml -o e.h5 --quiet
+holds "extensive_output: its columns" test "$("$dmft" show e.h5 --csv | head -1)" = "time,lo1,hi1,lo2,hi2"
+expect "extensive_output: networks" 0 "wrote es.h5" simulate e.yaml -o es.h5 --set simulation.input_dim=60
+expect "extensive_output: compare" 0 "verdict: holds" compare e.h5 es.h5
+"$dmft" solve e.yaml -o e9.h5 --set data.teacher_variance=9 --quiet
+expect "extensive_output: another teacher" 1 "verdict: does not hold" compare e9.h5 es.h5
+if command -v gnuplot >/dev/null; then expect "extensive_output: plot" 0 "wrote e.png" plot e.h5 es.h5 -o e.png; fi
+expect "extensive_output: a gram for a frozen readout" 2 "e.yaml|network.readout_gram: belongs to network.readout: trained" solve e.yaml -o x.h5 --set network.readout_gram=1
+expect "extensive_output: times that fall" 2 "training.times: rising numbers, got 1 after 2" solve e.yaml -o x.h5 --set 'training.times=[2, 1]'
+printf 'model: extensive_output\nnetwork: {readout: trained, width_ratio: 2, first_layer_gram: 1, readout_gram: 1}\ndata: {teacher_ratio: 0.5, teacher_variance: 1}\ntraining: {times: [0, 1]}\n' >et.yaml
+expect "extensive_output: no theory of a finite width" 2 "network.width: infinite" solve et.yaml -o x.h5 --quiet
+expect "extensive_output: no checkpoints" 2 "has no checkpoints" solve e.yaml -o x.h5 --quiet --checkpoint e.state
+expect "extensive_output: networks of a finite width" 0 "wrote et.h5" simulate et.yaml -o et.h5 --set simulation.input_dim=20
+sed 's/width_ratio: 2/width: infinite/' et.yaml >ew.yaml
+expect "extensive_output: networks need a width" 2 "network.width_ratio is missing" simulate ew.yaml -o x.h5
+
 expect "mlp: exact is for linear" 2 "solver: exact is for activation linear" solve m.yaml -o x.h5 --set solver=exact
 expect "mlp: response and relu" 2 "misses the delta function" solve m.yaml -o x.h5 --set solver=response --set network.activation=relu
 expect "mlp: ntk" 2 "freezes the features" solve m.yaml -o x.h5 --set network.parameterization=ntk
@@ -335,6 +354,20 @@ expect "mlp: a large set is named, with a checksum" 0 'checksum of the data [0-9
 expect "mlp: resume" 0 "wrote again.h5" solve md.yaml -o again.h5 --resume big.state $big
 sed -i '1s/.*/0,0,1/' d.csv
 expect "mlp: resume with other data" 2 "belongs to another run: the data have another checksum" solve md.yaml -o x.h5 --resume big.state $big
+
+# Low-degree filtering, from its template.
+expect "init low_degree_filter" 0 "^  target_function: staircase$" init low_degree_filter
+cp out f.yaml
+small="--quiet --set simulation.seeds=4 --set data.samples=40 --set data.test_samples=60 --set network.features=300"
+# shellcheck disable=SC2086 # words are meant
+expect "filter: solve" 0 "" solve f.yaml -o ft.h5 $small
+# shellcheck disable=SC2086
+expect "filter: simulate" 0 "" simulate f.yaml -o fs.h5 $small
+expect "filter: compare" 0 "^verdict: holds" compare ft.h5 fs.h5
+expect "filter: show" 0 "^ *kernel_test_error +outliers" show ft.h5 --series kernel_test_error,outliers
+expect "filter: nothing to halve" 2 "has no steps to halve" converge f.yaml
+expect "filter: more kept than there are" 2 "network.kept: at most the number of samples, 40, got 41" solve f.yaml -o fx.h5 --set data.samples=40 --set network.kept=41
+if command -v gnuplot >/dev/null; then expect "filter: plot" 0 "" plot ft.h5 fs.h5 -o filter.png; fi
 
 # ---- the digits of examples/, in small ----
 examples=$source_folder/../examples

@@ -224,7 +224,7 @@ static const struct {
     BAD("sweep:\n  network.gamma0: [1]\n  network.depth: [1]\n  training.steps: [1]\n  training.learning_rate: [1]\n  network.width_ratio: [1]\n"
         "  data.sample_ratio: [1]\n  data.label_noise: [1]\n  training.momentum: [0]\n  tolerance: [1e-9]\n",
         "run.yaml:14:14: sweep.tolerance: one axis too many: a grid has at most 8"),
-    {"sweep:\n  training.times: [[1]]\n", DMFT_ERROR_UNAVAILABLE, "run.yaml:6:3: sweep.training.times: does not belong to model deep_linear, and is not available in this version"},
+    BAD("sweep:\n  training.times: [[1]]\n", "run.yaml:6:3: sweep.training.times: does not belong to model deep_linear"),
     BAD("sweep: {network.gamma0: [1, 2]}\n", "run.yaml:5:25: sweep: is for dmft sweep: one run has one value of each setting"),
     BAD("sweep: {}\n", "run.yaml: training.learning_rate is missing: a number in (0, inf)"),
 };
@@ -249,7 +249,8 @@ START_TEST(a_sweep_needs_a_section_a_model_and_steps)
         const char *text, *line;
     } cases[] = {{"model: deep_linear\n", "run.yaml: there is no section sweep: a list of values of a setting, by its dotted key"},
                  {"sweep: {network.gamma0: [1]}\n", "run.yaml: model is missing: one of deep_linear | mlp | "},
-                 {"model: deep_linear\nsweep: {network.gamma0: [1]}\n", "run.yaml: training.steps is missing: an integer in [1, 10000000]"}};
+                 {"model: deep_linear\nsweep: {network.gamma0: [1]}\n", "run.yaml: training.steps is missing: an integer in [1, 10000000]"},
+                 {"model: low_degree_filter\nsweep: {network.kept: [1]}\n", "run.yaml: network.depth is missing: an integer in [1, 64]"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         dmft_config *config = NULL;
         dmft_sweep *s = NULL;

@@ -28,6 +28,7 @@ part()
 part "unit tests" "$DMFT_BUILD/tests/run"
 part "the program" bash "$DMFT_SRCDIR/tests/test_program.sh" "$DMFT_BUILD/bin/dmft"
 part "sweeps" bash "$DMFT_SRCDIR/tests/test_sweep.sh" "$DMFT_BUILD/bin/dmft"
+part "spectra of weights" bash "$DMFT_SRCDIR/tests/test_spectrum.sh" "$DMFT_BUILD/bin/dmft"
 part "theory against sampled networks" "$DMFT_BUILD/tests/agreement"
 part "theory against sampled nonlinear networks" "$DMFT_BUILD/tests/agreement_mlp"
 part "installation" "$MAKE" --no-print-directory installcheck BUILD="$BUILD"

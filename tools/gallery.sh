@@ -1,8 +1,8 @@
 #!/bin/sh
 # The pictures of doc/gallery.md, each from a file in examples/gallery. Called by `make gallery` with the program, the folder of the parameter files,
-# a folder for results and one for pictures, and the program of examples/bulk.c.
+# a folder for results and one for pictures, and the folder of the programs of examples/bulk.c and examples/spikes.c.
 set -eu
-dmft=$1 from=$2 work=$3 to=$4 bulk=$5
+dmft=$1 from=$2 work=$3 to=$4 examples=$5
 tools=$(dirname "$0")
 mkdir -p "$work" "$to"
 
@@ -68,6 +68,11 @@ for scaling in mup ntk; do
     picture divergence_$scaling "$work/divergence_$scaling.h5" --map --series diverged
 done
 
+# The weights of a network, as anyone has them.
+one simulate spectrum spectrum.yaml
+"$dmft" spectrum "$work/spectrum.h5" --dataset arrays/A0_first,arrays/A0_last,arrays/A1_first,arrays/A1_last -o "$to/spectrum.png" --force
+echo "$to/spectrum.png"
+
 one solve noise noise.yaml --set outliers.every=1
 one simulate noise-networks noise.yaml
 picture noise "$work/noise.h5" "$work/noise-networks.h5"
@@ -81,6 +86,12 @@ one solve represent represent.yaml
 one simulate represent-networks represent.yaml
 "$dmft" represent "$work/represent.h5" "$work/represent-networks.h5" -o "$to/represent.png" --force --quiet
 echo "$to/represent.png"
+
+one solve filter low_degree_filter.yaml
+one simulate filter-networks low_degree_filter.yaml
+picture low_degree_filter "$work/filter.h5" "$work/filter-networks.h5"
+both filter_kept low_degree_filter_kept.yaml
+picture low_degree_filter_kept "$work/filter_kept.h5" "$work/filter_kept-networks.h5" --against step --series kernel_test_error
 
 # words CLASSES RATE: networks that predict the next word of a text, one of so many classes (0: every word its own); four of them, two at a time.
 words()
@@ -98,7 +109,7 @@ words()
         for process in $started; do wait "$process"; done
     done
     echo "A_1 with $outputs outputs:"
-    "$bulk" A1 "$work/words_$1"_[1-4].h5 -o "$work/words_$1_table.csv"
+    "$examples/bulk" A1 "$work/words_$1"_[1-4].h5 -o "$work/words_$1_table.csv"
 }
 words 3 1.7
 words 30 7.1
@@ -114,3 +125,14 @@ one simulate linear_width_adam linear_width.yaml --set training.optimizer=adam -
 picture linear_width "$work/linear_width.h5" "$work/linear_width_gd.h5" "$work/linear_width_sgd.h5" "$work/linear_width_adam.h5" --spectra
 both linear_width_step linear_width_step.yaml
 picture linear_width_step "$work/linear_width_step.h5" "$work/linear_width_step-networks.h5" --series A0_outlier1 --step 1
+
+for what in extensive_output extensive_wide; do
+    one solve $what $what.yaml
+    one simulate $what-networks $what.yaml
+    "$dmft" compare "$work/$what.h5" "$work/$what-networks.h5" > "$work/$what-compare.txt"
+    picture $what "$work/$what.h5" "$work/$what-networks.h5"
+done
+
+"$examples/spikes" > "$work/spikes.txt"
+gnuplot -c "$tools/spikes.gp" "$to/spikes.png" "$work/spikes.txt"
+echo "$to/spikes.png"

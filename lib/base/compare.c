@@ -3,7 +3,7 @@
  *   |theory - mean| <= q se + allowance,
  *   allowance = c |theory| / D for kernels, losses and leading eigenvalues (model mlp: / N), c/4 |theory| D^{-2/3} for the edges of their bulk,
  *               c / N for what is measured on a matrix A_l (outliers, overlaps), c x |theory| x the number allowance_NAME of the samples where
- *               they have one,
+ *               they have one (their number scale_NAME, if there is one, in the place of |theory|: of what begins at 0),
  *   se: of the samples, and of a sampled theory, in quadrature,
  *   q: Student's quantile, seeds - 1 degrees of freedom, of the two-sided probability of 4 normal standard errors.
  *
@@ -37,6 +37,7 @@ struct dmft_comparison {
 struct pair {
     const struct trajectory_series *theory, *sample;
     double allowance; /* of its own, relative to the theory and c; nan: none */
+    double scale;     /* what that is relative to in place of the theory; nan: none */
 };
 
 /* Is it measured on a weight matrix: A0_outlier1, A1_left_overlap, ..? */
@@ -107,10 +108,12 @@ static int set_allowance(dmft_comparison *c, const struct pair *pair, size_t cou
 static int add_pair(struct pair *pair, size_t *count, const dmft_trajectory *theory, const dmft_trajectory *sample, const char *name)
 {
     char own[96];
-    struct pair both = {trajectory_find(theory, name), trajectory_find(sample, name), NAN};
+    struct pair both = {trajectory_find(theory, name), trajectory_find(sample, name), NAN, NAN};
     if (both.theory == NULL || both.sample == NULL) return 0;
     (void)snprintf(own, sizeof own, "allowance_%s", name);
     both.allowance = dmft_trajectory_number(sample, own);
+    (void)snprintf(own, sizeof own, "scale_%s", name);
+    both.scale = dmft_trajectory_number(sample, own);
     pair[(*count)++] = both;
     return 1;
 }
@@ -147,13 +150,31 @@ static void choose_default(struct pair *pair, size_t *count, const dmft_trajecto
 
 static double allowance_of(const dmft_comparison *c, const struct pair *pair, const char *name, double theory)
 {
-    if (!isnan(pair->allowance)) return c->factor * pair->allowance * fabs(theory);
+    if (!isnan(pair->allowance)) return c->factor * pair->allowance * (isnan(pair->scale) ? fabs(theory) : pair->scale);
     return of_matrix(name) ? c->of_matrices : (of_edge(name) ? c->of_edges : c->of_kernels) * fabs(theory);
 }
 
 static double squared_error(const struct trajectory_series *s, size_t i)
 {
     return s->error != NULL ? s->error[i] * s->error[i] : 0.0;
+}
+
+/* Series that the samples name in their text "together" are numbers of one thing each only where both sides have the same of them: the second of two bands
+ * may be too near the first for a finite size to tell. 0 where `name` is one of these, and rows i and j differ in which are nan. */
+static int means_the_same(const dmft_trajectory *theory, const dmft_trajectory *sample, size_t i, size_t j, const char *name)
+{
+    const char *together = dmft_trajectory_text(sample, "together");
+    int one_of_them = 0, same = 1;
+    for (const char *at = together != NULL ? together : ""; *at != '\0'; at += strspn(at, ",")) {
+        char other[64];
+        size_t length = strcspn(at, ",");
+        (void)snprintf(other, sizeof other, "%.*s", (int)length, at);
+        const struct trajectory_series *x = trajectory_find(theory, other), *y = trajectory_find(sample, other);
+        one_of_them = one_of_them || strcmp(other, name) == 0;
+        if (x != NULL && y != NULL) same = same && isnan(x->value[i]) == isnan(y->value[j]);
+        at += length;
+    }
+    return same || !one_of_them;
 }
 
 static int compare_at(dmft_comparison *c, const struct pair *pair, size_t i, size_t j, long step, const char *name, dmft_error *err)
@@ -190,7 +211,10 @@ static int compare_pair(dmft_comparison *c, const struct pair *pair, const dmft_
         else if (left[i] > right[j])
             j++;
         else {
-            status = compare_at(c, pair, i, j, (long)left[i], name, err);
+            if (means_the_same(theory, sample, i, j, name))
+                status = compare_at(c, pair, i, j, (long)left[i], name, err);
+            else
+                c->skipped++;
             i++;
             j++;
         }

@@ -4,6 +4,7 @@
 
 #include <math.h>
 
+#include "base/activation.h"
 #include "dmft.h"
 
 /* Every model: its name in capitals, its name. A model has a row in the tables of lib/io/problem.c, lib/model/solve.c and lib/run/simulate.c. */
@@ -56,6 +57,19 @@ struct mlp_problem {
     } sampling;
 };
 
+/* What is particular to model extensive_output; its ratio N/D is width_ratio, 0 where there is none. */
+struct extensive_output_problem {
+    int trained;            /* the readout */
+    int infinite;           /* the theory is that of the wide limit */
+    double weight_variance; /* sigma_0^2: W has entries of variance sigma_0^2/D (frozen) */
+    double first_layer_gram, readout_gram; /* a, b: entries of variance a/N, b/N (trained) */
+    double teacher_variance;  /* sigma_*^2, of entries sigma_*^2/D */
+    double output_ratio;    /* K/N (frozen) */
+    double teacher_ratio;   /* K/D (trained) */
+    double *time;           /* rows numbers, rising */
+    long quantiles;
+};
+
 /* What is particular to model noisy_matrix: a matrix N x D in training towards a teacher of rank one. */
 struct noisy_matrix_problem {
     double ratio;          /* r = N/D > 0 */
@@ -64,6 +78,27 @@ struct noisy_matrix_problem {
     double samples;        /* alpha = P/D > 0; INFINITY: the population */
     double label_noise;    /* sigma_eps >= 0; 0 where samples = INFINITY */
     double gradient_noise; /* S/B >= 0 */
+};
+
+enum target_function { TARGET_LINEAR, TARGET_QUADRATIC, TARGET_PRODUCT, TARGET_STAIRCASE };
+enum labels { LABELS_SIGN, LABELS_VALUE };
+enum eigensolver { EIGENSOLVER_AUTOMATIC, EIGENSOLVER_DENSE, EIGENSOLVER_KRYLOV };
+
+/* What is particular to model low_degree_filter. */
+struct low_degree_filter_problem {
+    enum activation_kind activation;
+    size_t features, kept;             /* p >= 1, 1 <= k <= samples, features */
+    size_t samples, tests, input_dim;  /* n >= 2, Q >= 1, D >= 1 */
+    enum target_function target;       /* of Gaussian inputs */
+    size_t directions;                 /* r, 1 .. D; 0: the data are those of a file */
+    enum labels labels;
+    int shared;                        /* all members have the data of member 0 */
+    double *input, *label;             /* of a file: rows x D, rows */
+    size_t rows, test_rows;            /* those to train on, and those behind them that are for tests; 0 of these: tests are drawn from `rows` too */
+    size_t folds, penalties, permutations;
+    double penalty_min, penalty_max;
+    enum eigensolver eigensolver;
+    size_t held;                       /* blocks of features that a simulation keeps in memory; 0 in a problem: a run decides */
 };
 
 enum optimizer { OPTIMIZER_GD, OPTIMIZER_SGD, OPTIMIZER_ADAM };
@@ -128,7 +163,9 @@ struct dmft_problem {
     } simulation;
     struct two_layer_problem two_layer; /* model two_layer_linear_width only */
     struct mlp_problem mlp;     /* model mlp only; deep_linear alone uses width_ratio, parameterization, sample_ratio, label_noise, batch, flow .. method */
+    struct extensive_output_problem extensive_output;
     struct noisy_matrix_problem noisy_matrix; /* with learning_rate, weight_decay, steps, rows, outlier_every, store_kernels, simulation */
+    struct low_degree_filter_problem filter; /* model low_degree_filter only; of the above it uses depth and label_noise */
     char *text;             /* canonical YAML */
 };
 

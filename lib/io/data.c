@@ -97,14 +97,29 @@ static void add_bytes(unsigned long long *sum, const void *data, size_t bytes)
     for (size_t i = 0; i < bytes; i++) *sum = (*sum ^ byte[i]) * 0x100000001B3u;
 }
 
+static const unsigned long long sum_start = 0xCBF29CE484222325u;
+
 unsigned long long data_checksum(const struct data_set *set)
 {
-    unsigned long long sum = 0xCBF29CE484222325u;
+    unsigned long long sum = sum_start;
     size_t n = set->samples + set->tests, size[3] = {set->samples, set->tests, set->outputs};
     add_bytes(&sum, size, sizeof size);
     add_bytes(&sum, set->gram, n * n * sizeof *set->gram);
     add_bytes(&sum, set->target, set->samples * set->outputs * sizeof *set->target);
     if (set->test_target != NULL) add_bytes(&sum, set->test_target, set->tests * set->outputs * sizeof *set->test_target);
+    return sum;
+}
+
+unsigned long long data_table_checksum(const struct data_table *train, const struct data_table *test)
+{
+    const struct data_table *table[] = {train, test};
+    unsigned long long sum = sum_start;
+    for (size_t i = 0; i < 2; i++) {
+        size_t size[] = {table[i]->rows, table[i]->inputs, table[i]->outputs};
+        add_bytes(&sum, size, sizeof size);
+        add_bytes(&sum, table[i]->input, size[0] * size[1] * sizeof(double));
+        if (table[i]->target != NULL) add_bytes(&sum, table[i]->target, size[0] * size[2] * sizeof(double));
+    }
     return sum;
 }
 
@@ -216,19 +231,34 @@ static int make_set(struct data_set *set, struct data_table *train, struct data_
     return 0;
 }
 
+int data_read_tables(struct data_table *train, struct data_table *tests, const char *path, const char *test_path, size_t columns, int normalize,
+                     dmft_error *err)
+{
+    struct data_table first = {0}, inside = {0}, second = {0};
+    int status = read_table(&first, &inside, path, columns, err);
+    if (status == 0 && test_path != NULL && inside.rows > 0) status = data_error(err, path, "has test inputs of its own: no data.test_file beside it");
+    if (status == 0 && test_path != NULL) status = read_table(&second, NULL, test_path, columns, err);
+    struct data_table *test = test_path != NULL ? &second : &inside, *other = test_path != NULL ? &inside : &second;
+    if (status == 0) status = check_pair(&first, test, path, test_path != NULL ? test_path : path, err);
+    if (status == 0 && normalize) status = data_normalize(&first, test, path, err);
+    data_table_free(other);
+    if (status == 0) {
+        *train = first;
+        *tests = *test;
+        return 0;
+    }
+    data_table_free(&first);
+    data_table_free(test);
+    return status;
+}
+
 int data_read(struct data_set *out, const char *path, const char *test_path, size_t columns, int normalize, dmft_error *err)
 {
-    struct data_table train = {0}, inside = {0}, test = {0};
+    struct data_table train = {0}, test = {0};
     struct data_set set = {0};
-    int status = read_table(&train, &inside, path, columns, err);
-    if (status == 0 && test_path != NULL && inside.rows > 0) status = data_error(err, path, "has test inputs of its own: no data.test_file beside it");
-    if (status == 0 && test_path != NULL) status = read_table(&test, NULL, test_path, columns, err);
-    struct data_table *second = test_path != NULL ? &test : &inside;
-    if (status == 0) status = check_pair(&train, second, path, test_path != NULL ? test_path : path, err);
-    if (status == 0 && normalize) status = data_normalize(&train, second, path, err);
-    if (status == 0) status = make_set(&set, &train, second, path, err);
+    int status = data_read_tables(&train, &test, path, test_path, columns, normalize, err);
+    if (status == 0) status = make_set(&set, &train, &test, path, err);
     data_table_free(&train);
-    data_table_free(&inside);
     data_table_free(&test);
     if (status == 0)
         *out = set;

@@ -1,4 +1,4 @@
-/* Data sets of model mlp: inputs and targets from a file, as a Gram matrix (doc/format.md). */
+/* Data sets from files: inputs and targets, as tables or as a Gram matrix (doc/format.md). */
 #ifndef DMFT_IO_DATA_H
 #define DMFT_IO_DATA_H
 
@@ -33,6 +33,13 @@ struct data_table {
     size_t rows, inputs, outputs;
     double *input, *target;
 };
+
+/* The tables of data_read, without a Gram matrix of them; `tests` is empty where there are none. */
+int data_read_tables(struct data_table *train, struct data_table *tests, const char *path, const char *test_path, size_t columns, int normalize,
+                     dmft_error *err);
+
+/* A number that tells pairs of tables apart. */
+unsigned long long data_table_checksum(const struct data_table *train, const struct data_table *test);
 
 /* The most numbers that a table may have, 16 GB of them: a header that says more is taken for damaged. */
 #define DATA_MOST_NUMBERS (((size_t)1 << 31) - 1)

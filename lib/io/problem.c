@@ -24,6 +24,26 @@ int problem_missing(const dmft_config *config, enum setting_id id, const char *w
     return config_error(err, DMFT_ERROR_CONFIG, &whole, NULL, "%s is missing: %s%s", settings_table[id].key, settings_table[id].shape, why);
 }
 
+void problem_put(struct problem_draft *draft, int place, enum setting_id id, double number)
+{
+    draft->single[place] = number;
+    draft->config.value[id].number = &draft->single[place];
+    draft->config.value[id].count = 1;
+}
+
+char *problem_file_name(const dmft_config *config, enum setting_id id)
+{
+    const struct config_value *value = problem_value(config, id);
+    char *name = config_text(value);
+    int beside = name != NULL && name[0] != '/' && value->place.file != NULL && config->directory != NULL;
+    if (!beside) return name;
+    size_t length = strlen(config->directory) + strlen(name) + 1;
+    char *whole = malloc(length);
+    if (whole != NULL) (void)snprintf(whole, length, "%s%s", config->directory, name);
+    free(name);
+    return whole;
+}
+
 /* A model that is built has all of it. */
 static const struct {
     int (*settle)(struct problem_draft *draft, dmft_error *err);
@@ -33,7 +53,10 @@ static const struct {
 } models[MODEL_COUNT] = {
     [MODEL_DEEP_LINEAR] = {problem_settle_deep_linear, problem_fill_deep_linear, problem_rows_network, problem_spares_deep_linear},
     [MODEL_MLP] = {problem_settle_mlp, problem_fill_mlp, problem_rows_network, NULL},
+    [MODEL_EXTENSIVE_OUTPUT] = {problem_settle_extensive_output, problem_fill_extensive_output, problem_rows_extensive_output,
+                                problem_spares_extensive_output},
     [MODEL_NOISY_MATRIX] = {problem_settle_noisy_matrix, problem_fill_noisy_matrix, problem_rows_noisy_matrix, problem_spares_noisy_matrix},
+    [MODEL_LOW_DEGREE_FILTER] = {problem_settle_low_degree_filter, problem_fill_low_degree_filter, problem_rows_low_degree_filter, NULL},
     [MODEL_TWO_LAYER_LINEAR_WIDTH] = {problem_settle_two_layer, problem_fill_two_layer, problem_rows_two_layer, NULL},
 };
 
@@ -139,6 +162,8 @@ int dmft_problem_create(dmft_problem **out, const dmft_config *config, dmft_erro
         if (problem == NULL) status = error_memory(err, (double)sizeof *problem);
     }
     data_set_free(&draft.data);
+    data_table_free(&draft.train);
+    data_table_free(&draft.test);
     free(draft.rows);
     if (status == 0) *out = problem;
     return status;
@@ -162,6 +187,9 @@ void dmft_problem_free(dmft_problem *problem)
 {
     if (problem == NULL) return;
     free_mlp(&problem->mlp);
+    free(problem->filter.input);
+    free(problem->filter.label);
+    free(problem->extensive_output.time);
     free(problem->schedule);
     free(problem->weight_factor);
     free(problem->injected_variance);

@@ -10,6 +10,7 @@
 struct problem_draft {
     dmft_config config;   /* a copy whose values may be replaced; it owns none of them */
     struct data_set data; /* model mlp */
+    struct data_table train, test; /* model low_degree_filter */
     double *rows;         /* numbers that values of the copy point to, freed with the draft */
     double single[4];     /* likewise */
     char remark[64];      /* the last line of the text, a comment; or "" */
@@ -17,13 +18,17 @@ struct problem_draft {
 
 int problem_settle_deep_linear(struct problem_draft *draft, dmft_error *err);
 int problem_settle_mlp(struct problem_draft *draft, dmft_error *err);
+int problem_settle_extensive_output(struct problem_draft *draft, dmft_error *err);
 int problem_settle_noisy_matrix(struct problem_draft *draft, dmft_error *err);
+int problem_settle_low_degree_filter(struct problem_draft *draft, dmft_error *err);
 int problem_settle_two_layer(struct problem_draft *draft, dmft_error *err);
 
 /* 0 when out of memory. */
 int problem_fill_deep_linear(struct dmft_problem *problem, struct problem_draft *draft);
 int problem_fill_mlp(struct dmft_problem *problem, struct problem_draft *draft);
+int problem_fill_extensive_output(struct dmft_problem *problem, struct problem_draft *draft);
 int problem_fill_noisy_matrix(struct dmft_problem *problem, struct problem_draft *draft);
+int problem_fill_low_degree_filter(struct dmft_problem *problem, struct problem_draft *draft);
 int problem_fill_two_layer(struct dmft_problem *problem, struct problem_draft *draft);
 
 /* What deep_linear and mlp share, called first by theirs. */
@@ -34,15 +39,24 @@ int problem_fill_network(struct dmft_problem *problem, const dmft_config *config
 size_t problem_rows(const dmft_config *config);
 size_t problem_rows_network(const dmft_config *config);
 size_t problem_rows_noisy_matrix(const dmft_config *config);
+size_t problem_rows_low_degree_filter(const dmft_config *config);
 size_t problem_rows_two_layer(const dmft_config *config);
 
 /* Required settings that this configuration does without. */
 int problem_spares_deep_linear(const dmft_config *config, enum setting_id id);
+size_t problem_rows_extensive_output(const dmft_config *config);
+int problem_spares_extensive_output(const dmft_config *config, enum setting_id id);
 int problem_spares_noisy_matrix(const dmft_config *config, enum setting_id id);
 
 const struct config_value *problem_value(const dmft_config *config, enum setting_id id);
 double problem_number(const dmft_config *config, enum setting_id id); /* the first; the value must be there */
 int problem_flow(const dmft_config *config);
+
+/* Gives a setting a number of its own: place 0 .. of draft->single. */
+void problem_put(struct problem_draft *draft, int place, enum setting_id id, double number);
+
+/* The name of a data file as it can be opened: one of the configuration file starts where that file is. NULL when out of memory. */
+char *problem_file_name(const dmft_config *config, enum setting_id id);
 
 /* The settings that have a value and belong to the model, as YAML; those that are swept are left out. */
 void problem_print(FILE *out, const dmft_config *config);

@@ -33,13 +33,6 @@ static int check_solver(const dmft_config *config, enum activation_kind activati
     return 0;
 }
 
-static void put_single(struct problem_draft *draft, int place, enum setting_id id, double number)
-{
-    draft->single[place] = number;
-    draft->config.value[id].number = &draft->single[place];
-    draft->config.value[id].count = 1;
-}
-
 static int settle_solver(struct problem_draft *draft, dmft_error *err)
 {
     const dmft_config *config = &draft->config;
@@ -50,8 +43,8 @@ static int settle_solver(struct problem_draft *draft, dmft_error *err)
         return problem_refuse(config, SETTING_NETWORK_PARAMETERIZATION, "mup for model mlp: at infinite width ntk freezes the features", err);
     int status = check_solver(config, activation, solver, err);
     if (status < 0) return status;
-    put_single(draft, 0, SETTING_SOLVER, solver);
-    if (solver == SOLVER_RESPONSE && !problem_value(config, SETTING_SAMPLING_SITES)->given) put_single(draft, 1, SETTING_SAMPLING_SITES, response_sites);
+    problem_put(draft, 0, SETTING_SOLVER, solver);
+    if (solver == SOLVER_RESPONSE && !problem_value(config, SETTING_SAMPLING_SITES)->given) problem_put(draft, 1, SETTING_SAMPLING_SITES, response_sites);
     return 0;
 }
 
@@ -178,20 +171,6 @@ static int take_gram(const dmft_config *config, struct data_set *set, dmft_error
 
 /* ---- data of a file ---- */
 
-/* A name as it can be opened: one of the configuration file starts where that file is. NULL when out of memory. */
-static char *file_name(const dmft_config *config, enum setting_id id)
-{
-    const struct config_value *value = problem_value(config, id);
-    char *name = config_text(value);
-    int beside = name != NULL && name[0] != '/' && value->place.file != NULL && config->directory != NULL;
-    if (!beside) return name;
-    size_t length = strlen(config->directory) + strlen(name) + 1;
-    char *whole = malloc(length);
-    if (whole != NULL) (void)snprintf(whole, length, "%s%s", config->directory, name);
-    free(name);
-    return whole;
-}
-
 static int take_file(const dmft_config *config, struct data_set *set, dmft_error *err)
 {
     static const enum setting_id other[] = {SETTING_DATA_GRAM, SETTING_DATA_TARGET, SETTING_DATA_TEST_GRAM, SETTING_DATA_TEST_TARGET};
@@ -200,7 +179,7 @@ static int take_file(const dmft_config *config, struct data_set *set, dmft_error
     int tests = problem_value(config, SETTING_DATA_TEST_FILE)->given;
     int normalize = problem_number(config, SETTING_DATA_NORMALIZE) != 0.0;
     const struct config_value *outputs = problem_value(config, SETTING_DATA_OUTPUTS);
-    char *file = file_name(config, SETTING_DATA_FILE), *test = tests ? file_name(config, SETTING_DATA_TEST_FILE) : NULL;
+    char *file = problem_file_name(config, SETTING_DATA_FILE), *test = tests ? problem_file_name(config, SETTING_DATA_TEST_FILE) : NULL;
     int status = file == NULL || (tests && test == NULL)
                      ? error_memory(err, 256)
                  : outputs->given && !data_is_csv(file)
@@ -230,7 +209,7 @@ static int show_data(struct problem_draft *draft, dmft_error *err)
     drop_value(&draft->config, SETTING_DATA_FILE);
     drop_value(&draft->config, SETTING_DATA_TEST_FILE);
     drop_value(&draft->config, SETTING_DATA_OUTPUTS);
-    put_single(draft, 3, SETTING_DATA_NORMALIZE, 0.0); /* the Gram matrix is that of normalized inputs already */
+    problem_put(draft, 3, SETTING_DATA_NORMALIZE, 0.0); /* the Gram matrix is that of normalized inputs already */
     put_rows(&draft->config, SETTING_DATA_GRAM, draft->rows, P, P, 0);
     put_rows(&draft->config, SETTING_DATA_TARGET, set->target, P, K, K == 1);
     if (Q > 0) put_rows(&draft->config, SETTING_DATA_TEST_GRAM, draft->rows + P * P, Q, n, 0);
@@ -303,7 +282,7 @@ int problem_settle_mlp(struct problem_draft *draft, dmft_error *err)
     if (status == 0) status = check_training(config, set->samples, err);
     if (status < 0) return status;
     int small = set->samples + set->tests <= SMALL_DATA;
-    if (problem_value(config, SETTING_TRAINING_BATCH_SIZE)->number == NULL) put_single(draft, 2, SETTING_TRAINING_BATCH_SIZE, (double)set->samples);
+    if (problem_value(config, SETTING_TRAINING_BATCH_SIZE)->number == NULL) problem_put(draft, 2, SETTING_TRAINING_BATCH_SIZE, (double)set->samples);
     if (file && !small) (void)snprintf(draft->remark, sizeof draft->remark, "checksum of the data %016llx", data_checksum(set));
     return file && small ? show_data(draft, err) : 0;
 }

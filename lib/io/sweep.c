@@ -112,8 +112,12 @@ int dmft_sweep_create(dmft_sweep **out, const dmft_config *config, dmft_error *e
     if (!config->value[SETTING_MODEL].given)
         return config_error(err, DMFT_ERROR_CONFIG, &whole, NULL, "model is missing: %s", settings_table[SETTING_MODEL].shape);
     size_t rows = most_rows(config);
-    if (rows == 0)
-        return config_error(err, DMFT_ERROR_CONFIG, &whole, NULL, "training.steps is missing: %s", settings_table[SETTING_TRAINING_STEPS].shape);
+    if (rows == 0) {
+        char model[SETTINGS_WORD];
+        int by_steps = settings_available(&settings_table[SETTING_TRAINING_STEPS], config_word(config, SETTING_MODEL, model));
+        const struct setting *says = &settings_table[by_steps ? SETTING_TRAINING_STEPS : SETTING_NETWORK_DEPTH];
+        return config_error(err, DMFT_ERROR_CONFIG, &whole, NULL, "%s is missing: %s", says->key, says->shape);
+    }
     int status = sweep_create(&s, config->axes, points, rows, err);
     int made = status == DMFT_OK;
     for (size_t i = 0; made && i < config->axes; i++) made = fill_axis(&s->axis[i], &config->axis[i]);

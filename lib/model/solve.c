@@ -3,6 +3,8 @@
 
 #include "base/error.h"
 #include "base/problem.h"
+#include "model/low_degree_filter.h"
+#include "model/extensive_output.h"
 #include "model/mlp_solve.h"
 
 static const struct {
@@ -11,7 +13,9 @@ static const struct {
 } models[MODEL_COUNT] = {
     [MODEL_DEEP_LINEAR] = {deep_linear_estimate, deep_linear_solve},
     [MODEL_MLP] = {mlp_solve_estimate, mlp_solve},
+    [MODEL_EXTENSIVE_OUTPUT] = {extensive_output_estimate, extensive_output_solve},
     [MODEL_NOISY_MATRIX] = {noisy_matrix_estimate, noisy_matrix_solve},
+    [MODEL_LOW_DEGREE_FILTER] = {low_degree_filter_estimate, low_degree_filter_solve},
     [MODEL_TWO_LAYER_LINEAR_WIDTH] = {two_layer_estimate, two_layer_solve},
 };
 

@@ -1,6 +1,8 @@
 /* dmft_simulate: which simulator a problem goes to. A model that is built has a row. */
 #include "base/problem.h"
 #include "model/mlp_solve.h"
+#include "network/low_degree_filter.h"
+#include "network/extensive_output.h"
 #include "network/mlp.h"
 #include "network/models.h"
 #include "network/network.h"
@@ -26,7 +28,9 @@ static const struct {
 } models[MODEL_COUNT] = {
     [MODEL_DEEP_LINEAR] = {network_check, network_estimate, network_simulate},
     [MODEL_MLP] = {NULL, mlp_estimate, mlp_run},
+    [MODEL_EXTENSIVE_OUTPUT] = {extensive_output_check, extensive_output_simulate_estimate, extensive_output_simulate},
     [MODEL_NOISY_MATRIX] = {noisy_matrix_simulate_check, noisy_matrix_simulate_estimate, noisy_matrix_simulate},
+    [MODEL_LOW_DEGREE_FILTER] = {random_features_check, random_features_estimate, random_features_simulate},
     [MODEL_TWO_LAYER_LINEAR_WIDTH] = {NULL, two_layer_simulate_estimate, two_layer_simulate},
 };
 

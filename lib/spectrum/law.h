@@ -34,8 +34,11 @@ int spectrum_law_stieltjes(const struct spectrum_law *law, double complex z, dou
 /* Im m/pi at a real x that is not 0: the density of the companion's continuous part. Error: DMFT_ERROR_NUMERIC. */
 int spectrum_law_density(const struct spectrum_law *law, double x, double *density, dmft_error *err);
 
-/* Density and distribution function of the companion, tabulated band by band in the angle of (LA4). */
-typedef struct spectrum_curve spectrum_curve;
+/* The part of the companion's eigenvalues <= x, x not 0, by (LA4). Error: DMFT_ERROR_NUMERIC. */
+int spectrum_law_part(const struct spectrum_law *law, double x, double *part, dmft_error *err);
+
+/* The same many times over: m at the points of every band, from which it is found in between. It keeps a copy of the law. */
+typedef dmft_law spectrum_curve;
 
 /* `points` >= 8 points a band. Errors: of spectrum_law_edges and _stieltjes, DMFT_ERROR_MEMORY. */
 int spectrum_curve_create(spectrum_curve **out, const struct spectrum_law *law, size_t points, dmft_error *err);
@@ -49,7 +52,9 @@ double spectrum_curve_mass(const spectrum_curve *c, size_t band);
 const double *spectrum_curve_x(const spectrum_curve *c, size_t band);
 const double *spectrum_curve_density(const spectrum_curve *c, size_t band);
 
-/* The part of eigenvalues <= x, that at 0 included, and its inverse (0 <= part <= 1), from the cosine series through the points. */
+/* The density of the continuous part at any x, the part of eigenvalues <= x, that at 0 included, and its inverse (0 <= part <= 1; 0 when that part is at
+ * 0). nan where Newton's method fails. */
+double spectrum_curve_at(const spectrum_curve *c, double x);
 double spectrum_curve_part(const spectrum_curve *c, double x);
 double spectrum_curve_quantile(const spectrum_curve *c, double part);
 
@@ -59,6 +64,10 @@ void spectrum_curve_free(spectrum_curve *c);
  * ((1-sqrt q)^2, (1+sqrt q)^2) and one more, s[n] = 0, whose weight is what is left of 1 (of order q^n). n+1 numbers each. Exact for polynomials of
  * degree 2n. band: the support; it begins at 0 where that last weight is not negligible. */
 void spectrum_marchenko_pastur_nodes(double q, size_t n, double *s, double *weight, double band[2]);
+
+/* The same law by n nodes (LA6) that crowd at both ends, for populations that are steep there and laws whose edges come close to the population's: what is
+ * smooth in the logarithm of the distance from an end converges as fast as what is smooth. n numbers each. */
+void spectrum_marchenko_pastur_graded(double q, size_t n, double *s, double *weight, double band[2]);
 
 /* The interval that a continuous function f takes [a, b] to: the extremes over `grid` equal parts, each refined. */
 void spectrum_image(double (*f)(double s, void *context), void *context, double a, double b, size_t grid, double image[2]);
