@@ -14,7 +14,7 @@
 #include "io/settings.h"
 
 /* The models, as messages list them. */
-#define MODELS "deep_linear | mlp | extensive_output | noisy_matrix | two_layer_linear_width (not yet) | low_degree_filter"
+#define MODELS "deep_linear | mlp | extensive_output | noisy_matrix | two_layer_linear_width | low_degree_filter"
 
 Suite *suite_config(void);
 
@@ -362,8 +362,7 @@ static const struct {
     {"model: deep_liner\n", CONFIG,
      "run.yaml:1:8: model: must be one of " MODELS ", got deep_liner; the nearest is deep_linear"},
     {"tolerance: 1e-3\nmodel: mlp\n", CONFIG, "run.yaml:1:1: tolerance: does not belong to model mlp"},
-    {"tolerance: 1e-3\nmodel: two_layer_linear_width\n", LATER,
-     "run.yaml:2:8: model: two_layer_linear_width is not available in this version; must be one of " MODELS},
+    {"tolerance: 1e-3\nmodel: two_layer_linear_width\n", CONFIG, "run.yaml:1:1: tolerance: does not belong to model two_layer_linear_width"},
     {"data: {batch: epochs}\n", CONFIG, "run.yaml:1:15: data.batch: must be one of full | online | bernoulli | epoch, got epochs; the nearest is epoch"},
     {"network:\n  residual: 0\n", CONFIG, "run.yaml:2:13: network.residual: must be one of false | true, got 0"},
     {"network:\n  activation: tanh\nmodel: deep_linear\n", CONFIG, "run.yaml:2:3: network.activation: does not belong to model deep_linear"},
@@ -781,7 +780,6 @@ START_TEST(a_configuration_can_be_built_by_setting)
     dmft_problem_free(two);
     dmft_config_free(built);
     dmft_config_free(read);
-    ck_assert_int_eq(dmft_config_create(&built, "two_layer_linear_width", &err), DMFT_ERROR_UNAVAILABLE);
     ck_assert_int_eq(dmft_config_create(&built, "deep", &err), DMFT_ERROR_CONFIG);
 }
 END_TEST
@@ -902,6 +900,7 @@ START_TEST(the_templates_run)
     ck_assert_int_eq(four->rows, 41);
     expect_rows(third, "noisy_matrix");
     expect_rows(dmft_config_template("low_degree_filter"), "low_degree_filter");
+    expect_rows(dmft_config_template("two_layer_linear_width"), "two_layer_linear_width");
     dmft_problem_free(one);
     dmft_problem_free(two);
     dmft_problem_free(three);
@@ -910,7 +909,6 @@ START_TEST(the_templates_run)
     dmft_config_free(filled);
     dmft_config_free(bare);
     dmft_config_free(mlp);
-    ck_assert_ptr_null(dmft_config_template("two_layer_linear_width"));
     ck_assert_ptr_null(dmft_config_template(""));
     ck_assert_ptr_null(dmft_config_template(NULL));
 }

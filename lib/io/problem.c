@@ -57,6 +57,7 @@ static const struct {
                                 problem_spares_extensive_output},
     [MODEL_NOISY_MATRIX] = {problem_settle_noisy_matrix, problem_fill_noisy_matrix, problem_rows_noisy_matrix, problem_spares_noisy_matrix},
     [MODEL_LOW_DEGREE_FILTER] = {problem_settle_low_degree_filter, problem_fill_low_degree_filter, problem_rows_low_degree_filter, NULL},
+    [MODEL_TWO_LAYER_LINEAR_WIDTH] = {problem_settle_two_layer, problem_fill_two_layer, problem_rows_two_layer, NULL},
 };
 
 size_t problem_rows(const dmft_config *config) { return models[(int)problem_number(config, SETTING_MODEL)].rows(config); }

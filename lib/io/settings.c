@@ -21,14 +21,18 @@
 #define NOISY_MATRIX 0, 0, 0, 1, 0, 0
 #define TWO_LAYER_LINEAR_WIDTH 0, 0, 0, 0, 1, 0
 #define LOW_DEGREE_FILTER 0, 0, 0, 0, 0, 1
-#define LINEAR 1, 0, 0, 1, 0, 0
 #define MLP_AND_MATRIX 0, 1, 0, 1, 0, 0
 #define TRAINED 1, 1, 0, 1, 0, 0
 #define LAYERED 1, 1, 0, 0, 0, 1
 #define ON_INPUTS 0, 1, 0, 0, 0, 1 /* of a data set that the configuration or a file has */
-#define LABELLED 1, 0, 0, 1, 0, 1
-#define PROPORTIONAL 1, 0, 1, 1, 0, 0
+#define LABELLED 1, 0, 0, 1, 1, 1
 #define WEIGHTED 1, 1, 1, 1, 0, 0
+#define PROPORTIONAL 1, 0, 1, 1, 1, 0
+#define WITH_SAMPLES 1, 0, 0, 1, 1, 0
+#define BATCHED 1, 0, 0, 0, 1, 0
+#define NONLINEAR 0, 1, 0, 0, 1, 1
+#define STEPPED 1, 1, 0, 1, 1, 0
+#define TWO_LAYERS 0, 0, 1, 0, 1, 0
 #define EVERY 1, 1, 1, 1, 1, 1
 #define SWEEPS UNTEMPLATED, UNTEMPLATED, UNTEMPLATED, UNTEMPLATED, UNTEMPLATED, UNTEMPLATED
 #define LATER 0, 0, 0, 0, 0, 0
