@@ -1,6 +1,6 @@
 # libdmft. `make help` lists the targets. Everything that is built goes to build/ (BUILD=dir for another place).
 
-VERSION   := $(shell sed -n 's/^\#define DMFT_VERSION "\(.*\)"/\1/p' include/dmft.h)
+VERSION   := $(shell sed -n 's/^\#define DMFT_VERSION "\(.*\)"/\1/p' include/dmft/base.h)
 SOVERSION := 1
 BUILD     ?= build
 
@@ -242,28 +242,30 @@ doc: $(BUILD)/settings_page  ## doc/config.md from the table of settings; the he
 	$(BUILD)/settings_page > $(BUILD)/config.md
 	mv $(BUILD)/config.md doc/config.md
 	@if command -v doxygen > /dev/null; then \
-	  (echo 'PROJECT_NAME=libdmft'; echo 'PROJECT_NUMBER=$(VERSION)'; echo 'INPUT=include/dmft.h'; echo 'OUTPUT_DIRECTORY=$(BUILD)/doc'; \
-	   echo 'GENERATE_LATEX=NO'; echo 'OPTIMIZE_OUTPUT_FOR_C=YES'; echo 'QUIET=YES'; echo 'EXTRACT_ALL=YES'; \
-	   echo 'MACRO_EXPANSION=YES'; echo 'EXPAND_ONLY_PREDEF=YES'; echo 'PREDEFINED=DMFT_API= DMFT_FALLIBLE=') | doxygen - && \
+	  rm -rf $(BUILD)/doc && mkdir -p $(BUILD)/doc && (cat doc/Doxyfile; echo 'PROJECT_NUMBER=$(VERSION)'; echo 'OUTPUT_DIRECTORY=$(BUILD)/doc') | doxygen - && \
 	  echo 'reference: $(BUILD)/doc/html/index.html'; \
 	else echo 'doxygen is not installed: no reference of the header'; fi
 
 # ---- installation ----
 
+# The public header, and its parts in the order in which it includes them.
+HEADER_PARTS := $(shell sed -n 's|^\#include "\(dmft/.*\)"|include/\1|p' include/dmft.h)
+
 # Manual pages and completion, made from what the program says of itself.
 MAN := $(BUILD)/man/dmft.1
-$(MAN): tools/man.sh include/dmft.h $(BIN)
+$(MAN): tools/man.sh include/dmft.h $(HEADER_PARTS) $(BIN)
 	$(call say,MAN $(@D))
-	$(Q)sh tools/man.sh $(BIN) include/dmft.h $(@D)
+	$(Q)sh tools/man.sh $(BIN) $(@D) include/dmft.h $(HEADER_PARTS)
 
 FILL = sed -e 's|@prefix@|$(prefix)|' -e 's|@libdir@|$(libdir)|' -e 's|@includedir@|$(includedir)|' -e 's|@version@|$(VERSION)|' \
   -e 's|@soversion@|$(SOVERSION)|' -e 's|@packages@|$(PACKAGES)|'
 
 .PHONY: install
 install: all $(MAN)  ## install below prefix (/usr/local), DESTDIR is respected
-	$(INSTALL) -d $(addprefix $(DESTDIR),$(bindir) $(libdir) $(includedir) $(pkgconfigdir) $(cmakedir) $(docdir) $(mandir)/man1 $(mandir)/man3 $(completionsdir))
+	$(INSTALL) -d $(addprefix $(DESTDIR),$(bindir) $(libdir) $(includedir)/dmft $(pkgconfigdir) $(cmakedir) $(docdir) $(mandir)/man1 $(mandir)/man3 $(completionsdir))
 	$(INSTALL) -m 755 $(BIN) $(DESTDIR)$(bindir)/dmft
-	$(INSTALL) -m 644 include/dmft.h $(DESTDIR)$(includedir)/dmft.h
+	$(INSTALL) -m 644 include/dmft.h $(DESTDIR)$(includedir)
+	$(INSTALL) -m 644 $(HEADER_PARTS) $(DESTDIR)$(includedir)/dmft
 	$(INSTALL) -m 644 $(LIBA) $(DESTDIR)$(libdir)/libdmft.a
 	$(INSTALL) -m 755 $(LIBSO) $(DESTDIR)$(libdir)/libdmft.so.$(VERSION)
 	ln -sf libdmft.so.$(VERSION) $(DESTDIR)$(libdir)/libdmft.so.$(SOVERSION)
@@ -286,7 +288,7 @@ uninstall:  ## remove what install and install-python put there
 	rm -f $(DESTDIR)$(bindir)/dmft $(DESTDIR)$(includedir)/dmft.h $(DESTDIR)$(pkgconfigdir)/dmft.pc $(DESTDIR)$(pythondir)/dmft.py
 	rm -f $(DESTDIR)$(libdir)/libdmft.a $(DESTDIR)$(libdir)/libdmft.so $(DESTDIR)$(libdir)/libdmft.so.$(SOVERSION) $(DESTDIR)$(libdir)/libdmft.so.$(VERSION)
 	rm -f $(DESTDIR)$(mandir)/man1/dmft.1 $(DESTDIR)$(mandir)/man1/dmft-*.1 $(DESTDIR)$(mandir)/man3/libdmft.3 $(DESTDIR)$(completionsdir)/dmft
-	rm -rf $(DESTDIR)$(docdir) $(DESTDIR)$(cmakedir)
+	rm -rf $(DESTDIR)$(docdir) $(DESTDIR)$(cmakedir) $(DESTDIR)$(includedir)/dmft
 
 .PHONY: installcheck
 installcheck: all  ## install to a scratch prefix, build and run the example there through pkg-config, in C and C++
@@ -295,6 +297,14 @@ installcheck: all  ## install to a scratch prefix, build and run the example the
 .PHONY: deb
 deb:  ## Debian packages libdmft1, libdmft-dev, dmft, python3-dmft in build/deb, checked and tried out
 	@sh tools/deb.sh $(abspath $(BUILD))
+
+.PHONY: symbols
+symbols: $(LIBSO)  ## debian/libdmft1.symbols from what the library exports (dpkg-gensymbols)
+	@sh tools/symbols.sh $(LIBSO) $(VERSION)
+
+.PHONY: abi
+abi: all  ## exported symbols, and with abidiff their types, against the last git tag
+	@sh tools/abi.sh "$(MAKE)" $(abspath $(BUILD)) $(LIBSO)
 
 .PHONY: dist
 dist:  ## the sources of the last commit as build/libdmft-VERSION.tar.gz

@@ -60,6 +60,11 @@ if command -v c++ > /dev/null; then
     # shellcheck disable=SC2046
     c++ -std=c++17 -Wall -Wextra -Wpedantic -Werror "$build/header.cc" -o "$build/header" $(pkg-config --cflags --libs dmft)
     ok $? "the header is valid C++17"
+    for part in "$prefix"/include/dmft/*.h; do
+        printf '#include <dmft/%s>\n' "$(basename "$part")" | c++ -std=c++17 -Wall -Wextra -Wpedantic -Werror -I"$prefix/include" -fsyntax-only -x c++ - &&
+            printf '#include <dmft/%s>\n' "$(basename "$part")" | cc -std=c11 -Wall -Wextra -Wpedantic -Werror -I"$prefix/include" -fsyntax-only -x c -
+        ok $? "dmft/$(basename "$part") stands by itself, in C and C++"
+    done
     # shellcheck disable=SC2046
     c++ -std=c++17 -Wall -Wextra -Wpedantic -Werror -x c++ examples/mlp.c -x none -o "$build/mlp-c++" $(pkg-config --cflags --libs dmft) -lm
     ok $? "the example of an activation function is valid C++17 too"

@@ -1,8 +1,9 @@
 #!/bin/sh
 # Manual pages and the completion of bash, from what the program and the header say of themselves: dmft.1, dmft-COMMAND.1, libdmft.3 and dmft.bash.
-# Arguments: the program, the header, the folder to write to.
+# Arguments: the program, the folder to write to, the header, its parts.
 set -eu
-dmft=$1 header=$2 to=$3
+dmft=$1 to=$2 header=$3
+shift 3
 mkdir -p "$to"
 version=$("$dmft" --version | awk '{ print $2; exit }')
 commands=$("$dmft" --help | awk '$1 == "dmft" { print $2 }')
@@ -45,10 +46,10 @@ done
     head_of LIBDMFT 3 "Library Functions"
     printf '.SH NAME\nlibdmft \\- mean-field theory of the training of wide networks\n.SH SYNOPSIS\n.nf\n.B #include <dmft.h>\n\ncc ... $(pkg-config \\-\\-cflags \\-\\-libs dmft)\n.fi\n'
     printf '.SH CONVENTIONS\n.nf\n'
-    sed -n '/^ \* Way of data/,/^ \*\//p' "$header" | sed -e '/^ \*\//d' -e 's/^ \* \{0,1\}//' | troff
+    sed -n '/^ \* - Way of data/,/^ \*\//p' "$header" | sed -e '/^ \*\//d' -e 's/^ \* \{0,1\}//' | troff
     printf '.fi\n.SH FUNCTIONS\nThe header has the meaning, ownership and errors of each.\n.nf\n'
     awk '/^DMFT_(API|FALLIBLE)/ { line = $0; while (line !~ /;/) { getline more; sub(/^ +/, " ", more); line = line more }
-         sub(/^DMFT_(API|FALLIBLE) /, "", line); print line }' "$header" | troff
+         sub(/^DMFT_(API|FALLIBLE) /, "", line); print line }' "$@" | troff
     printf '.fi\n.SH SEE ALSO\n.BR dmft (1)\n'
 } > "$to/libdmft.3"
 
