@@ -1,7 +1,7 @@
 /* dmft/base.h: version, status, errors. Part of dmft.h, whose conventions hold.
  * Copyright (C) 2026 the libdmft authors. SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef DMFT_BASE_H
-#define DMFT_BASE_H
+#ifndef DMFT_PUBLIC_BASE_H
+#define DMFT_PUBLIC_BASE_H
 
 #include <stddef.h>
 

@@ -1,7 +1,7 @@
 /* dmft/compare.h: comparison. Part of dmft.h, whose conventions hold.
  * Copyright (C) 2026 the libdmft authors. SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef DMFT_COMPARE_H
-#define DMFT_COMPARE_H
+#ifndef DMFT_PUBLIC_COMPARE_H
+#define DMFT_PUBLIC_COMPARE_H
 
 #include "trajectory.h"
 

@@ -1,7 +1,7 @@
 /* dmft/convergence.h: convergence. Part of dmft.h, whose conventions hold.
  * Copyright (C) 2026 the libdmft authors. SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef DMFT_CONVERGENCE_H
-#define DMFT_CONVERGENCE_H
+#ifndef DMFT_PUBLIC_CONVERGENCE_H
+#define DMFT_PUBLIC_CONVERGENCE_H
 
 #include "base.h"
 

@@ -1,7 +1,7 @@
 /* dmft/law.h: laws of random matrices. Part of dmft.h, whose conventions hold.
  * Copyright (C) 2026 the libdmft authors. SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef DMFT_LAW_H
-#define DMFT_LAW_H
+#ifndef DMFT_PUBLIC_LAW_H
+#define DMFT_PUBLIC_LAW_H
 
 #include "base.h"
 

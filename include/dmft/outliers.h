@@ -1,7 +1,7 @@
 /* dmft/outliers.h: outliers from kernels. Part of dmft.h, whose conventions hold.
  * Copyright (C) 2026 the libdmft authors. SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef DMFT_OUTLIERS_H
-#define DMFT_OUTLIERS_H
+#ifndef DMFT_PUBLIC_OUTLIERS_H
+#define DMFT_PUBLIC_OUTLIERS_H
 
 #include "base.h"
 

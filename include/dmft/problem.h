@@ -1,7 +1,7 @@
 /* dmft/problem.h: configurations and problems. Part of dmft.h, whose conventions hold.
  * Copyright (C) 2026 the libdmft authors. SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef DMFT_PROBLEM_H
-#define DMFT_PROBLEM_H
+#ifndef DMFT_PUBLIC_PROBLEM_H
+#define DMFT_PUBLIC_PROBLEM_H
 
 #include "base.h"
 

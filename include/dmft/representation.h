@@ -1,7 +1,7 @@
 /* dmft/representation.h: representations. Part of dmft.h, whose conventions hold.
  * Copyright (C) 2026 the libdmft authors. SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef DMFT_REPRESENTATION_H
-#define DMFT_REPRESENTATION_H
+#ifndef DMFT_PUBLIC_REPRESENTATION_H
+#define DMFT_PUBLIC_REPRESENTATION_H
 
 #include "trajectory.h"
 

@@ -1,7 +1,7 @@
 /* dmft/run.h: runs. Part of dmft.h, whose conventions hold.
  * Copyright (C) 2026 the libdmft authors. SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef DMFT_RUN_H
-#define DMFT_RUN_H
+#ifndef DMFT_PUBLIC_RUN_H
+#define DMFT_PUBLIC_RUN_H
 
 #include "problem.h"
 #include "trajectory.h"

@@ -1,7 +1,7 @@
 /* dmft/spectrum.h: spectra of weights. Part of dmft.h, whose conventions hold.
  * Copyright (C) 2026 the libdmft authors. SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef DMFT_SPECTRUM_H
-#define DMFT_SPECTRUM_H
+#ifndef DMFT_PUBLIC_SPECTRUM_H
+#define DMFT_PUBLIC_SPECTRUM_H
 
 #include "base.h"
 

@@ -1,7 +1,7 @@
 /* dmft/sweep.h: sweeps. Part of dmft.h, whose conventions hold.
  * Copyright (C) 2026 the libdmft authors. SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef DMFT_SWEEP_H
-#define DMFT_SWEEP_H
+#ifndef DMFT_PUBLIC_SWEEP_H
+#define DMFT_PUBLIC_SWEEP_H
 
 #include "problem.h"
 #include "trajectory.h"

@@ -1,7 +1,7 @@
 /* dmft/tail.h: tails. Part of dmft.h, whose conventions hold.
  * Copyright (C) 2026 the libdmft authors. SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef DMFT_TAIL_H
-#define DMFT_TAIL_H
+#ifndef DMFT_PUBLIC_TAIL_H
+#define DMFT_PUBLIC_TAIL_H
 
 #include "base.h"
 

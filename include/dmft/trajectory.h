@@ -1,7 +1,7 @@
 /* dmft/trajectory.h: trajectories. Part of dmft.h, whose conventions hold.
  * Copyright (C) 2026 the libdmft authors. SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef DMFT_TRAJECTORY_H
-#define DMFT_TRAJECTORY_H
+#ifndef DMFT_PUBLIC_TRAJECTORY_H
+#define DMFT_PUBLIC_TRAJECTORY_H
 
 #include "base.h"
 
