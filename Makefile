@@ -181,6 +181,10 @@ agreement: tests  ## theory against networks, in full: deep linear at D = 200 an
 	$(TEST_ENV) $(BUILD)/tests/agreement --sizes 200,800 --seeds 64
 	$(TEST_ENV) $(BUILD)/tests/agreement_mlp --full
 
+.PHONY: manual
+manual: all  ## run every command of the manual, as its pages stand
+	@$(TEST_ENV) MAKE="$(MAKE)" BUILD="$(BUILD)" bash tests/test_manual.sh $(BIN)
+
 .PHONY: spectrum-null
 spectrum-null: tests  ## how often matrices of noise have an outlier, 1000 a case, and how often spikes are found (ten minutes)
 	$(TEST_ENV) DMFT_TEST_LONG=1 CK_RUN_SUITE=weights $(TESTS)
@@ -277,6 +281,8 @@ install: all $(MAN)  ## install below prefix (/usr/local), DESTDIR is respected
 	$(INSTALL) -m 644 $(BUILD)/man/*.3 $(DESTDIR)$(mandir)/man3
 	$(INSTALL) -m 644 $(BUILD)/man/dmft.bash $(DESTDIR)$(completionsdir)/dmft
 	$(INSTALL) -m 644 doc/*.md README.md LICENSE $(DESTDIR)$(docdir)
+	$(INSTALL) -d $(DESTDIR)$(docdir)/manual
+	$(INSTALL) -m 644 doc/manual/*.md $(DESTDIR)$(docdir)/manual
 
 .PHONY: install-python
 install-python:  ## install the reader for Python to pythondir (prefix/lib/python3/dist-packages)

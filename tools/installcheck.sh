@@ -73,6 +73,9 @@ fi
 foreign=$(nm -D --defined-only "$prefix/lib/libdmft.so" | awk '$2 ~ /[TDBR]/ { print $3 }' | grep -v '^dmft_' || true)
 [ -z "$foreign" ]
 ok $? "only dmft_ names are exported: $foreign"
+differing=$({ nm -D --defined-only "$prefix/lib/libdmft.so" | awk '{ print $3 }'; sed -n 's/^ \(.*\)@Base .*/\1/p' debian/libdmft1.symbols; } | sort | uniq -u)
+[ -z "$differing" ]
+ok $? "debian/libdmft1.symbols has what is exported; make symbols writes it anew: $differing"
 foreign=$(nm -g --defined-only "$prefix/lib/libdmft.a" 2> /dev/null | awk 'NF == 3 { print $3 }' | grep -v '^dmft_' || true)
 [ -z "$foreign" ]
 ok $? "only dmft_ names are global in the archive: $foreign"
