@@ -21,7 +21,7 @@
     X(outliers, command_outliers, "KERNELS.h5", 1, 1, "KERNELS.h5", "prints outliers and overlaps of a matrix from its kernels, as CSV")        \
     X(spectrum, command_spectrum, "FILE.npy|.h5...", 1, 0, "FILE.npy or FILE.h5",                                                         \
       "bulk and outliers of any weight matrices, and overlaps between snapshots")                                                         \
-    X(init, command_init, "MODEL", 1, 1, "MODEL (deep_linear, mlp)", "prints a commented configuration with every default")               \
+    X(init, command_init, "MODEL", 1, 1, "MODEL (deep_linear, mlp, noisy_matrix, ..)", "prints a commented configuration with every default")               \
     X(info, command_info, "", 0, 0, "", "prints versions, the BLAS core and its rate")
 
 /* Names that are kept for what is to come. */
