@@ -239,12 +239,13 @@ lint:  ## which room includes which, equation tags, comments of the public heade
 # ---- documentation ----
 
 $(BUILD)/settings_page: $(BUILD)/tools/settings_page.o $(LIB_OBJ)
-	$(LINK) -o $@ $^ $(PKG_LIBS) -lm
+	$(call say,LINK $@)
+	$(Q)$(LINK) -o $@ $^ $(PKG_LIBS) -lm
 
 .PHONY: doc
 doc: $(BUILD)/settings_page  ## doc/config.md from the table of settings; the header's reference with Doxygen where it is installed
-	$(BUILD)/settings_page > $(BUILD)/config.md
-	mv $(BUILD)/config.md doc/config.md
+	@$(BUILD)/settings_page > $(BUILD)/config.md
+	@mv $(BUILD)/config.md doc/config.md
 	@if command -v doxygen > /dev/null; then \
 	  rm -rf $(BUILD)/doc && mkdir -p $(BUILD)/doc && (cat doc/Doxyfile; echo 'PROJECT_NUMBER=$(VERSION)'; echo 'OUTPUT_DIRECTORY=$(BUILD)/doc') | doxygen - && \
 	  echo 'reference: $(BUILD)/doc/html/index.html'; \

@@ -55,7 +55,7 @@ page() {
     blocks "$file" "$work/blocks"
     {
         [ -f "$folder/first/environment" ] && echo ". '$folder/first/environment'"
-        echo "set -e; cd '$work/run'"
+        echo "set -e; trap \"export -p > '$work/environment'\" EXIT; cd '$work/run'"
         for block in "$work"/blocks/*.sh "$work"/blocks/*.sources; do
             [ -f "$block" ] && echo "$block"
         done | sort | while read -r block; do
@@ -66,7 +66,7 @@ page() {
                 *) printf '{\n%s\n} > "%s" 2>&1 < /dev/null\n' "$(cat "$block")" "$work/blocks/$n.out" ;;
             esac
         done
-        echo "echo end > '$work/at'; export -p > '$work/environment'"
+        echo "echo end > '$work/at'"
     } > "$work/page.sh"
     bash "$work/page.sh"
     n=$(cat "$work/at")
