@@ -1,8 +1,13 @@
 #!/bin/sh
 # What programs that were linked against the last tagged version would meet: names that are gone or new and, where abidiff (abigail-tools) is there, types that
-# changed. Exit status 1 when something that was there is gone or different. Arguments: make, the absolute build directory, the shared library.
+# changed. Exit status 1 when something that was there is gone or different, and the soname is the same: with another one programs are linked anew, and what
+# changed is only told. Arguments: make, the absolute build directory, the shared library.
 set -eu
 make=$1 build=$2 library=$3
+[ -f "$library" ] || {
+    echo "abi: there is no $library" >&2
+    exit 1
+}
 tag=$(git describe --tags --abbrev=0 2> /dev/null) || {
     echo "abi: there is no git tag yet, hence nothing to compare with; the library exports $(nm -D --defined-only "$library" | grep -c ' dmft_') symbols"
     exit 0
@@ -33,5 +38,10 @@ if command -v abidiff > /dev/null; then
     abidiff --no-added-syms --headers-dir1 "$old/source/include" --headers-dir2 include "$before" "$library" && echo "abi: no type has changed" || status=1
 else
     echo "abi: abidiff is not installed (apt-get install abigail-tools): names were compared, types were not"
+fi
+soname() { objdump -p "$1" | awk '$1 == "SONAME" { print $2 }'; }
+if [ "$(soname "$before")" != "$(soname "$library")" ]; then
+    echo "abi: $(soname "$before") has become $(soname "$library"): programs are linked anew"
+    status=0
 fi
 exit $status
