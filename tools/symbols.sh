@@ -9,6 +9,6 @@ command -v dpkg-gensymbols > /dev/null || {
 }
 new=$(mktemp)
 trap 'rm -f "$new"' EXIT
-dpkg-gensymbols -plibdmft1 -v"$version" -e"$library" -q -c0 -O"$new"
+dpkg-gensymbols -plibdmft1 -v"$version" -e"$library" -q -c0 -O > "$new"
 grep -v '^#MISSING' "$new" > debian/libdmft1.symbols
 echo "debian/libdmft1.symbols: $(grep -c '^ ' debian/libdmft1.symbols) symbols"
