@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The manual, word for word: every block ```sh of doc/manual.md and doc/manual/*.md is run, page by page and in order, in an empty folder a page. Each has to
+# The manual, word for word: every block ```sh of doc/manual.md and doc/manual/*.md is run, in order, in an empty folder a page. Each has to
 # end with status 0, and what a block ```text behind it states has to be printed: its lines in order, words as they are, numbers within 2 %, "..." for any lines.
 # Blocks ```sh sources run in the folder of the sources. Links and names of files of the sources must lead somewhere.
 # usage: test_manual.sh PATH/TO/dmft; prints "ok" and "not ok" lines, exits 1 when one is not ok.
@@ -48,9 +48,9 @@ stated() {
         END { if (at < n) print want[at + 1] }' "$1" "$2"
 }
 
-# A page runs in one shell, so that what a block sets or where it goes holds in the next.
-page() {
-    local name=$1 file=$2 work=$folder/$1 n block missing
+# run NAME FILE: a page runs in one shell, so that what a block sets or where it goes holds in the next.
+run() {
+    local file=$2 work=$folder/$1 n block
     mkdir -p "$work/blocks" "$work/run"
     blocks "$file" "$work/blocks"
     {
@@ -69,6 +69,11 @@ page() {
         echo "echo end > '$work/at'"
     } > "$work/page.sh"
     bash "$work/page.sh"
+}
+
+# judge NAME: whether all of it ran, and printed what is stated.
+judge() {
+    local name=$1 work=$folder/$1 n block missing
     n=$(cat "$work/at")
     if [ "$n" = end ]; then ok "$name: commands"; else bad "$name: block $n failed: $(tail -n 3 "$work/blocks/$n.out")"; fi
     for block in "$work"/blocks/*.text; do
@@ -89,11 +94,17 @@ names() {
     if [ -z "$missing" ]; then ok "$(basename "$page"): links and files"; else bad "$(basename "$page"): there is no $missing"; fi
 }
 
-page first "$sources/doc/manual.md"
+run first "$sources/doc/manual.md"
+judge first
 for file in "$sources"/doc/manual.md "$sources"/doc/manual/*.md; do names "$file"; done
+# The other pages have nothing of each other, and run at the same time.
+for file in "$sources"/doc/manual/*.md; do
+    if ! grep -q python3 "$file" || [ -n "$python" ]; then run "$(basename "$file" .md)" "$file" & fi
+done
+wait
 for file in "$sources"/doc/manual/*.md; do
     name=$(basename "$file" .md)
-    if grep -q python3 "$file" && [ -z "$python" ]; then skip "$name" "no python3 with h5py and numpy"; else page "$name" "$file"; fi
+    if [ -d "$folder/$name" ]; then judge "$name"; else skip "$name" "no python3 with h5py and numpy"; fi
 done
 
 echo "$passed passed, $failed failed"
