@@ -1,7 +1,7 @@
 # libdmft. `make help` lists the targets. Everything that is built goes to build/ (BUILD=dir for another place).
 
-VERSION   := $(shell sed -n 's/^\#define DMFT_VERSION "\(.*\)"/\1/p' include/dmft.h)
-SOVERSION := 0
+VERSION   := $(shell sed -n 's/^\#define DMFT_VERSION "\(.*\)"/\1/p' include/dmft/base.h)
+SOVERSION := 1
 BUILD     ?= build
 
 prefix     ?= /usr/local
@@ -11,7 +11,11 @@ libdir     ?= $(exec_prefix)/lib
 includedir ?= $(prefix)/include
 datarootdir ?= $(prefix)/share
 docdir     ?= $(datarootdir)/doc/libdmft
+mandir     ?= $(datarootdir)/man
+completionsdir ?= $(datarootdir)/bash-completion/completions
 pkgconfigdir ?= $(libdir)/pkgconfig
+cmakedir   ?= $(libdir)/cmake/dmft
+pythondir  ?= $(libdir)/python3/dist-packages
 INSTALL    ?= install
 
 CC        ?= cc
@@ -95,7 +99,7 @@ $(BIN): $(BIN_OBJ) $(LIB_OBJ)
 	$(call say,LINK $@)
 	$(Q)$(LINK) -o $@ $^ $(PKG_LIBS) $(MPI_LIBS) -lm
 
--include $(LIB_OBJ:.o=.d) $(BIN_OBJ:.o=.d) $(TEST_OBJ:.o=.d) $(BENCH_OBJ:.o=.d) $(BUILD)/examples/bulk.d $(BUILD)/examples/spikes.d
+-include $(LIB_OBJ:.o=.d) $(BIN_OBJ:.o=.d) $(TEST_OBJ:.o=.d) $(BENCH_OBJ:.o=.d) $(BUILD)/examples/bulk.d $(BUILD)/examples/spikes.d $(wildcard $(BUILD)/tests/fuzz/*.d)
 
 # ---- packages, demo, tests ----
 
@@ -177,6 +181,10 @@ agreement: tests  ## theory against networks, in full: deep linear at D = 200 an
 	$(TEST_ENV) $(BUILD)/tests/agreement --sizes 200,800 --seeds 64
 	$(TEST_ENV) $(BUILD)/tests/agreement_mlp --full
 
+.PHONY: manual
+manual: all  ## run every command of the manual, as its pages stand
+	@$(TEST_ENV) MAKE="$(MAKE)" BUILD="$(BUILD)" bash tests/test_manual.sh $(BIN)
+
 .PHONY: spectrum-null
 spectrum-null: tests  ## how often matrices of noise have an outlier, 1000 a case, and how often spikes are found (ten minutes)
 	$(TEST_ENV) DMFT_TEST_LONG=1 CK_RUN_SUITE=weights $(TESTS)
@@ -193,6 +201,24 @@ asan:  ## all tests under AddressSanitizer and UBSan
 .PHONY: valgrind
 valgrind: tests  ## all unit tests under valgrind
 	$(TEST_ENV) CK_FORK=no CK_DEFAULT_TIMEOUT=0 DMFT_TEST_SHRINK=8 valgrind --quiet --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite,indirect $(TESTS)
+
+# Fuzzers, with clang: `make fuzz SECONDS=600` lets each read altered files of tests/fuzz/corpus for so long, under the sanitizers. What HDF5 itself does with
+# damaged files (it leaks, and asks for absurd memory) is not looked at: of these files only crashes count.
+FUZZ_SECONDS ?= 20
+FUZZ := config csv npy hdf5
+FUZZERS := $(FUZZ:%=$(BUILD)/fuzz_%)
+
+$(FUZZERS): $(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/common.o $(LIB_OBJ)
+	$(call say,LINK $@)
+	$(Q)$(LINK) -fsanitize=fuzzer -o $@ $^ $(PKG_LIBS) -lm
+
+.PHONY: fuzzers
+fuzzers: $(FUZZERS)
+
+.PHONY: fuzz
+fuzz:  ## let fuzzers read altered files for FUZZ_SECONDS (20) each: executions and coverage
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC="$(filter ccache,$(CC)) clang" SANITIZE="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all" MPI= fuzzers
+	@sh tools/fuzz.sh $(BUILD)/fuzz $(FUZZ_SECONDS) $(FUZZ)
 
 BENCHES := $(BUILD)/bench/bench $(BUILD)/bench/bench_mlp
 
@@ -213,43 +239,85 @@ lint:  ## which room includes which, equation tags, comments of the public heade
 # ---- documentation ----
 
 $(BUILD)/settings_page: $(BUILD)/tools/settings_page.o $(LIB_OBJ)
-	$(LINK) -o $@ $^ $(PKG_LIBS) -lm
+	$(call say,LINK $@)
+	$(Q)$(LINK) -o $@ $^ $(PKG_LIBS) -lm
 
 .PHONY: doc
 doc: $(BUILD)/settings_page  ## doc/config.md from the table of settings; the header's reference with Doxygen where it is installed
-	$(BUILD)/settings_page > $(BUILD)/config.md
-	mv $(BUILD)/config.md doc/config.md
+	@$(BUILD)/settings_page > $(BUILD)/config.md
+	@mv $(BUILD)/config.md doc/config.md
 	@if command -v doxygen > /dev/null; then \
-	  (echo 'PROJECT_NAME=libdmft'; echo 'PROJECT_NUMBER=$(VERSION)'; echo 'INPUT=include/dmft.h'; echo 'OUTPUT_DIRECTORY=$(BUILD)/doc'; \
-	   echo 'GENERATE_LATEX=NO'; echo 'OPTIMIZE_OUTPUT_FOR_C=YES'; echo 'QUIET=YES'; echo 'EXTRACT_ALL=YES'; \
-	   echo 'MACRO_EXPANSION=YES'; echo 'EXPAND_ONLY_PREDEF=YES'; echo 'PREDEFINED=DMFT_API= DMFT_FALLIBLE=') | doxygen - && \
+	  rm -rf $(BUILD)/doc && mkdir -p $(BUILD)/doc && (cat doc/Doxyfile; echo 'PROJECT_NUMBER=$(VERSION)'; echo 'OUTPUT_DIRECTORY=$(BUILD)/doc') | doxygen - && \
 	  echo 'reference: $(BUILD)/doc/html/index.html'; \
 	else echo 'doxygen is not installed: no reference of the header'; fi
 
 # ---- installation ----
 
+# The public header, and its parts in the order in which it includes them.
+HEADER_PARTS := $(shell sed -n 's|^\#include "\(dmft/.*\)"|include/\1|p' include/dmft.h)
+
+# Manual pages and completion, made from what the program says of itself.
+MAN := $(BUILD)/man/dmft.1
+$(MAN): tools/man.sh include/dmft.h $(HEADER_PARTS) $(BIN)
+	$(call say,MAN $(@D))
+	$(Q)sh tools/man.sh $(BIN) $(@D) include/dmft.h $(HEADER_PARTS)
+
+FILL = sed -e 's|@prefix@|$(prefix)|' -e 's|@libdir@|$(libdir)|' -e 's|@includedir@|$(includedir)|' -e 's|@version@|$(VERSION)|' \
+  -e 's|@soversion@|$(SOVERSION)|' -e 's|@packages@|$(PACKAGES)|'
+
 .PHONY: install
-install: all  ## install below prefix (/usr/local), DESTDIR is respected
-	$(INSTALL) -d $(DESTDIR)$(bindir) $(DESTDIR)$(libdir) $(DESTDIR)$(includedir) $(DESTDIR)$(pkgconfigdir) $(DESTDIR)$(docdir)
+install: all $(MAN)  ## install below prefix (/usr/local), DESTDIR is respected
+	$(INSTALL) -d $(addprefix $(DESTDIR),$(bindir) $(libdir) $(includedir)/dmft $(pkgconfigdir) $(cmakedir) $(docdir) $(mandir)/man1 $(mandir)/man3 $(completionsdir))
 	$(INSTALL) -m 755 $(BIN) $(DESTDIR)$(bindir)/dmft
-	$(INSTALL) -m 644 include/dmft.h $(DESTDIR)$(includedir)/dmft.h
+	$(INSTALL) -m 644 include/dmft.h $(DESTDIR)$(includedir)
+	$(INSTALL) -m 644 $(HEADER_PARTS) $(DESTDIR)$(includedir)/dmft
 	$(INSTALL) -m 644 $(LIBA) $(DESTDIR)$(libdir)/libdmft.a
 	$(INSTALL) -m 755 $(LIBSO) $(DESTDIR)$(libdir)/libdmft.so.$(VERSION)
 	ln -sf libdmft.so.$(VERSION) $(DESTDIR)$(libdir)/libdmft.so.$(SOVERSION)
 	ln -sf libdmft.so.$(SOVERSION) $(DESTDIR)$(libdir)/libdmft.so
-	sed -e 's|@prefix@|$(prefix)|' -e 's|@libdir@|$(libdir)|' -e 's|@includedir@|$(includedir)|' -e 's|@version@|$(VERSION)|' \
-	  -e 's|@packages@|$(PACKAGES)|' lib/dmft.pc.in > $(DESTDIR)$(pkgconfigdir)/dmft.pc
+	$(FILL) lib/dmft.pc.in > $(DESTDIR)$(pkgconfigdir)/dmft.pc
+	$(FILL) lib/dmft-config.cmake.in > $(DESTDIR)$(cmakedir)/dmft-config.cmake
+	$(FILL) lib/dmft-config-version.cmake.in > $(DESTDIR)$(cmakedir)/dmft-config-version.cmake
+	$(INSTALL) -m 644 $(BUILD)/man/*.1 $(DESTDIR)$(mandir)/man1
+	$(INSTALL) -m 644 $(BUILD)/man/*.3 $(DESTDIR)$(mandir)/man3
+	$(INSTALL) -m 644 $(BUILD)/man/dmft.bash $(DESTDIR)$(completionsdir)/dmft
 	$(INSTALL) -m 644 doc/*.md README.md LICENSE $(DESTDIR)$(docdir)
+	$(INSTALL) -d $(DESTDIR)$(docdir)/manual
+	$(INSTALL) -m 644 doc/manual/*.md $(DESTDIR)$(docdir)/manual
+
+.PHONY: install-python
+install-python:  ## install the reader for Python to pythondir (prefix/lib/python3/dist-packages)
+	$(INSTALL) -d $(DESTDIR)$(pythondir)
+	$(INSTALL) -m 644 python/dmft.py $(DESTDIR)$(pythondir)/dmft.py
 
 .PHONY: uninstall
-uninstall:  ## remove what install put there
-	rm -f $(DESTDIR)$(bindir)/dmft $(DESTDIR)$(includedir)/dmft.h $(DESTDIR)$(pkgconfigdir)/dmft.pc
+uninstall:  ## remove what install and install-python put there
+	rm -f $(DESTDIR)$(bindir)/dmft $(DESTDIR)$(includedir)/dmft.h $(DESTDIR)$(pkgconfigdir)/dmft.pc $(DESTDIR)$(pythondir)/dmft.py
 	rm -f $(DESTDIR)$(libdir)/libdmft.a $(DESTDIR)$(libdir)/libdmft.so $(DESTDIR)$(libdir)/libdmft.so.$(SOVERSION) $(DESTDIR)$(libdir)/libdmft.so.$(VERSION)
-	rm -rf $(DESTDIR)$(docdir)
+	rm -f $(DESTDIR)$(mandir)/man1/dmft.1 $(DESTDIR)$(mandir)/man1/dmft-*.1 $(DESTDIR)$(mandir)/man3/libdmft.3 $(DESTDIR)$(completionsdir)/dmft
+	rm -rf $(DESTDIR)$(docdir) $(DESTDIR)$(cmakedir) $(DESTDIR)$(includedir)/dmft
 
 .PHONY: installcheck
 installcheck: all  ## install to a scratch prefix, build and run the example there through pkg-config, in C and C++
 	@sh tools/installcheck.sh "$(MAKE)" $(abspath $(BUILD))
+
+.PHONY: deb
+deb:  ## Debian packages libdmft1, libdmft-dev, dmft, python3-dmft in build/deb, checked and tried out
+	@sh tools/deb.sh $(abspath $(BUILD))
+
+.PHONY: symbols
+symbols: $(LIBSO)  ## debian/libdmft1.symbols from what the library exports (dpkg-gensymbols)
+	@sh tools/symbols.sh $(LIBSO) $(VERSION)
+
+.PHONY: abi
+abi: all  ## exported symbols, and with abidiff their types, against the last git tag
+	@sh tools/abi.sh "$(MAKE)" $(abspath $(BUILD)) $(LIBSO)
+
+.PHONY: dist
+dist:  ## the sources of the last commit as build/libdmft-VERSION.tar.gz
+	@mkdir -p $(BUILD)
+	git archive --prefix=libdmft-$(VERSION)/ -o $(BUILD)/libdmft-$(VERSION).tar.gz HEAD
+	@echo "$(BUILD)/libdmft-$(VERSION).tar.gz"
 
 .PHONY: clean
 clean:  ## remove everything that was built

@@ -60,6 +60,11 @@ if command -v c++ > /dev/null; then
     # shellcheck disable=SC2046
     c++ -std=c++17 -Wall -Wextra -Wpedantic -Werror "$build/header.cc" -o "$build/header" $(pkg-config --cflags --libs dmft)
     ok $? "the header is valid C++17"
+    for part in "$prefix"/include/dmft/*.h; do
+        printf '#include <dmft/%s>\n' "$(basename "$part")" | c++ -std=c++17 -Wall -Wextra -Wpedantic -Werror -I"$prefix/include" -fsyntax-only -x c++ - &&
+            printf '#include <dmft/%s>\n' "$(basename "$part")" | cc -std=c11 -Wall -Wextra -Wpedantic -Werror -I"$prefix/include" -fsyntax-only -x c -
+        ok $? "dmft/$(basename "$part") stands by itself, in C and C++"
+    done
     # shellcheck disable=SC2046
     c++ -std=c++17 -Wall -Wextra -Wpedantic -Werror -x c++ examples/mlp.c -x none -o "$build/mlp-c++" $(pkg-config --cflags --libs dmft) -lm
     ok $? "the example of an activation function is valid C++17 too"
@@ -68,6 +73,9 @@ fi
 foreign=$(nm -D --defined-only "$prefix/lib/libdmft.so" | awk '$2 ~ /[TDBR]/ { print $3 }' | grep -v '^dmft_' || true)
 [ -z "$foreign" ]
 ok $? "only dmft_ names are exported: $foreign"
+differing=$({ nm -D --defined-only "$prefix/lib/libdmft.so" | awk '{ print $3 }'; sed -n 's/^ \(.*\)@Base .*/\1/p' debian/libdmft1.symbols; } | sort | uniq -u)
+[ -z "$differing" ]
+ok $? "debian/libdmft1.symbols has what is exported; make symbols writes it anew: $differing"
 foreign=$(nm -g --defined-only "$prefix/lib/libdmft.a" 2> /dev/null | awk 'NF == 3 { print $3 }' | grep -v '^dmft_' || true)
 [ -z "$foreign" ]
 ok $? "only dmft_ names are global in the archive: $foreign"

@@ -44,10 +44,20 @@ tags=$(grep -rhoE '\((C|L|B|O|Z|P|K|S|G|F|M|N|R|Y|W|X|E|V|Q|KN|RM|LA|XT|NM|LW|LF
 done)
 verdict "equation tags" "$tags"
 
-bare=$(awk '/^DMFT_(API|FALLIBLE)/ { if (before !~ /\*\/[ \t]*$/) print FILENAME ":" FNR ": no comment above " $0 } NF { before = $0 }' include/dmft.h)
+bare=$(awk '/^DMFT_(API|FALLIBLE)/ { if (before !~ /\*\/[ \t]*$/) print FILENAME ":" FNR ": no comment above " $0 } NF { before = $0 }' include/dmft/*.h)
 verdict "comments of the public header" "$bare"
 
-long=$(awk 'length($0) > 160 { print FILENAME ":" FNR ": " length($0) " characters" }' lib/*/*.[ch] solvers/*.[ch] include/*.h)
+# The header's parts: all are under the umbrella, each is one Doxygen module of its own name.
+breaches=$(for part in include/dmft/*.h; do
+    name=$(basename "$part" .h)
+    grep -qx "#include \"dmft/$name.h\"" include/dmft.h || echo "$part: include/dmft.h does not include it"
+    [ "$(grep -c "^/\*\* .defgroup $name " "$part")" -eq 1 ] && [ "$(grep -c '@{ \*/$' "$part")" -eq 1 ] && [ "$(grep -c '^/\*\* @} \*/$' "$part")" -eq 1 ] ||
+        echo "$part: is not one module, \\defgroup $name .. @{ .. @}"
+    [ "$(grep -c '^extern "C" {$' "$part")" -eq 1 ] || echo "$part: extern \"C\" is not there once"
+done)
+verdict "parts of the public header" "$breaches"
+
+long=$(awk 'length($0) > 160 { print FILENAME ":" FNR ": " length($0) " characters" }' lib/*/*.[ch] solvers/*.[ch] include/*.h include/dmft/*.h)
 verdict "lines of at most 160 characters" "$long"
 
 unfinished=$(grep -rnE '\b(TODO|FIXME|XXX)\b' lib solvers include tests/*.[ch] bench || true)

@@ -1,0 +1,65 @@
+#!/bin/sh
+# Manual pages and the completion of bash, from what the program and the header say of themselves: dmft.1, dmft-COMMAND.1, libdmft.3 and dmft.bash.
+# Arguments: the program, the folder to write to, the header, its parts.
+set -eu
+dmft=$1 to=$2 header=$3
+shift 3
+mkdir -p "$to"
+version=$("$dmft" --version | awk '{ print $2; exit }')
+commands=$("$dmft" --help | awk '$1 == "dmft" { print $2 }')
+
+head_of() # NAME SECTION TITLE
+{
+    printf '.TH %s %s "" "libdmft %s" "%s"\n' "$1" "$2" "$version" "$3"
+}
+
+# Text of troff: no line begins with a dot or a quote, and '-' and '\' are what they look like.
+troff() { sed -e 's/\\/\\e/g' -e 's/-/\\-/g' -e "s/^\([.']\)/\\\\\&\1/"; }
+
+{
+    head_of DMFT 1 "User Commands"
+    printf '.SH NAME\ndmft \\- mean-field theory of the training of wide networks, and sampled networks beside it\n'
+    printf '.SH SYNOPSIS\n.B dmft\n.I COMMAND\n[arguments] [options]\n.SH COMMANDS\n'
+    "$dmft" --help | awk '$1 == "dmft" { name = $2; $1 = $2 = ""; sub(/^ +/, ""); print name "\t" $0 }' | while IFS='	' read -r name text; do
+        printf '.TP\n.BR dmft\\-%s (1)\n' "$name"
+        printf '%s\n' "$text" | troff
+    done
+    printf '.SH EXIT STATUS\n'
+    "$dmft" --help | sed -n '/^Exit status:/,$p' | sed 's/^Exit status: //' | troff
+    printf '.SH CONFIGURATION\nOne YAML file; \\fBdmft init\\fR \\fIMODEL\\fR prints it with every setting and its default.\n'
+    printf '.SH SEE ALSO\n.BR libdmft (3),\nthe manual in the folder of the documentation (manual.md)\n'
+} > "$to/dmft.1"
+
+for command in $commands; do
+    {
+        head_of "$(printf 'DMFT-%s' "$command" | tr '[:lower:]' '[:upper:]')" 1 "User Commands"
+        "$dmft" "$command" --help | awk -v command="$command" '
+            NR == 1 { sub(/^usage: /, ""); usage = $0 }
+            NR == 3 { sub(command " ", ""); sub(/\.$/, ""); print ".SH NAME\ndmft\\-" command " \\- " $0; print ".SH SYNOPSIS\n" usage; print ".SH OPTIONS" }
+            /^ +-/ { left = substr($0, 1, 28); text = substr($0, 31); if (length($0) > 30 && left !~ / $/) { n = index(substr($0, 3), "   "); left = $0; sub(/  +[^ ].*$/, "", left) }
+                     sub(/^ +/, "", left); sub(/ +$/, "", left); gsub(/-/, "\\-", left); gsub(/-/, "\\-", text); print ".TP\n.B " left "\n" text }'
+        printf '.SH SEE ALSO\n.BR dmft (1)\n'
+    } > "$to/dmft-$command.1"
+done
+
+{
+    head_of LIBDMFT 3 "Library Functions"
+    printf '.SH NAME\nlibdmft \\- mean-field theory of the training of wide networks\n.SH SYNOPSIS\n.nf\n.B #include <dmft.h>\n\ncc ... $(pkg-config \\-\\-cflags \\-\\-libs dmft)\n.fi\n'
+    printf '.SH CONVENTIONS\n.nf\n'
+    sed -n '/^ \* - Way of data/,/^ \*\//p' "$header" | sed -e '/^ \*\//d' -e 's/^ \* \{0,1\}//' | troff
+    printf '.fi\n.SH FUNCTIONS\nThe header has the meaning, ownership and errors of each.\n.nf\n'
+    awk '/^DMFT_(API|FALLIBLE)/ { line = $0; while (line !~ /;/) { getline more; sub(/^ +/, " ", more); line = line more }
+         sub(/^DMFT_(API|FALLIBLE) /, "", line); print line }' "$@" | troff
+    printf '.fi\n.SH SEE ALSO\n.BR dmft (1)\n'
+} > "$to/libdmft.3"
+
+{
+    printf '# Completion of dmft for bash.\n_dmft()\n{\n    local word=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]} options=\n    COMPREPLY=()\n'
+    printf '    if [ "$COMP_CWORD" -eq 1 ]; then\n        COMPREPLY=($(compgen -W "%s --help --version" -- "$word"))\n        return\n    fi\n    case $command in\n' "$(echo $commands)"
+    for command in $commands; do
+        printf '        %s) options="%s" ;;\n' "$command" "$("$dmft" "$command" --help | grep -oE '^ +(-., )?--[a-z-]+' | grep -oE -e '--[a-z-]+' | tr '\n' ' ')"
+    done
+    models=$("$dmft" init . 2>&1 | sed -n 's/.*one of //p' | sed 's/ | / /g')
+    printf '    esac\n    if [ "$command" = init ]; then\n        COMPREPLY=($(compgen -W "%s" -- "$word"))\n    elif [ "${word#-}" != "$word" ]; then\n' "$models"
+    printf '        COMPREPLY=($(compgen -W "$options" -- "$word"))\n    else\n        COMPREPLY=($(compgen -f -- "$word"))\n    fi\n}\ncomplete -o filenames -F _dmft dmft\n'
+} > "$to/dmft.bash"
