@@ -693,6 +693,7 @@ static int draw(struct figure *f)
     }
     size_t drawn = 0;
     for (size_t i = 0; i < f->curves; i++) drawn += !f->curve[i].edge;
+    if (drawn == 0 && f->o->picture != NULL) return PLOT_NOTHING;
     if (drawn == 0) return program_error(STATUS_USAGE, "plot: nothing to draw: no point of %s has a number of '%s' there", f->source[0].path, f->panel[0]);
     if (f->left_out > 0) (void)fprintf(stderr, "dmft: warning: %zu curves are left out; a figure has at most %d\n", f->left_out, MOST_CURVES);
     return gnuplot_draw(f->o, f->o->value[OPTION_output], f->script, write_curves, f);
