@@ -13,6 +13,7 @@
 #include "gnuplot.h"
 #include "plot.h"
 #include "program.h"
+#include "spectra_plot.h"
 #include "sweep_result.h"
 #include "title.h"
 
@@ -419,5 +420,5 @@ int command_plot(const options *o)
     if (!options_given(o, OPTION_output)) return program_error(STATUS_USAGE, "plot: -o FIG.png, .svg or .pdf is missing");
     if (!gnuplot_draws(o->value[OPTION_output]))
         return program_error(STATUS_USAGE, "plot: the figure's name must end in .png, .svg or .pdf, got '%s'", o->value[OPTION_output]);
-    return plot_results(o);
+    return options_given(o, OPTION_spectra) ? spectra_plot(o) : plot_results(o);
 }
