@@ -13,7 +13,8 @@ static const double default_allowance = 20;
 
 /* ---- do the files speak of the same problem? ---- */
 
-int compare_is_physical(const char *key)
+/* Settings that say how a problem is solved, sampled or stored, and not what it is. */
+static int is_physical(const char *key)
 {
     static const char *const other[] = {"simulation.", "outliers.", "output.", "probes.", "sampling.", "network.features",
                                         "solver", "method", "tolerance", "training.steps"};
@@ -42,7 +43,7 @@ static void warn_of_differences(const char *text, const char *other, int swapped
     const char *value, *found;
     size_t length, found_length;
     for (const char *at = text; (at = outline_next(at, key, &value, &length)) != NULL;) {
-        if (!compare_is_physical(key)) continue;
+        if (!is_physical(key)) continue;
         show_value(here, sizeof here, value, length);
         if (!outline_value(other, key, &found, &found_length))
             warn(key, swapped ? "not set" : here, swapped ? here : "not set");
@@ -52,6 +53,21 @@ static void warn_of_differences(const char *text, const char *other, int swapped
         }
     }
 }
+
+/* Has `other` every physical setting of a text, with the same value? */
+static int has_all(const char *other, const char *text)
+{
+    char key[OUTLINE_KEY] = "";
+    const char *value, *found;
+    size_t length, found_length;
+    for (const char *at = text; (at = outline_next(at, key, &value, &length)) != NULL;) {
+        if (!is_physical(key)) continue;
+        if (!outline_value(other, key, &found, &found_length) || length != found_length || memcmp(value, found, length) != 0) return 0;
+    }
+    return 1;
+}
+
+int compare_same_problem(const char *a, const char *b) { return has_all(a, b) && has_all(b, a); }
 
 static void check_problems(const dmft_trajectory *theory, const dmft_trajectory *sample)
 {
@@ -63,11 +79,10 @@ static void check_problems(const dmft_trajectory *theory, const dmft_trajectory 
 
 /* ---- the table ---- */
 
-/* Is row i of n one of about ten, the first and the last among them? */
-static int is_sampled(size_t i, size_t n)
+int compare_is_sampled(size_t i, size_t n, size_t shown)
 {
-    for (size_t k = 0; k < SHOWN_ROWS; k++)
-        if (i == (k * (n - 1) + (SHOWN_ROWS - 1) / 2) / (SHOWN_ROWS - 1)) return 1;
+    for (size_t k = 0; k < shown; k++)
+        if (i == (k * (n - 1) + (shown - 1) / 2) / (shown - 1)) return 1;
     return 0;
 }
 
@@ -83,7 +98,7 @@ static void print_series(const dmft_comparison_row *row, size_t n)
     int failures = 0;
     for (size_t i = 0; i < n; i++) {
         int failed = !row[i].holds && failures++ < SHOWN_FAILURES;
-        if (failed || is_sampled(i, n)) print_row(&row[i]);
+        if (failed || compare_is_sampled(i, n, SHOWN_ROWS)) print_row(&row[i]);
     }
 }
 

@@ -4,8 +4,11 @@
 
 #include "dmft.h"
 
-/* Does the setting say what a problem is, and not how it is solved, sampled or stored? */
-int compare_is_physical(const char *key);
+/* Do two texts of settings speak of one problem, however it is solved, sampled or stored? */
+int compare_same_problem(const char *a, const char *b);
+
+/* Is row i of n one of about so many (at least 2), the first and the last among them? */
+int compare_is_sampled(size_t i, size_t n, size_t shown);
 
 /* A comparison in a few numbers. */
 struct compare_outcome {

@@ -11,6 +11,7 @@
 
 #include "base/outline.h"
 #include "gnuplot.h"
+#include "plot.h"
 #include "io/number.h"
 #include "sweep_result.h"
 #include "title.h"
