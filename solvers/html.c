@@ -118,8 +118,9 @@ int html_picture(FILE *out, FILE *picture, size_t number, const char *label)
         (void)fputc('"', out);
         int tag = 1;
         for (const char *at = begin + strlen("<svg"); at < text + length;) {
-            size_t taken = tag ? put_name(out, at, number) : 0;
-            tag = taken > 0 || *at == '<' || (tag && *at != '>');
+            size_t taken = tag ? put_name(out, at, number) : *at == '>'; /* gnuplot leaves '>' in texts as it is; "]]>" must not stand there */
+            if (!tag && taken > 0) (void)fputs("&gt;", out);
+            tag = tag ? taken > 0 || *at != '>' : *at == '<';
             at += taken > 0 ? taken : put_character(out, at, (size_t)(text + length - at));
         }
     }
@@ -136,12 +137,15 @@ static const char style[] =
     ".about{color:#666;margin-bottom:18px}code{font-family:'DejaVu Sans Mono',Consolas,monospace;font-size:13px;overflow-wrap:anywhere}\n"
     ".scroll{overflow-x:auto;margin:6px 0 12px}table{border-collapse:collapse;font-size:13px}\n"
     "th,td{padding:3px 12px 3px 0;text-align:left;vertical-align:top;border-bottom:1px solid #e4e4e4;overflow-wrap:anywhere}\n"
-    "th{font-weight:600}thead th{border-bottom:1px solid #888;white-space:nowrap}thead th.number,td.number{text-align:right;white-space:nowrap}\n"
-    "td.number{font-variant-numeric:tabular-nums}td.group{padding-top:10px;font-weight:600;color:#0072b2}.error{color:#777}\n"
+    "th{font-weight:600}tbody th{white-space:nowrap}thead th{border-bottom:1px solid #888;white-space:nowrap}\n"
+    "thead th.number,td.number{text-align:right;white-space:nowrap}\n"
+    "table.points td{overflow-wrap:normal}table.points td.outcome{min-width:140px}\n"
+    "td.number{font-variant-numeric:tabular-nums}.error{color:#777}\n"
     ".warnings{border-left:4px solid #e69f00;background:#fff7e3;padding:8px 16px;margin:14px 0}.warnings ul{margin:4px 0;padding-left:20px}\n"
     ".holds,.fails,.none{display:inline-block;padding:1px 10px;border-radius:10px;color:#fff;font-weight:600;font-size:13px}\n"
     ".holds{background:#00795a}.fails{background:#b3321a}.none{background:#777}\n"
-    "figure{margin:12px 0}figure svg{max-width:100%;height:auto;display:block}summary{cursor:pointer;color:#0072b2;margin:8px 0}\n"
+    "figure{margin:12px 0}figure svg{max-width:100%;height:auto;display:block}\n"
+    "figcaption{color:#666;font-size:13px}summary{cursor:pointer;color:#0072b2;margin:8px 0}\n"
     "@media print{body{max-width:none;padding:0}h2,h3,h4{break-after:avoid}figure,tr{break-inside:avoid}.scroll{overflow:visible}}\n";
 
 void html_begin(FILE *out, const char *title)

@@ -137,7 +137,7 @@ static void write_settings(const struct report *r, size_t group)
     size_t files = 0;
     for (size_t i = next_of_group(r, group, r->files); i < r->files; i = next_of_group(r, group, i)) files += r->file[i].config != NULL;
     if (files == 0) return;
-    (void)fputs("<details open=\"open\"><summary>Settings, with every default</summary>\n<div class=\"scroll\"><table class=\"settings\">\n", r->out);
+    (void)fputs("<h3>Settings</h3>\n\n<div class=\"scroll\"><table class=\"settings\">\n", r->out);
     if (files > 1) (void)fputs("<thead><tr><th>setting</th>", r->out);
     for (size_t i = next_of_group(r, group, r->files); i < r->files && files > 1; i = next_of_group(r, group, i))
         if (r->file[i].config != NULL) html_cell(r->out, 1, r->file[i].path);
@@ -149,7 +149,7 @@ static void write_settings(const struct report *r, size_t group)
         for (const char *at = r->file[i].config; at != NULL && (at = outline_next(at, key, &value, &length)) != NULL;)
             if (!was_written(r, group, i, key)) write_setting(r, group, key, files);
     }
-    (void)fputs("</tbody></table></div></details>\n", r->out);
+    (void)fputs("</tbody></table></div>\n", r->out);
 }
 
 /* ---- pictures ---- */
@@ -157,6 +157,7 @@ static void write_settings(const struct report *r, size_t group)
 /* Draws files as `dmft plot` would, with --map or without; returns an exit status. */
 static int draw(struct report *r, const char **path, size_t files, int map, const char *title)
 {
+    static const char *const caption[] = {"Theory as lines, samples as points with standard errors.", "Map of "};
     options o = {.command = r->o->command, .argument = path, .arguments = files, .picture = tmpfile()};
     if (map) o.value[OPTION_map] = "";
     if (o.picture == NULL) return program_error(STATUS_FAILED, "report: no temporary file: %s", strerror(errno));
@@ -166,7 +167,9 @@ static int draw(struct report *r, const char **path, size_t files, int map, cons
     else if (status == STATUS_DONE) {
         (void)fputs("<figure>\n", r->out);
         if (html_picture(r->out, o.picture, ++r->pictures, title) != 0) status = program_error(STATUS_FAILED, "report: no memory for a picture, or none came");
-        (void)fputs("\n</figure>\n", r->out);
+        (void)fprintf(r->out, "\n<figcaption>%s", caption[map]);
+        html_text(r->out, map ? *path : "");
+        (void)fputs("</figcaption>\n</figure>\n", r->out);
     }
     (void)fclose(o.picture);
     return status == PLOT_NOTHING ? STATUS_DONE : status;
@@ -200,9 +203,12 @@ static int write_group(struct report *r, size_t group)
 {
     char title[TITLE];
     make_title(r, group, title);
-    (void)fprintf(r->out, "<section id=\"group%zu\">\n<h2>", group + 1);
-    html_text(r->out, title);
-    (void)fputs("</h2>\n", r->out);
+    (void)fprintf(r->out, "<section id=\"problem%zu\">\n", group + 1);
+    if (r->groups > 1) { /* else it is the title of the page */
+        (void)fputs("<h2>", r->out);
+        html_text(r->out, title);
+        (void)fputs("</h2>\n", r->out);
+    }
     int status = write_pictures(r, group, title);
     if (status != STATUS_DONE) return status;
     report_comparisons(r, group);
@@ -218,7 +224,6 @@ static int write_group(struct report *r, size_t group)
         else
             report_sweep(r, f);
     }
-    (void)fputs("<h3>Settings</h3>\n", r->out);
     write_settings(r, group);
     (void)fputs("</section>\n", r->out);
     return STATUS_DONE;

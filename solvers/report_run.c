@@ -55,19 +55,35 @@ void report_provenance(FILE *out, const struct report_file *f)
 
 static int is_place(const char *name) { return strcmp(name, "step") == 0 || strcmp(name, "time") == 0; }
 
+/* Is anything recorded in this row? */
+static int has_numbers(const dmft_trajectory *t, size_t row)
+{
+    for (size_t i = 0; i < t->series_count; i++)
+        if (t->series[i].shown && !is_place(t->series[i].name) && isfinite(t->series[i].value[row])) return 1;
+    return 0;
+}
+
+/* The rows that are shown: some of those that have numbers, the first and the last of these among them. Returns how many. */
+static size_t choose_rows(const dmft_trajectory *t, size_t chosen[SHOWN_ROWS])
+{
+    size_t full = 0, seen = 0, count = 0;
+    for (size_t row = 0; row < t->rows; row++) full += (size_t)has_numbers(t, row);
+    for (size_t row = 0; row < t->rows; row++)
+        if (has_numbers(t, row) && compare_is_sampled(seen++, full, SHOWN_ROWS)) chosen[count++] = row;
+    return count;
+}
+
 static void write_series(FILE *out, const dmft_trajectory *t, const char *name, int head)
 {
-    size_t rows = dmft_trajectory_rows(t);
+    size_t chosen[SHOWN_ROWS], count = choose_rows(t, chosen);
     const double *value = dmft_trajectory_series(t, name), *error = dmft_trajectory_errors(t, name);
     (void)fputs("<tr>", out);
     html_cell(out, 1, name);
-    for (size_t row = 0; row < rows; row++) {
-        if (!compare_is_sampled(row, rows, SHOWN_ROWS)) continue;
+    for (size_t i = 0; i < count; i++)
         if (head)
-            (void)fprintf(out, "<th class=\"number\">%.6g</th>", value[row]);
+            (void)fprintf(out, "<th class=\"number\">%.6g</th>", value[chosen[i]]);
         else
-            html_number(out, value[row], error != NULL ? error[row] : NAN);
-    }
+            html_number(out, value[chosen[i]], error != NULL ? error[chosen[i]] : NAN);
     (void)fputs("</tr>\n", out);
 }
 

@@ -30,7 +30,11 @@ static int is_column(const dmft_sweep *s, size_t series, size_t *column)
 static void write_head(FILE *out, const dmft_sweep *s)
 {
     (void)fputs("<thead><tr>", out);
-    for (size_t i = 0; i < dmft_sweep_axes(s); i++) html_cell(out, 1, dmft_sweep_axis_key(s, i));
+    for (size_t i = 0; i < dmft_sweep_axes(s); i++) {
+        (void)fputs(dmft_sweep_axis_numbers(s, i) != NULL ? "<th class=\"number\">" : "<th>", out);
+        html_text(out, dmft_sweep_axis_key(s, i));
+        (void)fputs("</th>", out);
+    }
     (void)fputs("<th>outcome</th>", out);
     for (size_t i = 0, column = 0; i < dmft_sweep_series_count(s); i++) {
         if (!is_column(s, i, &column)) continue;
@@ -56,7 +60,7 @@ static void write_point(FILE *out, const dmft_sweep *s, size_t point)
     int status = dmft_sweep_status(s, point);
     (void)fputs("<tr>", out);
     for (size_t i = 0; i < dmft_sweep_axes(s); i++) write_axis(out, s, i, point);
-    (void)fprintf(out, "<td>%s", dmft_point_text(status));
+    (void)fprintf(out, "<td class=\"outcome\">%s", dmft_point_text(status));
     if (dmft_sweep_diverged_at(s, point) >= 0) (void)fprintf(out, " at step %ld", dmft_sweep_diverged_at(s, point));
     if (*dmft_sweep_message(s, point) != '\0') {
         (void)fputs(": ", out);
