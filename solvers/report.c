@@ -242,9 +242,8 @@ static int write_page(struct report *r)
         (void)fputs("</code>", r->out);
     }
     (void)fputs("</p>\n", r->out);
-    report_warnings(r);
+    int status = report_warnings(r);
     report_verdicts(r);
-    int status = STATUS_DONE;
     for (size_t i = 0; i < r->groups && status == STATUS_DONE; i++) status = write_group(r, i);
     html_end(r->out);
     return status;

@@ -24,8 +24,8 @@ struct report {
     size_t files, groups, pictures;
 };
 
-/* report_warn.c: the list of warnings about all files and comparisons; nothing when there are none. */
-void report_warnings(const struct report *r);
+/* report_warn.c: the list of warnings about all files; nothing when there are none. Returns an exit status. */
+int report_warnings(const struct report *r);
 
 /* report_run.c: what a result is called; the section of one. */
 void report_kind(FILE *out, const struct report_file *f);

@@ -7,6 +7,7 @@
 #include "base/outline.h"
 #include "html.h"
 #include "io/number.h"
+#include "program.h"
 #include "report.h"
 #include "run.h"
 
@@ -168,17 +169,20 @@ static void warn_of_sweep(FILE *out, const struct report_file *f)
     }
 }
 
-void report_warnings(const struct report *r)
+int report_warnings(const struct report *r)
 {
     char *text = NULL;
     size_t length = 0;
     FILE *out = open_memstream(&text, &length);
-    if (out == NULL) return;
+    if (out == NULL) return program_error(STATUS_FAILED, "report: out of memory");
     for (size_t i = 0; i < r->files; i++)
         if (r->file[i].run != NULL)
             warn_of_run(out, &r->file[i]);
         else
             warn_of_sweep(out, &r->file[i]);
-    if (fclose(out) == 0 && length > 0) (void)fprintf(r->out, "<div class=\"warnings\"><strong>Warnings</strong>\n<ul>\n%s</ul></div>\n", text);
+    int lost = ferror(out);
+    int status = fclose(out) == 0 && !lost ? STATUS_DONE : program_error(STATUS_FAILED, "report: out of memory");
+    if (status == STATUS_DONE && length > 0) (void)fprintf(r->out, "<div class=\"warnings\"><strong>Warnings</strong>\n<ul>\n%s</ul></div>\n", text);
     free(text);
+    return status;
 }
