@@ -394,7 +394,7 @@ static const char *sweep_option(const options *o)
 int plot_results(const options *o)
 {
     int status = plot_sweeps(o);
-    if (status >= 0) return status;
+    if (status != -1) return status;
     if (sweep_option(o) != NULL)
         return program_error(STATUS_USAGE, "plot: %s is the result of one run; --%s is for sweeps", o->argument[0], sweep_option(o));
     struct figure *f = calloc(1, sizeof *f);

@@ -141,7 +141,7 @@ static void warn_of_run(FILE *out, const struct report_file *f)
 
 /* ---- sweeps ---- */
 
-static void warn_of_points(FILE *out, const struct report_file *f, int status, const char *what)
+static void warn_of_points(FILE *out, const struct report_file *f, int status)
 {
     size_t count = 0, points = dmft_sweep_points(f->sweep), first = points;
     for (size_t p = 0; p < points; p++) {
@@ -151,16 +151,16 @@ static void warn_of_points(FILE *out, const struct report_file *f, int status, c
     }
     if (count == 0) return;
     const char *message = dmft_sweep_message(f->sweep, first);
-    warn(out, f, "%zu of %zu points %s%s%.300s", count, points, what, *message != '\0' ? ", the first: " : "", message);
+    warn(out, f, "points %s: %zu of %zu%s%.300s", dmft_point_text(status), count, points, *message != '\0' ? ", the first: " : "", message);
 }
 
 static void warn_of_sweep(FILE *out, const struct report_file *f)
 {
     static const char *const members[] = {"seeds", "replicas"};
-    warn_of_points(out, f, DMFT_POINT_FAILED, "failed");
-    warn_of_points(out, f, DMFT_POINT_REFUSED, "were refused");
-    warn_of_points(out, f, DMFT_POINT_MISSING, "are missing");
-    warn_of_points(out, f, DMFT_POINT_DIVERGED, "diverged");
+    warn_of_points(out, f, DMFT_POINT_FAILED);
+    warn_of_points(out, f, DMFT_POINT_REFUSED);
+    warn_of_points(out, f, DMFT_POINT_MISSING);
+    warn_of_points(out, f, DMFT_POINT_DIVERGED);
     for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
         const double *count = dmft_sweep_numbers(f->sweep, members[i]);
         double least = INFINITY;

@@ -596,6 +596,7 @@ static int draw_map(struct figure *f)
     if (others != 1) return program_error(STATUS_USAGE, "plot: --map needs a sweep of two axes, %s has %zu", f->source[0].path, others + 1);
     m.written = write_cells(f, &m.least, &m.most);
     m.critical = write_critical(f);
+    if (m.written == 0 && f->o->picture != NULL) return PLOT_NOTHING;
     if (m.written == 0) return program_error(STATUS_USAGE, "plot: no point of %s has a number of '%s' there", f->source[0].path, f->panel[0]);
     return gnuplot_draw(f->o, f->o->value[OPTION_output], f->script, write_map, &m);
 }

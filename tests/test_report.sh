@@ -73,8 +73,16 @@ sed 's/learning_rate: [0-9.]*, steps: [0-9]*/flow: true, time: 10, steps: 3/' de
 "$dmft" solve mlp.yaml -o sites.h5 --set sampling.sites=32 --set sampling.replicas=8 --quiet
 "$dmft" simulate deep_linear.yaml -o seeds.h5 --set simulation.seeds=3 --quiet
 "$dmft" simulate deep_linear.yaml -o seed.h5 --set simulation.seeds=1 --quiet
+cat >failing.yaml <<'YAML'
+model: deep_linear
+network: {depth: 2, width_ratio: 0.5, gamma0: 2.0, weight_variance: 0.5}
+data: {sample_ratio: 3.0}
+training: {learning_rate: 0.02, steps: 4}
+sweep: {network.residual: [false, true], method: [basis, lazy]}
+YAML
+"$dmft" sweep failing.yaml -o failing.h5 --quiet 2>/dev/null
 printf 'step,C_v,test_loss\n0,1,0.5\n1,3,0.5\n' >data.csv
-"$dmft" report deep_linear-theory.h5 margin.h5 diverged.h5 flow.h5 sites.h5 seeds.h5 seed.h5 data.csv -o warnings.html --quiet
+"$dmft" report deep_linear-theory.h5 margin.h5 diverged.h5 flow.h5 sites.h5 seeds.h5 seed.h5 data.csv failing.h5 -o warnings.html --quiet
 holds "warnings: well-formed" well_formed warnings.html
 warns margin.h5 "near divergence: the stability margin .* comes down to 0\.1"
 warns diverged.h5 "diverged at step [0-9]"
@@ -83,6 +91,7 @@ warns flow.h5 "tolerance is 0.001"
 warns sites.h5 "[0-9]+ directions of 32 sites"
 warns seeds.h5 "3 networks only: .* uncertain by 50 %"
 warns seed.h5 "standard errors are missing in [0-9]+ series"
+warns failing.h5 "points refused: 1 of 4, the first: .*network.residual: not with method lazy"
 warns data.csv "standard errors are missing in 2 series \(C_v"
 holds "a network alone is not compared" grep -q 'seed.h5</code>: <span class="none">not compared' warnings.html
 expect "a table" 0 "wrote table.html" report deep_linear-theory.h5 data.csv -o table.html
