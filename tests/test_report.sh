@@ -137,7 +137,7 @@ if [ -z "$browser" ]; then
     skip "pages in a browser" "no Chromium is installed"
 else
     sed "s|^</body>|$(printf '%s' "$measure" | tr '\n' ' ' | sed 's/[&|]/\\&/g')</body>|; s/<details>/<details open=\"open\">/" together.html >measured.html
-    timeout 60 "$browser" --headless --no-sandbox --disable-gpu --user-data-dir="$folder/profile" --window-size=1200,1000 --dump-dom "file://$folder/measured.html" >dom 2>browser.log
+    timeout 120 "$browser" --headless --no-sandbox --disable-gpu --user-data-dir="$folder/profile" --window-size=1200,1000 --dump-dom "file://$folder/measured.html" >dom 2>browser.log
     sed -n 's/.*<title>\(.*\)<\/title>.*/\1/p' dom | head -n 1 | tr ';' '\n' | sed '/^$/d' >sizes
     holds "browser: all tables" test "$(grep -c '^table' sizes)" -eq "$(count together.html '<table')"
     holds "browser: all pictures" test "$(grep -c '^svg' sizes)" -eq 5
