@@ -197,6 +197,7 @@ asan:  ## all tests under AddressSanitizer and UBSan
 	bash tests/test_program.sh $(BUILD)/asan/bin/dmft
 	bash tests/test_sweep.sh $(BUILD)/asan/bin/dmft
 	bash tests/test_spectrum.sh $(BUILD)/asan/bin/dmft
+	bash tests/test_report.sh $(BUILD)/asan/bin/dmft
 
 .PHONY: valgrind
 valgrind: tests  ## all unit tests under valgrind

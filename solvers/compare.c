@@ -1,4 +1,6 @@
 /* dmft compare: samples against theory, as a table and a verdict; the rule is (S3) of doc/theory.md. */
+#include "compare.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -52,6 +54,21 @@ static void warn_of_differences(const char *text, const char *other, int swapped
     }
 }
 
+/* Has `other` every physical setting of a text, with the same value? */
+static int has_all(const char *other, const char *text)
+{
+    char key[OUTLINE_KEY] = "";
+    const char *value, *found;
+    size_t length, found_length;
+    for (const char *at = text; (at = outline_next(at, key, &value, &length)) != NULL;) {
+        if (!is_physical(key)) continue;
+        if (!outline_value(other, key, &found, &found_length) || length != found_length || memcmp(value, found, length) != 0) return 0;
+    }
+    return 1;
+}
+
+int compare_same_problem(const char *a, const char *b) { return has_all(a, b) && has_all(b, a); }
+
 static void check_problems(const dmft_trajectory *theory, const dmft_trajectory *sample)
 {
     const char *left = dmft_trajectory_text(theory, "config"), *right = dmft_trajectory_text(sample, "config");
@@ -62,11 +79,10 @@ static void check_problems(const dmft_trajectory *theory, const dmft_trajectory 
 
 /* ---- the table ---- */
 
-/* Is row i of n one of about ten, the first and the last among them? */
-static int is_sampled(size_t i, size_t n)
+int compare_is_sampled(size_t i, size_t n, size_t shown)
 {
-    for (size_t k = 0; k < SHOWN_ROWS; k++)
-        if (i == (k * (n - 1) + (SHOWN_ROWS - 1) / 2) / (SHOWN_ROWS - 1)) return 1;
+    for (size_t k = 0; k < shown; k++)
+        if (i == (k * (n - 1) + (shown - 1) / 2) / (shown - 1)) return 1;
     return 0;
 }
 
@@ -82,7 +98,7 @@ static void print_series(const dmft_comparison_row *row, size_t n)
     int failures = 0;
     for (size_t i = 0; i < n; i++) {
         int failed = !row[i].holds && failures++ < SHOWN_FAILURES;
-        if (failed || is_sampled(i, n)) print_row(&row[i]);
+        if (failed || compare_is_sampled(i, n, SHOWN_ROWS)) print_row(&row[i]);
     }
 }
 
@@ -120,23 +136,29 @@ static void print_rule(const dmft_comparison *c, const dmft_trajectory *theory, 
                      isnan(input_dim) ? width : input_dim, allowance, width, 0.25 * allowance, isnan(input_dim) ? width : input_dim);
 }
 
+struct compare_outcome compare_sum_up(const dmft_comparison *c)
+{
+    struct compare_outcome sum = {.worst_part = -1};
+    const dmft_comparison_row *row = dmft_comparison_rows(c, &sum.count);
+    sum.largest = sum.worst = row;
+    for (size_t i = 0; i < sum.count; i++) {
+        double difference = fabs(row[i].theory - row[i].mean), part = difference > 0 ? difference / row[i].bound : 0;
+        if (fabs(row[i].z) > fabs(sum.largest->z)) sum.largest = &row[i];
+        if (!(part <= sum.worst_part)) {
+            sum.worst_part = part;
+            sum.worst = &row[i];
+        }
+        sum.outside += !row[i].holds;
+    }
+    return sum;
+}
+
 static void print_outcome(const dmft_comparison *c)
 {
-    size_t count, outside = 0, most_z = 0, most_part = 0;
-    const dmft_comparison_row *row = dmft_comparison_rows(c, &count);
-    double part = -1;
-    for (size_t i = 0; i < count; i++) {
-        double difference = fabs(row[i].theory - row[i].mean), share = difference > 0 ? difference / row[i].bound : 0;
-        if (fabs(row[i].z) > fabs(row[most_z].z)) most_z = i;
-        if (!(share <= part)) {
-            part = share;
-            most_part = i;
-        }
-        outside += !row[i].holds;
-    }
-    (void)printf("compared: %zu numbers, %zu outside; skipped: %zu (nan)\n", count, outside, dmft_comparison_skipped(c));
-    (void)printf("largest |z|: %.2f, %s at step %ld\n", fabs(row[most_z].z), row[most_z].series, row[most_z].step);
-    (void)printf("worst: %.2f of what is allowed, %s at step %ld\n", part, row[most_part].series, row[most_part].step);
+    struct compare_outcome sum = compare_sum_up(c);
+    (void)printf("compared: %zu numbers, %zu outside; skipped: %zu (nan)\n", sum.count, sum.outside, dmft_comparison_skipped(c));
+    (void)printf("largest |z|: %.2f, %s at step %ld\n", fabs(sum.largest->z), sum.largest->series, sum.largest->step);
+    (void)printf("worst: %.2f of what is allowed, %s at step %ld\n", sum.worst_part, sum.worst->series, sum.worst->step);
 }
 
 static int compare(const options *o, const dmft_trajectory *theory, const dmft_trajectory *sample)

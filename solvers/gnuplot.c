@@ -42,10 +42,10 @@ static const struct format *find_format(const char *path)
     return NULL;
 }
 
-/* In the child: gnuplot reads the script, its messages go to `messages`. */
-static void become_gnuplot(FILE *script, FILE *messages)
+/* In the child: gnuplot reads the script, its messages go to `messages`, what it says on its standard output to `out`. */
+static void become_gnuplot(FILE *script, FILE *out, FILE *messages)
 {
-    if (dup2(fileno(script), 0) == 0 && dup2(fileno(messages), 1) == 1 && dup2(fileno(messages), 2) == 2)
+    if (dup2(fileno(script), 0) == 0 && dup2(fileno(out), 1) == 1 && dup2(fileno(messages), 2) == 2)
         (void)execlp("gnuplot", "gnuplot", "-d", (char *)NULL);
     _exit(errno == ENOENT ? 127 : 126);
 }
@@ -62,7 +62,7 @@ static void first_message(FILE *messages, char *out, size_t bytes)
     }
 }
 
-static int run_gnuplot(const char *name, FILE *script, FILE *messages)
+static int run_gnuplot(const char *name, FILE *script, FILE *out, FILE *messages)
 {
     int status = 0;
     char said[256];
@@ -70,7 +70,7 @@ static int run_gnuplot(const char *name, FILE *script, FILE *messages)
         return program_error(STATUS_FAILED, "%s: cannot write the script for gnuplot: %s", name, strerror(errno));
     (void)fflush(NULL);
     pid_t child = fork();
-    if (child == 0) become_gnuplot(script, messages);
+    if (child == 0) become_gnuplot(script, out, messages);
     if (child < 0) return program_error(STATUS_FAILED, "%s: cannot start gnuplot: %s", name, strerror(errno));
     while (waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return STATUS_DONE;
@@ -81,22 +81,44 @@ static int run_gnuplot(const char *name, FILE *script, FILE *messages)
 }
 
 /* gnuplot does not tell of a full disk: does the picture end as a whole one? */
-static int is_whole(const char *path, const char *last)
+static int ends_whole(FILE *file, const char *last)
 {
     char tail[65] = "";
-    FILE *file = fopen(path, "rb");
-    if (file == NULL) return 0;
     size_t got = fseek(file, -64, SEEK_END) == 0 ? fread(tail, 1, 64, file) : 0;
-    (void)fclose(file);
     for (size_t i = 0; i + strlen(last) <= got; i++)
         if (memcmp(tail + i, last, strlen(last)) == 0) return 1;
     return 0;
 }
 
+static int is_whole(const char *path, const char *last)
+{
+    FILE *file = fopen(path, "rb");
+    if (file == NULL) return 0;
+    int whole = ends_whole(file, last);
+    (void)fclose(file);
+    return whole;
+}
+
 int gnuplot_draws(const char *path) { return find_format(path) != NULL; }
+
+/* The stream has no name, so that nothing is left when a signal ends the program. */
+static int draw_stream(const options *o, FILE *script, gnuplot_writer *write, void *figure)
+{
+    const char *name = options_command(o);
+    const struct format *format = find_format("a.svg");
+    FILE *messages = tmpfile();
+    if (messages == NULL) return program_error(STATUS_FAILED, "%s: no temporary file: %s", name, strerror(errno));
+    write(figure, format->terminal, "/dev/stdout");
+    int status = run_gnuplot(name, script, o->picture, messages);
+    (void)fclose(messages);
+    if (status == STATUS_DONE && !ends_whole(o->picture, format->last))
+        status = program_error(STATUS_FAILED, "%s: gnuplot left a picture unfinished (is the disk of temporary files full?)", name);
+    return status;
+}
 
 int gnuplot_draw(const options *o, const char *path, FILE *script, gnuplot_writer *write, void *figure)
 {
+    if (o->picture != NULL) return draw_stream(o, script, write, figure);
     dmft_error err;
     file_aside aside;
     const char *name = options_command(o);
@@ -106,7 +128,7 @@ int gnuplot_draw(const options *o, const char *path, FILE *script, gnuplot_write
         return program_error(STATUS_USAGE, "%s%s", err.text, status == DMFT_ERROR_EXISTS ? " (--force overwrites it)" : "");
     FILE *messages = tmpfile();
     write(figure, format->terminal, aside.temporary);
-    status = messages != NULL ? run_gnuplot(name, script, messages)
+    status = messages != NULL ? run_gnuplot(name, script, messages, messages)
                               : program_error(STATUS_FAILED, "%s: no temporary file: %s", name, strerror(errno));
     if (status == STATUS_DONE && !is_whole(aside.temporary, format->last))
         status = program_error(STATUS_FAILED, "cannot write %s: gnuplot left it unfinished (is the disk full?)", path);

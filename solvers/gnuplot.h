@@ -13,7 +13,7 @@ int gnuplot_draws(const char *path);
 typedef void gnuplot_writer(void *figure, const char *terminal, const char *file);
 
 /* Has the script finished by `write`, draws it and gives the figure its name when it is whole; returns the exit status. `path` is one that
- * gnuplot_draws. */
+ * gnuplot_draws. Where the options have a stream for pictures the figure goes there, as SVG, and `path` is not looked at. */
 int gnuplot_draw(const options *o, const char *path, FILE *script, gnuplot_writer *write, void *figure);
 
 /* A string between single quotes. */

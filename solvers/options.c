@@ -37,11 +37,6 @@ static const struct option table[OPTION_COUNT] = {
 #undef OPTION_ROW
 };
 
-static const char *const later_commands[] = {
-#define LATER_ROW(name) name,
-    COMMAND_LATER(LATER_ROW)};
-#undef LATER_ROW
-
 enum { OPTION_TEXT = 32 };
 
 /* "dry_run" as it is typed: "dry-run". */
@@ -209,11 +204,6 @@ static int find_command(const char *word, int *status)
 {
     for (int i = 0; i < COMMAND_COUNT; i++)
         if (strcmp(word, commands[i].name) == 0) return i;
-    for (size_t i = 0; i < sizeof later_commands / sizeof *later_commands; i++)
-        if (strcmp(word, later_commands[i]) == 0) {
-            *status = program_error(STATUS_USAGE, "%s: not available in this version", word);
-            return -1;
-        }
     *status = STATUS_DONE;
     if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
         print_usage(stdout);

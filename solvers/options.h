@@ -3,6 +3,7 @@
 #define DMFT_OPTIONS_H
 
 #include <stddef.h>
+#include <stdio.h>
 
 /* name, function, usage, smallest and largest number of arguments (0: any), what is asked for, what it does */
 #define COMMAND_TABLE(X)                                                                                                                  \
@@ -21,11 +22,10 @@
     X(outliers, command_outliers, "KERNELS.h5", 1, 1, "KERNELS.h5", "prints outliers and overlaps of a matrix from its kernels, as CSV")        \
     X(spectrum, command_spectrum, "FILE.npy|.h5...", 1, 0, "FILE.npy or FILE.h5",                                                         \
       "bulk and outliers of any weight matrices, and overlaps between snapshots")                                                         \
+    X(report, command_report, "FILE... -o OUT.html", 1, 0, "FILE",                                                                        \
+      "writes one page on results: settings, provenance, tables, pictures, verdicts, warnings")                                           \
     X(init, command_init, "MODEL", 1, 1, "MODEL (deep_linear, mlp, noisy_matrix, ..)", "prints a commented configuration with every default")               \
     X(info, command_info, "", 0, 0, "", "prints versions, the BLAS core and its rate")
-
-/* Names that are kept for what is to come. */
-#define COMMAND_LATER(X) X("report")
 
 enum command_id {
 #define COMMAND_ID(name, function, usage, least, most, asked, text) COMMAND_##name,
@@ -41,9 +41,9 @@ enum command_id {
 
 /* name, letter, argument (NULL: a flag), subcommands, text with the default */
 #define OPTION_TABLE(X)                                                                                                                   \
-    X(output, 'o', "FILE", IN_CONFIG | IN(plot) | IN(represent) | IN(spectrum),                                                                              \
+    X(output, 'o', "FILE", IN_CONFIG | IN(plot) | IN(represent) | IN(spectrum) | IN(report),                                                                 \
       "the file to write, whole or not at all (converge: NAME of NAME.json and NAME.png)")                                               \
-    X(force, 0, NULL, IN_CONFIG | IN(plot) | IN(show) | IN(represent) | IN(spectrum), "overwrite an existing file (default: refuse)")      \
+    X(force, 0, NULL, IN_CONFIG | IN(plot) | IN(show) | IN(represent) | IN(spectrum) | IN(report), "overwrite an existing file (default: refuse)")  \
     X(set, 0, "KEY.SUB=VALUE", IN_CONFIG, "set one setting of the configuration; may be given many times")                                  \
     X(dry_run, 0, NULL, IN_CONFIG, "print memory and time that the run would take, and run nothing")                                        \
     X(memory_limit, 0, "BYTES", IN_CONFIG, "refuse to take more; K, M, G for powers of 1000 (default: 3/4 of the memory)")                   \
@@ -95,6 +95,7 @@ typedef struct options {
     const char **argument, **set;    /* arguments; the KEY=VALUEs of --set in order */
     size_t arguments, sets;
     char *line;                      /* the command line, as it was given */
+    FILE *picture;                   /* of the program itself: where figures go, as SVG, in place of a file of their own; else NULL */
 } options;
 
 /* Reads the command line. Returns -1 when the subcommand is to be run, else the exit status (help was printed, or an error line). */

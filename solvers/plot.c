@@ -11,6 +11,7 @@
 #include "base/outline.h"
 #include "filter_plot.h"
 #include "gnuplot.h"
+#include "plot.h"
 #include "program.h"
 #include "spectra_plot.h"
 #include "sweep_result.h"
@@ -344,6 +345,7 @@ static int plot(struct figure *f, const options *o)
         if (!f->source[i].sampled) add_source(f, &f->source[i]);
     for (size_t i = 0; i < f->sources; i++)
         if (f->source[i].sampled) add_source(f, &f->source[i]);
+    if (f->curves == 0 && o->picture != NULL) return PLOT_NOTHING;
     if (f->curves == 0)
         return program_error(STATUS_USAGE, "plot: nothing to draw: no losses above 0 and no finite outliers or edges in %s", f->source[0].path);
     return gnuplot_draw(o, o->value[OPTION_output], f->script, write_plots, f);
@@ -389,14 +391,10 @@ static const char *sweep_option(const options *o)
                                               : NULL;
 }
 
-int command_plot(const options *o)
+int plot_results(const options *o)
 {
-    if (!options_given(o, OPTION_output)) return program_error(STATUS_USAGE, "plot: -o FIG.png, .svg or .pdf is missing");
-    if (!gnuplot_draws(o->value[OPTION_output]))
-        return program_error(STATUS_USAGE, "plot: the figure's name must end in .png, .svg or .pdf, got '%s'", o->value[OPTION_output]);
-    if (options_given(o, OPTION_spectra)) return spectra_plot(o);
     int status = plot_sweeps(o);
-    if (status >= 0) return status;
+    if (status != -1) return status;
     if (sweep_option(o) != NULL)
         return program_error(STATUS_USAGE, "plot: %s is the result of one run; --%s is for sweeps", o->argument[0], sweep_option(o));
     struct figure *f = calloc(1, sizeof *f);
@@ -415,4 +413,12 @@ int command_plot(const options *o)
     free(source);
     free(f);
     return status;
+}
+
+int command_plot(const options *o)
+{
+    if (!options_given(o, OPTION_output)) return program_error(STATUS_USAGE, "plot: -o FIG.png, .svg or .pdf is missing");
+    if (!gnuplot_draws(o->value[OPTION_output]))
+        return program_error(STATUS_USAGE, "plot: the figure's name must end in .png, .svg or .pdf, got '%s'", o->value[OPTION_output]);
+    return options_given(o, OPTION_spectra) ? spectra_plot(o) : plot_results(o);
 }

@@ -25,6 +25,7 @@ int command_escape(const options *o);
 int command_represent(const options *o);
 int command_outliers(const options *o);
 int command_spectrum(const options *o);
+int command_report(const options *o);
 int command_init(const options *o);
 int command_info(const options *o);
 

@@ -224,11 +224,21 @@ static int has_directions(const dmft_trajectory *result)
 
 /* Replicas whose directions are a third of their sites and more: averages have a bias of the order of 1/sites that standard errors do not show (0.004 in an
  * outlier of 2.33 at a half, not to be seen at a quarter). A replica with moment matching is exact where it is linear. */
-static void warn_of_few_sites(const struct run *r, const dmft_trajectory *result)
+int run_has_few_sites(const dmft_trajectory *result)
 {
     static const double many = 1.0 / 3.0;
+    char solver[32] = "", matched[8] = "";
     double sites = dmft_trajectory_number(result, "sites"), met = dmft_trajectory_number(result, "directions_A1_in");
-    if (r->problem->mlp.sampling.moment_matching || !(met > many * sites)) return;
+    const char *config = dmft_trajectory_text(result, "config");
+    if (config == NULL || !outline_find(config, "solver", solver, sizeof solver) || strcmp(solver, "revealed") != 0) return 0;
+    (void)outline_find(config, "sampling.moment_matching", matched, sizeof matched);
+    return strcmp(matched, "true") != 0 && met > many * sites;
+}
+
+static void warn_of_few_sites(const dmft_trajectory *result)
+{
+    double sites = dmft_trajectory_number(result, "sites"), met = dmft_trajectory_number(result, "directions_A1_in");
+    if (!run_has_few_sites(result)) return;
     (void)fprintf(stderr, "note: %.0f directions of %.0f sites: averages may be biased by more than their errors; more sampling.sites\n", met, sites);
 }
 
@@ -247,7 +257,7 @@ static void print_summary(const struct run *r, const dmft_trajectory *result, do
         (void)fprintf(stderr, "directions at tolerance %s: ", tolerance);
         print_numbers(stderr, result, "directions_");
         (void)fputc('\n', stderr);
-        if (r->problem->kind == MODEL_MLP && r->problem->mlp.solver == SOLVER_REVEALED) warn_of_few_sites(r, result);
+        warn_of_few_sites(result);
     }
 }
 

@@ -39,6 +39,9 @@ void run_print_time(FILE *out, const dmft_estimate *e);
 /* Texts that say where and how a result was made; returns a status of the library. */
 int run_add_provenance(const options *o, int threads, double seconds, dmft_trajectory *result, dmft_error *err);
 
+/* Are the sites of a sampled theory so few, for the directions that training met, that its averages may be biased? */
+int run_has_few_sites(const dmft_trajectory *result);
+
 /* The error line of a run that a signal has ended, and whose state is in `checkpoint` (NULL: nowhere). */
 int run_stopped(const options *o, const progress *p, const char *checkpoint);
 

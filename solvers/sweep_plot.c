@@ -11,6 +11,7 @@
 
 #include "base/outline.h"
 #include "gnuplot.h"
+#include "plot.h"
 #include "io/number.h"
 #include "sweep_result.h"
 #include "title.h"
@@ -595,6 +596,7 @@ static int draw_map(struct figure *f)
     if (others != 1) return program_error(STATUS_USAGE, "plot: --map needs a sweep of two axes, %s has %zu", f->source[0].path, others + 1);
     m.written = write_cells(f, &m.least, &m.most);
     m.critical = write_critical(f);
+    if (m.written == 0 && f->o->picture != NULL) return PLOT_NOTHING;
     if (m.written == 0) return program_error(STATUS_USAGE, "plot: no point of %s has a number of '%s' there", f->source[0].path, f->panel[0]);
     return gnuplot_draw(f->o, f->o->value[OPTION_output], f->script, write_map, &m);
 }
@@ -693,6 +695,7 @@ static int draw(struct figure *f)
     }
     size_t drawn = 0;
     for (size_t i = 0; i < f->curves; i++) drawn += !f->curve[i].edge;
+    if (drawn == 0 && f->o->picture != NULL) return PLOT_NOTHING;
     if (drawn == 0) return program_error(STATUS_USAGE, "plot: nothing to draw: no point of %s has a number of '%s' there", f->source[0].path, f->panel[0]);
     if (f->left_out > 0) (void)fprintf(stderr, "dmft: warning: %zu curves are left out; a figure has at most %d\n", f->left_out, MOST_CURVES);
     return gnuplot_draw(f->o, f->o->value[OPTION_output], f->script, write_curves, f);

@@ -21,14 +21,13 @@ YAML
 # ---- help and usage ----
 expect "--help" 0 "dmft solve" --help
 expect "--version" 0 "^dmft [0-9]" --version
-for command in solve simulate compare converge sweep show plot escape represent outliers spectrum init info; do expect "$command --help" 0 "^usage: dmft $command" $command --help; done
+for command in solve simulate compare converge sweep show plot escape represent outliers spectrum report init info; do expect "$command --help" 0 "^usage: dmft $command" $command --help; done
 expect "defaults are in --help" 0 "default: all cores" solve --help
 "$dmft" >out 2>err; holds "no command is usage" test $? -eq 2
 expect "unknown command" 2 "nearest is 'solve'" slove
 expect "unknown option names the nearest" 2 "nearest is '--force'" solve a.yaml -o x.h5 --forse
 expect "option of another command" 2 "unknown option '--csv'" solve a.yaml -o x.h5 --csv
 expect "option before the command" 2 "command comes before" --quiet solve
-for command in report; do expect "$command is for later" 2 "not available in this version" $command x; done
 expect "missing argument" 2 "CONFIG is missing" solve -o x.h5
 expect "missing output" 2 "-o OUT.h5 is missing" solve a.yaml
 expect "--quiet goes everywhere" 0 "learning_rate" init deep_linear --quiet

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that libdmft needs and that are missing. Does nothing, at once, where all is there.
 set -eu
-packages="gcc make binutils libc6-dev pkg-config libgsl-dev libfftw3-dev libopenblas-dev liblapacke-dev libhdf5-dev libyaml-dev check gnuplot-nox libopenmpi-dev openmpi-bin"
+packages="gcc make binutils libc6-dev pkg-config libgsl-dev libfftw3-dev libopenblas-dev liblapacke-dev libhdf5-dev libyaml-dev check gnuplot-nox libopenmpi-dev openmpi-bin python3-h5py"
 
 if ! command -v dpkg-query > /dev/null; then
     for tool in cc make pkg-config gnuplot; do command -v $tool > /dev/null || missing="${missing:-} $tool"; done
