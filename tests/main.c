@@ -1,4 +1,15 @@
-/* Runs all suites. Exit status 0 when every test passed; the last line is "N passed, N failed". */
+/* Runs all suites. Exit status 0 when every test passed; the last line is "N passed, N failed".
+ *
+ * Built with DMFT_TEST_FPE (make fpe) an invalid floating-point operation, or a division by zero, of any thread is a signal that ends the test; the places
+ * that led there are printed. */
+#ifdef DMFT_TEST_FPE
+#define _GNU_SOURCE /* feenableexcept */
+#include <execinfo.h>
+#include <fenv.h>
+#include <signal.h>
+#include <unistd.h>
+#endif
+
 #include <cblas.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,11 +20,30 @@
 static Suite *(*const suites[])(void) = {SUITES(SUITE_MADE)};
 #undef SUITE_MADE
 
+#ifdef DMFT_TEST_FPE
+static void tell(int number)
+{
+    void *place[16];
+    backtrace_symbols_fd(place, backtrace(place, 16), STDERR_FILENO);
+    (void)signal(number, SIG_DFL);
+    (void)raise(number);
+}
+
+static void trap(void)
+{
+    (void)signal(SIGFPE, tell);
+    (void)feenableexcept(FE_INVALID | FE_DIVBYZERO);
+}
+#else
+static void trap(void) {}
+#endif
+
 int main(void)
 {
     int run = 0, failed = 0;
     openblas_set_num_threads(1); /* a threaded OpenBLAS can hang in the children that Check forks */
     (void)setvbuf(stdout, NULL, _IOLBF, BUFSIZ); /* nothing is left in the buffer when Check forks */
+    trap();
     for (size_t i = 0; i < sizeof suites / sizeof *suites; i++) {
         SRunner *runner = srunner_create(suites[i]());
         srunner_run_all(runner, CK_NORMAL);
