@@ -155,6 +155,8 @@ check: deps  ## build, run all tests, print the totals
 	@$(MAKE) --no-print-directory check-run
 
 TESTS := $(BUILD)/tests/run
+TRAPS ?= # of floating point, for make fpe
+$(BUILD)/tests/main.o: COMPILE += $(TRAPS)
 AGREEMENT := $(BUILD)/tests/agreement $(BUILD)/tests/agreement_mlp
 AGREEMENT_OBJ := $(AGREEMENT:%=%.o) $(BUILD)/tests/agreement_parts.o
 TEST_ENV := DMFT_SRCDIR=$(CURDIR) DMFT_BUILD=$(abspath $(BUILD)) OPENBLAS_NUM_THREADS=1
@@ -210,7 +212,7 @@ tsan:  ## threads that share objects under ThreadSanitizer, one BLAS thread
 
 .PHONY: fpe
 fpe:  ## the unit tests with a signal at every invalid floating-point operation and division by zero
-	$(MAKE) BUILD=$(BUILD)/fpe WERROR= CFLAGS="-O1 -g -DDMFT_TEST_FPE" MPI= tests
+	$(MAKE) BUILD=$(BUILD)/fpe WERROR= CFLAGS="-O1 -g" TRAPS=-DDMFT_TEST_FPE MPI= $(BUILD)/fpe/tests/run
 	$(TEST_ENV) DMFT_BUILD=$(abspath $(BUILD)/fpe) $(BUILD)/fpe/tests/run
 
 COVERED := 95 85

@@ -12,10 +12,10 @@
 enum { THREADS = 8 };
 
 #define DEEP "model: deep_linear\nnetwork: {depth: 2, width_ratio: 0.5, gamma0: 8.5, weight_variance: 0.25}\ndata: {sample_ratio: 4.0}\n"
-#define MLP(activation) \
+#define MLP(activation, engine) \
     "model: mlp\nnetwork: {depth: 2, activation: " activation ", gamma0: 1.5, weight_variance: 1.0}\n" \
     "data: {gram: [[1, 0.2], [0.2, 1]], target: [1, -1], test_gram: [[0.1, 0.3, 1]], test_target: [1]}\n" \
-    "training: {learning_rate: 0.1, steps: 6}\nsampling: {sites: 64, replicas: 3}\nsimulation: {width: 24, seeds: 3}\n"
+    "training: {learning_rate: 0.1, steps: 6}\nsampling: {sites: 64, replicas: 3}\nsimulation: {width: 24, seeds: 3" engine "}\n"
 
 static const struct problem {
     const char *name, *yaml, *series;
@@ -25,9 +25,9 @@ static const struct problem {
     {"rows", DEEP "training: {learning_rate: 0.05, steps: 8}\nsimulation: {input_dim: 24, seeds: 3}\nmethod: rows\n", "C_v"},
     {"lazy", DEEP "training: {learning_rate: 0.05, steps: 8}\nsimulation: {input_dim: 24, seeds: 3}\nmethod: lazy\n", "C_v"},
     {"flow", DEEP "training: {flow: true, time: 0.5, steps: 6}\nsimulation: {input_dim: 24, seeds: 3}\n", "C_v"},
-    {"revealed", MLP("tanh") "output: {representations: 1}\n", "train_loss"},
-    {"response", MLP("erf") "solver: response\n", "train_loss"},
-    {"exact", MLP("linear") "simulation.engine: revealed\n", "train_loss"},
+    {"revealed", MLP("tanh", "") "output: {representations: 1}\n", "train_loss"},
+    {"response", MLP("erf", "") "solver: response\n", "train_loss"},
+    {"exact", MLP("linear", ", engine: revealed"), "train_loss"},
     {"extensive_output", "model: extensive_output\nnetwork: {readout: frozen, width_ratio: 1.5, output_ratio: 0.25, weight_variance: 0.25}\n"
      "data: {teacher_variance: 16.0}\ntraining: {times: [0, 1]}\noutput: {quantiles: 3}\nsimulation: {input_dim: 20, seeds: 3}\n", "edge_upper"},
     {"noisy_matrix", "model: noisy_matrix\nnetwork: {width_ratio: 0.5, weight_variance: 1.0}\ndata: {teacher_strength: 2.0, sample_ratio: 2}\n"
