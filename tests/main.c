@@ -1,7 +1,7 @@
 /* Runs all suites. Exit status 0 when every test passed; the last line is "N passed, N failed".
  *
- * Built with DMFT_TEST_FPE (make fpe) an invalid floating-point operation, or a division by zero, of any thread is a signal that ends the test; the places
- * that led there are printed. */
+ * Built with DMFT_TEST_FPE (make fpe) an invalid floating-point operation of any thread is a signal that ends the test; the places that led there are
+ * printed. Divisions by zero are not: slopes that are infinite at an edge come from them. */
 #ifdef DMFT_TEST_FPE
 #define _GNU_SOURCE /* feenableexcept */
 #include <execinfo.h>
@@ -21,6 +21,10 @@ static Suite *(*const suites[])(void) = {SUITES(SUITE_MADE)};
 #undef SUITE_MADE
 
 #ifdef DMFT_TEST_FPE
+/* LAPACK asks by invalid operations whether infinity and nan work, before routines that rely on it. They do. */
+int ieeeck_(const int *what, const float *zero, const float *one);
+int ieeeck_(const int *what, const float *zero, const float *one) { return (void)what, (void)zero, (void)one, 1; }
+
 static void tell(int number)
 {
     void *place[16];
@@ -32,7 +36,7 @@ static void tell(int number)
 static void trap(void)
 {
     (void)signal(SIGFPE, tell);
-    (void)feenableexcept(FE_INVALID | FE_DIVBYZERO);
+    (void)feenableexcept(FE_INVALID);
 }
 #else
 static void trap(void) {}

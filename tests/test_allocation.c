@@ -14,11 +14,12 @@
 #include "dmft.h"
 #include "suites.h"
 
-enum { MOST = 240 };
+enum { MOST = 120 };
 
 /* ---- problems ---- */
 
 #define DEEP "model: deep_linear\nnetwork: {depth: 2, width_ratio: 0.5, gamma0: 8.5, weight_variance: 0.25}\ndata: {sample_ratio: 4.0}\n"
+#define SHALLOW "model: deep_linear\nnetwork: {depth: 1, width_ratio: 0.5, gamma0: 8.5, weight_variance: 0.25}\ndata: {sample_ratio: 4.0}\n"
 #define DEEP_END "simulation: {input_dim: 24, seeds: 2}\n"
 #define MLP_END "simulation: {width: 12, seeds: 2}\n"
 #define STEPS "training: {learning_rate: 0.1, steps: 5}\n"
@@ -36,9 +37,9 @@ static const char online[] =
     "training: {learning_rate: 0.02, steps: 36}\n" DEEP_END;
 static const char rows[] = DEEP STEPS DEEP_END "method: rows\n";
 static const char lazy[] = DEEP STEPS DEEP_END "method: lazy\n";
-static const char flow[] = DEEP "training: {flow: true, time: 0.5, steps: 6}\n" DEEP_END;
-static const char flow_rows[] = DEEP "training: {flow: true, time: 0.5, steps: 6}\nmethod: rows\n" DEEP_END;
-static const char adaptive[] = DEEP "training: {flow: true, time: 0.5, steps: 40}\ngrid: {kind: adaptive}\n" DEEP_END;
+static const char flow[] = SHALLOW "training: {flow: true, time: 0.05, steps: 2}\n" DEEP_END;
+static const char flow_rows[] = SHALLOW "training: {flow: true, time: 0.05, steps: 2}\nmethod: rows\n" DEEP_END;
+static const char adaptive[] = SHALLOW "training: {flow: true, time: 0.05, steps: 20}\ngrid: {kind: adaptive, tolerance: 1e-4}\n" DEEP_END;
 static const char mixed[] =
     "model: deep_linear\nnetwork: {depth: 2, width_ratio: 0.5, gamma0: 8.5, weight_variance: 0.25, residual: true}\n"
     "data: {sample_ratio: 4.0, batch: epoch, batch_fraction: 0.5, spectrum: {exponent: 1, target_exponent: 1, modes: 4}}\n"

@@ -86,6 +86,9 @@ static void run_both(struct worker *w)
     if (w->status == DMFT_OK) dmft_problem_free(own);
 }
 
+/* What there is not is nan in every thread. */
+static double there(double x) { return isfinite(x) ? x : 1.0; }
+
 static void ask(struct worker *w)
 {
     dmft_comparison *c = NULL;
@@ -93,9 +96,9 @@ static void ask(struct worker *w)
     w->status = dmft_compare(shared.theory, shared.sample, NULL, &c, &w->err);
     if (w->status < 0) return;
     const dmft_comparison_row *row = dmft_comparison_rows(c, &count);
-    for (size_t i = 0; i < count; i++) w->asked += isfinite(row[i].z) ? row[i].z : 0.0;
+    for (size_t i = 0; i < count; i++) w->asked += there(row[i].z);
     dmft_comparison_free(c);
-    w->asked += sum_of(shared.theory) + dmft_trajectory_number(shared.sample, "seeds") + dmft_trajectory_at(shared.theory, shared.is->series, 1.5);
+    w->asked += sum_of(shared.theory) + dmft_trajectory_number(shared.sample, "seeds") + there(dmft_trajectory_at(shared.theory, shared.is->series, 0.25));
     w->asked += dmft_solve_estimate(shared.problem, 2).bytes + dmft_simulate_estimate(shared.problem, 2).operations;
     w->asked += (double)strlen(dmft_problem_text(shared.problem)) + (double)strlen(dmft_trajectory_text(shared.theory, "config"));
     w->asked += dmft_law_density(shared.law, 1.7) + dmft_law_quantile(shared.law, 0.4) + dmft_law_part(shared.law, 1.7);

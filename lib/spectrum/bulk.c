@@ -7,9 +7,9 @@
 
 static int check(double sigma2, double psi, dmft_error *err)
 {
-    if (!(sigma2 >= 0.0) || !isfinite(sigma2))
+    if (!isgreaterequal(sigma2, 0.0) || !isfinite(sigma2))
         return error_set(err, DMFT_ERROR_ARGUMENT, "sigma2 must be in [0, inf), got %g", sigma2);
-    if (!(psi > 0.0) || !isfinite(psi)) return error_set(err, DMFT_ERROR_ARGUMENT, "psi must be in (0, inf), got %g", psi);
+    if (!isgreater(psi, 0.0) || !isfinite(psi)) return error_set(err, DMFT_ERROR_ARGUMENT, "psi must be in (0, inf), got %g", psi);
     return DMFT_OK;
 }
 
