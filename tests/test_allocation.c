@@ -500,6 +500,7 @@ START_TEST(allocations_fail)
 {
     const struct function *f = &function[_i];
     prepare(f);
+    (void)try_it(f, 0); /* the first call may find no file yet where the others do */
     long all = try_it(f, 0), tried = 0, far = all > MOST ? (all - MOST / 2 + MOST / 2 - 1) / (MOST / 2) : 1;
     for (long n = 1; n <= all; n += n < MOST / 2 ? 1 : far, tried++) (void)try_it(f, n);
     printf("%s: %ld of %ld allocations failed\n", f->name, tried, all);

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Puts the errors of tests/mutations.txt into the physics, one at a time, and demands that the suites named there fail. Works on a copy of the checkout.
-# Arguments: the folder for that copy; a make to build with. Environment: CC, and ONLY, a file whose errors alone are tried.
+# Arguments: the folder for that copy; a make to build with. Environment: CC; ONLY, a file whose errors alone are
+# tried; BASELINE=no where the suites are known to pass without errors, which is looked at first.
 # A suite that does not end within ten minutes has failed. Last line: "caught N of M"; exit status 0 when all are.
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -28,7 +29,7 @@ built || { tail -n 5 make.log; exit 1; }
 IFS='
 '
 for suite in $(grep -v '^#' "$list" | cut -f 4 | tr ',' '\n' | sort -u); do
-    passes "$suite" || { echo "suite $suite fails without any error put in:"; tail -n 5 suite.log; exit 1; }
+    [ "${BASELINE:-yes}" = no ] || passes "$suite" || { echo "suite $suite fails without any error put in:"; tail -n 5 suite.log; exit 1; }
 done
 
 caught=0 all=0

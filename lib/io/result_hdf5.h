@@ -56,8 +56,8 @@ int result_unexpected(const result_reader *r, const char *where, const char *wha
 int hdf5_read_integer(hid_t place, const char *name, long *value);
 int hdf5_read_number(hid_t place, const char *name, double *value);
 
-/* A new string, or NULL; no longer than `limit` bytes, those of the file. */
-char *hdf5_read_text(hid_t place, const char *name, double limit);
+/* A new string, or NULL; no longer than `limit` bytes, those of the file. Tells whether it was memory that it lacked. */
+char *hdf5_read_text(hid_t place, const char *name, double limit, int *memory_ended);
 
 /* What is done with one open dataset of a group, and with a group. */
 typedef int (*result_dataset)(const result_reader *r, hid_t set, const char *name);

@@ -164,8 +164,8 @@ int spectrum_law_stieltjes(const struct spectrum_law *law, double complex z, dou
     for (size_t k = 0; k < law->nodes; k++) most = fmax(most, law->tau[k]);
     if (cabs(z) == 0.0 || !(cimag(z) >= 0.0)) return error_set(err, DMFT_ERROR_ARGUMENT, "z = %g + %g i is 0 or below the real axis", creal(z), cimag(z));
     double height = 4.0 * (cabs(z) + most * gsl_pow_2(1.0 + sqrt(law->ratio))), least = floor_part * fmin(height, cabs(z));
-    double complex root = -1.0 / (z + I * height);
-    int found = 1;
+    int found = isfinite(creal(z)) && isfinite(cimag(z));
+    double complex root = found ? -1.0 / (z + I * height) : 0.0;
     for (double over = height; over > least && found; over *= fall) found = newton(law, z + I * over, &root);
     found = found && newton(law, z, &root);
     if (!found)

@@ -12,7 +12,7 @@ static int check_bands(const dmft_population *p, dmft_error *err)
 {
     for (size_t b = 0; b < p->bands; b++) {
         double low = p->band[b][0], high = p->band[b][1];
-        if (!(low >= 0.0) || !(high >= low) || !isfinite(high))
+        if (!isgreaterequal(low, 0.0) || !isgreaterequal(high, low) || !isfinite(high))
             return error_set(err, DMFT_ERROR_ARGUMENT, "band %zu is not an interval: [%g, %g]", b, low, high);
         if (b > 0 && !(low > p->band[b - 1][1])) return error_set(err, DMFT_ERROR_ARGUMENT, "band %zu at %g is not above the one before", b, low);
     }
