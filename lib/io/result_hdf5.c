@@ -227,6 +227,7 @@ int result_write(const char *path, int overwrite, result_writer *write, const vo
     if (written == 0 && stream.failure == 0) stream.failure = seal_write(aside.fd);
     if (stream.failure != 0) return file_aside_failed(&aside, stream.failure, err);
     if (written == 0) return file_aside_commit(&aside, err);
+    if (written == DMFT_ERROR_MEMORY) return file_aside_failed(&aside, ENOMEM, err);
     file_aside_abandon(&aside);
     return error_set(err, DMFT_ERROR_WRITE, "cannot write %s: the HDF5 library failed", path);
 }

@@ -32,7 +32,7 @@ int result_write_series(hid_t file, const char *series, const char *errors, cons
                         const io_stream *stream);
 int result_write_texts(hid_t file, const dmft_trajectory *t);
 
-/* What is written into an open file. */
+/* Writes into an open file; returns 0, DMFT_ERROR_MEMORY, or -1 when HDF5 failed. */
 typedef int result_writer(hid_t file, const void *result, const io_stream *stream);
 
 /* A file written aside, sealed and renamed, with what `write` puts into it. */
