@@ -478,6 +478,30 @@ DMFT_FALLIBLE int dmft_spikes_part(const dmft_spikes *spikes, double x, double *
  *  Errors: DMFT_ERROR_ARGUMENT (signals of full rank leave nothing to split from, too), DMFT_ERROR_NUMERIC. */
 DMFT_FALLIBLE int dmft_spikes_critical(double psi, double sigma2, double rank_ratio, double *strength, dmft_error *err);
 
+/* ---- Tails ----------------------------------------------------------------------------------------------------------------------- */
+
+/** A power law p(x) ~ x^-exponent fitted to the numbers from a threshold on, and what else they may be: (LW8) to (LW11) of doc/theory.md. */
+typedef struct dmft_tail {
+    double threshold;       /**< the one of the numbers from which the fit has the least Kolmogorov-Smirnov distance */
+    size_t count;           /**< numbers >= threshold */
+    double exponent, error; /**< maximum likelihood, and its standard error (exponent - 1)/sqrt(count), the threshold taken as given */
+    double distance;        /**< Kolmogorov-Smirnov distance of the tail from the fit */
+    double exponential, exponential_p; /**< Vuong's statistic against an exponential tail, positive for the power law, and its two-sided probability */
+    double lognormal, lognormal_p;     /**< the same against a log-normal tail; 0 and 1 where the best of these is the power law itself */
+    double nested_p;        /**< probability of a likelihood ratio as large if the law is a power law, the edge of the log-normal family */
+} dmft_tail;
+
+/** Fits the tail of `n` numbers >= 0; at least `least` >= 10 of them are in it.
+ *  Errors: DMFT_ERROR_ARGUMENT (negative or not finite numbers, the largest all equal), DMFT_ERROR_MEMORY. */
+DMFT_FALLIBLE int dmft_tail_fit(const double *x, size_t n, size_t least, dmft_tail *out, dmft_error *err);
+
+/** Hill's estimate of the tail index (exponent - 1) from the `k` largest numbers, and its standard error index/sqrt(k). Errors as of dmft_tail_fit. */
+DMFT_FALLIBLE int dmft_tail_hill(const double *x, size_t n, size_t k, double *index, double *error, dmft_error *err);
+
+/** Probability that a sample of the fitted law (below the threshold, of the numbers there) is as far from its own fit as this one, from `samples` of them
+ *  and one more, this one: a power law is implausible where it is below 0.1. Errors as of dmft_tail_fit. */
+DMFT_FALLIBLE int dmft_tail_plausibility(const double *x, size_t n, size_t least, size_t samples, unsigned long seed, double *p, dmft_error *err);
+
 /* ---- Outliers from kernels ------------------------------------------------------------------------------------------------------- */
 
 /** A trained matrix W = A + (1/N) sum_c g_c d_c phi_c^T, known by the kernels of its k updates; A is M x N with iid entries of variance

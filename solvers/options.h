@@ -21,7 +21,7 @@
     X(outliers, command_outliers, "KERNELS.h5", 1, 1, "KERNELS.h5", "prints outliers and overlaps of a matrix from its kernels, as CSV")        \
     X(spectrum, command_spectrum, "FILE.npy|.h5...", 1, 0, "FILE.npy or FILE.h5",                                                         \
       "bulk and outliers of any weight matrices, and overlaps between snapshots")                                                         \
-    X(init, command_init, "MODEL", 1, 1, "MODEL (deep_linear, mlp)", "prints a commented configuration with every default")               \
+    X(init, command_init, "MODEL", 1, 1, "MODEL (deep_linear, mlp, noisy_matrix, ..)", "prints a commented configuration with every default")               \
     X(info, command_info, "", 0, 0, "", "prints versions, the BLAS core and its rate")
 
 /* Names that are kept for what is to come. */
@@ -65,6 +65,7 @@ enum command_id {
     X(against, 0, "step", IN(plot), "of a sweep: draw against the step, a curve a point (default: against an axis)")                      \
     X(range, 0, "LOW:HIGH", IN(plot), "of a sweep: the range of the ordinate (default: that of the numbers)")                             \
     X(map, 0, NULL, IN(plot), "of a sweep: a heat map over two axes of one series, or of `diverged` (default: curves)")                   \
+    X(spectra, 0, NULL, IN(plot), "of two_layer_linear_width: spectra of weights and kernels before and after training (default: series)")    \
     X(errors, 0, NULL, IN(show), "a column NAME_se with the standard error behind each NAME (default: none)")                             \
     X(kernel, 0, "NAME", IN(show), "the two-time kernel to write; needs --npy")                                                           \
     X(matrix, 0, "NAME", IN(show), "the weight matrix to write, as A1_last; needs --npy")                                                 \

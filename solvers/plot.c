@@ -12,6 +12,7 @@
 #include "filter_plot.h"
 #include "gnuplot.h"
 #include "program.h"
+#include "spectra_plot.h"
 #include "sweep_result.h"
 #include "title.h"
 
@@ -393,6 +394,7 @@ int command_plot(const options *o)
     if (!options_given(o, OPTION_output)) return program_error(STATUS_USAGE, "plot: -o FIG.png, .svg or .pdf is missing");
     if (!gnuplot_draws(o->value[OPTION_output]))
         return program_error(STATUS_USAGE, "plot: the figure's name must end in .png, .svg or .pdf, got '%s'", o->value[OPTION_output]);
+    if (options_given(o, OPTION_spectra)) return spectra_plot(o);
     int status = plot_sweeps(o);
     if (status >= 0) return status;
     if (sweep_option(o) != NULL)

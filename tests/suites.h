@@ -9,6 +9,8 @@
     X(law) \
     X(spikes) \
     X(noisy_matrix) \
+    X(linear_width) \
+    X(tail) \
     X(limit) \
     X(sampled) \
     X(deep_linear) \

@@ -14,7 +14,7 @@
 #include "io/settings.h"
 
 /* The models, as messages list them. */
-#define MODELS "deep_linear | mlp | extensive_output | noisy_matrix | two_layer_linear_width (not yet) | low_degree_filter"
+#define MODELS "deep_linear | mlp | extensive_output | noisy_matrix | two_layer_linear_width | low_degree_filter"
 
 Suite *suite_config(void);
 
@@ -110,10 +110,10 @@ static dmft_config *configuration_for(const struct setting *row)
         MODEL_TABLE(MODEL_ENTRY)
 #undef MODEL_ENTRY
     };
-    if (settings_available(row, "deep_linear")) return parsed(valid);
-    if (settings_available(row, "mlp")) return parsed(valid_mlp);
+    if (settings_belongs(row, "deep_linear")) return parsed(valid);
+    if (settings_belongs(row, "mlp")) return parsed(valid_mlp);
     int model = MODEL_MLP + 1;
-    while (model < MODEL_COUNT && !settings_available(row, others[model])) model++;
+    while (model < MODEL_COUNT && !settings_belongs(row, others[model])) model++;
     ck_assert_int_lt(model, MODEL_COUNT);
     return parsed(dmft_config_template(others[model]));
 }
@@ -127,10 +127,6 @@ START_TEST(table_is_sound)
     for (size_t i = 0; i < SETTING_COUNT; i++) {
         const struct setting *row = &settings_table[i];
         ck_assert_ptr_eq(settings_find(row->key), row);
-        ck_assert_msg(!settings_available(row, "deep_linear") || settings_belongs(row, "deep_linear"), "%s", row->key);
-        ck_assert_msg(!settings_available(row, "noisy_matrix") || settings_belongs(row, "noisy_matrix"), "%s", row->key);
-        ck_assert_msg(!settings_available(row, "mlp") || settings_belongs(row, "mlp"), "%s", row->key);
-        ck_assert_msg(!settings_available(row, "low_degree_filter") || settings_belongs(row, "low_degree_filter"), "%s", row->key);
         ck_assert_msg((row->need == NEED_NONE) == (*row->value == '\0'), "%s", row->key);
         double value = 0;
         if (row->need != NEED_NONE && is_number(row) && *row->value != '[')
@@ -139,7 +135,7 @@ START_TEST(table_is_sound)
         ck_assert_msg(!is_number(row) || !settings_holds(row, NAN), "%s", row->key);
     }
     for (size_t i = 0; i < settings_section_count; i++)
-        ck_assert_int_eq(settings_path(settings_sections[i].name), settings_sections[i].available ? PATH_SECTION : PATH_SECTION_LATER);
+        ck_assert_int_eq(settings_is_section(settings_sections[i].name), 1);
 }
 END_TEST
 
@@ -155,7 +151,7 @@ START_TEST(models_are_matched_whole)
 }
 END_TEST
 
-START_TEST(available_settings_refuse_wrong_types)
+START_TEST(settings_refuse_wrong_types)
 {
     static const char *const wrong[] = {
         "nan", ".nan", "NaN", "inf", ".inf", "-.inf", "-inf", "1e999", "-1e999", "'1'", "\"0.5\"", "", "~", "null",
@@ -164,7 +160,7 @@ START_TEST(available_settings_refuse_wrong_types)
         "\x01", "\xff", "\"1\\0\"", "1e5.5", "Infinity"};
     for (size_t i = 0; i < SETTING_COUNT; i++) {
         const struct setting *row = &settings_table[i];
-        if (!row->available || row->type == TYPE_TEXT) continue; /* any word is a text */
+        if (row->type == TYPE_TEXT) continue; /* any word is a text */
         dmft_config *config = configuration_for(row);
         for (size_t j = 0; j < sizeof wrong / sizeof *wrong; j++) {
             int nested = row->type == TYPE_MATRIX || row->type == TYPE_COLUMNS;
@@ -201,7 +197,7 @@ START_TEST(integers_have_one_notation)
     static const char *const wrong[] = {"50.5", "5.0", "5.", "+5", "-5", "1e1", "05", "00", "5e0", "[5]", "99999999999999999999999"};
     for (size_t i = 0; i < SETTING_COUNT; i++) {
         const struct setting *row = &settings_table[i];
-        if (!row->available || (row->type != TYPE_INTEGER && row->type != TYPE_INTEGER_LIST)) continue;
+        if ((row->type != TYPE_INTEGER && row->type != TYPE_INTEGER_LIST)) continue;
         dmft_config *config = configuration_for(row);
         for (size_t j = 0; j < sizeof wrong / sizeof *wrong; j++) {
             char list[64];
@@ -232,13 +228,13 @@ static void try_bound(dmft_config *config, const struct setting *row, double bou
         expect_refused(config, row->key, text, DMFT_ERROR_CONFIG);
 }
 
-START_TEST(available_settings_keep_to_their_domains)
+START_TEST(settings_keep_to_their_domains)
 {
     for (size_t i = 0; i < SETTING_COUNT; i++) {
         const struct setting *row = &settings_table[i];
         double low, high;
         char left, right;
-        if (!row->available || !is_number(row)) continue;
+        if (!is_number(row)) continue;
         ck_assert_int_eq(sscanf(row->domain, "%c%lf, %lf%c", &left, &low, &high, &right), 4);
         dmft_config *lower = configuration_for(row), *upper = configuration_for(row);
         try_bound(lower, row, low, left == '[', -INFINITY);
@@ -254,52 +250,14 @@ START_TEST(choices_take_their_words)
     char word[SETTINGS_WORD];
     for (size_t i = 0; i < SETTING_COUNT; i++) {
         const struct setting *row = &settings_table[i];
-        if (!row->available || !is_word(row)) continue;
+        if (!is_word(row)) continue;
         dmft_config *config = configuration_for(row);
-        enum settings_word kind;
-        for (size_t w = 0; (kind = settings_word(row, w, word)) != WORD_NONE; w++) {
-            if (kind == WORD_LATER)
-                expect_refused(config, row->key, word, DMFT_ERROR_UNAVAILABLE);
-            else
-                ck_assert_int_eq(dmft_config_set(config, row->key, word, NULL), 0);
+        for (size_t w = 0; settings_word(row, w, word); w++) {
+            ck_assert_int_eq(dmft_config_set(config, row->key, word, NULL), 0);
             if (row->need != NEED_NONE) ck_assert_int_eq(dmft_config_set(config, row->key, row->value, NULL), 0);
         }
         dmft_config_free(config);
     }
-}
-END_TEST
-
-/* `key: value` in a file that has two lines before it; a dotted key in its sections. Returns the line of the key. */
-static int write_key(char *text, size_t size, const struct setting *row)
-{
-    const char *name = row->name, *inner = strchr(row->section, '.');
-    int outer = inner != NULL ? (int)(inner - row->section) : (int)strlen(row->section);
-    int n = snprintf(text, size, "# a comment\nmodel: deep_linear\n");
-    if (outer > 0) n += snprintf(text + n, size - (size_t)n, "%.*s:\n", outer, row->section);
-    if (inner != NULL) n += snprintf(text + n, size - (size_t)n, "  %s:\n", inner + 1);
-    snprintf(text + n, size - (size_t)n, "%s%s%s: [1]\n", outer > 0 ? "  " : "", inner != NULL ? "  " : "", name);
-    return 3 + (outer > 0) + (inner != NULL);
-}
-
-START_TEST(unavailable_settings_are_refused)
-{
-    dmft_config *config = parsed(valid);
-    for (size_t i = 0; i < SETTING_COUNT; i++) {
-        const struct setting *row = &settings_table[i];
-        const char *key = row->key;
-        char text[256], start[256];
-        dmft_config *none = NULL;
-        dmft_error err = {0};
-        if (row->available) continue;
-        expect_refused(config, key, "1", DMFT_ERROR_UNAVAILABLE);
-        int line = write_key(text, sizeof text, row), depth = *row->section == '\0' ? 0 : strchr(row->section, '.') != NULL ? 2 : 1;
-        snprintf(start, sizeof start, "run.yaml:%d:%d: %s: ", line, 2 * depth + 1, key);
-        ck_assert_int_eq(parse(&none, text, &err), DMFT_ERROR_UNAVAILABLE);
-        ck_assert_msg(strncmp(err.text, start, strlen(start)) == 0, "%s, not %s", err.text, start);
-        ck_assert_ptr_nonnull(strstr(err.text, "not available in this version"));
-        ck_assert_int_eq(strstr(err.text, "does not belong to model deep_linear") == NULL, settings_belongs(row, "deep_linear"));
-    }
-    dmft_config_free(config);
 }
 END_TEST
 
@@ -311,7 +269,6 @@ static const struct {
     const char *line;
 } lines[] = {
 #define CONFIG DMFT_ERROR_CONFIG
-#define LATER DMFT_ERROR_UNAVAILABLE
     {"", CONFIG, "run.yaml: is empty; settings are needed"},
     {"\n# nothing\n", CONFIG, "run.yaml: is empty; settings are needed"},
     {"---\n", CONFIG, "run.yaml:2:1: the top level must be a section of settings, got nothing"},
@@ -362,8 +319,7 @@ static const struct {
     {"model: deep_liner\n", CONFIG,
      "run.yaml:1:8: model: must be one of " MODELS ", got deep_liner; the nearest is deep_linear"},
     {"tolerance: 1e-3\nmodel: mlp\n", CONFIG, "run.yaml:1:1: tolerance: does not belong to model mlp"},
-    {"tolerance: 1e-3\nmodel: two_layer_linear_width\n", LATER,
-     "run.yaml:2:8: model: two_layer_linear_width is not available in this version; must be one of " MODELS},
+    {"tolerance: 1e-3\nmodel: two_layer_linear_width\n", CONFIG, "run.yaml:1:1: tolerance: does not belong to model two_layer_linear_width"},
     {"data: {batch: epochs}\n", CONFIG, "run.yaml:1:15: data.batch: must be one of full | online | bernoulli | epoch, got epochs; the nearest is epoch"},
     {"network:\n  residual: 0\n", CONFIG, "run.yaml:2:13: network.residual: must be one of false | true, got 0"},
     {"network:\n  activation: tanh\nmodel: deep_linear\n", CONFIG, "run.yaml:2:3: network.activation: does not belong to model deep_linear"},
@@ -397,7 +353,7 @@ START_TEST(each_required_setting_is_missed)
     int count = 0;
     for (size_t i = 1; i < SETTING_COUNT; i++) {
         const struct setting *row = &settings_table[i];
-        if (!settings_available(row, "deep_linear") || row->need != NEED_REQUIRED) continue;
+        if (!settings_belongs(row, "deep_linear") || row->need != NEED_REQUIRED) continue;
         count++;
         char text[512], line[256], *at;
         strcpy(text, valid);
@@ -772,7 +728,7 @@ START_TEST(a_configuration_can_be_built_by_setting)
     dmft_error err = {0};
     ck_assert_int_eq(dmft_config_create(&built, "deep_linear", &err), 0);
     for (size_t i = 0; i < SETTING_COUNT; i++)
-        if (settings_available(&settings_table[i], "deep_linear") && settings_table[i].need == NEED_REQUIRED)
+        if (settings_belongs(&settings_table[i], "deep_linear") && settings_table[i].need == NEED_REQUIRED)
             ck_assert_int_eq(dmft_config_set(built, settings_table[i].key, settings_table[i].value, &err), 0);
     dmft_config *read = parsed(valid);
     dmft_problem *one = problem_of(built), *two = problem_of(read);
@@ -781,7 +737,6 @@ START_TEST(a_configuration_can_be_built_by_setting)
     dmft_problem_free(two);
     dmft_config_free(built);
     dmft_config_free(read);
-    ck_assert_int_eq(dmft_config_create(&built, "two_layer_linear_width", &err), DMFT_ERROR_UNAVAILABLE);
     ck_assert_int_eq(dmft_config_create(&built, "deep", &err), DMFT_ERROR_CONFIG);
 }
 END_TEST
@@ -884,7 +839,7 @@ static void expect_rows(const char *template, const char *model)
         char line[512];
         if (row->type == TYPE_VALUES) continue; /* no template sweeps */
         snprintf(line, sizeof line, "# %s\n", row->text);
-        ck_assert_msg((strstr(template, line) != NULL) == settings_available(row, model), "%s: %s", model, row->key);
+        ck_assert_msg((strstr(template, line) != NULL) == settings_belongs(row, model), "%s: %s", model, row->key);
     }
 }
 
@@ -902,6 +857,7 @@ START_TEST(the_templates_run)
     ck_assert_int_eq(four->rows, 41);
     expect_rows(third, "noisy_matrix");
     expect_rows(dmft_config_template("low_degree_filter"), "low_degree_filter");
+    expect_rows(dmft_config_template("two_layer_linear_width"), "two_layer_linear_width");
     dmft_problem_free(one);
     dmft_problem_free(two);
     dmft_problem_free(three);
@@ -910,7 +866,6 @@ START_TEST(the_templates_run)
     dmft_config_free(filled);
     dmft_config_free(bare);
     dmft_config_free(mlp);
-    ck_assert_ptr_null(dmft_config_template("two_layer_linear_width"));
     ck_assert_ptr_null(dmft_config_template(""));
     ck_assert_ptr_null(dmft_config_template(NULL));
 }
@@ -952,11 +907,10 @@ Suite *suite_config(void)
           *problems = group(suite, "problems");
     tcase_add_test(table, table_is_sound);
     tcase_add_test(table, models_are_matched_whole);
-    tcase_add_test(table, available_settings_refuse_wrong_types);
+    tcase_add_test(table, settings_refuse_wrong_types);
     tcase_add_test(table, integers_have_one_notation);
-    tcase_add_test(table, available_settings_keep_to_their_domains);
+    tcase_add_test(table, settings_keep_to_their_domains);
     tcase_add_test(table, choices_take_their_words);
-    tcase_add_test(table, unavailable_settings_are_refused);
     tcase_add_test(table, the_templates_run);
     tcase_add_test(table, texts_are_scalars_that_can_be_printed);
     tcase_add_test(table, lists_of_lists_have_rows_of_one_length);

@@ -230,13 +230,13 @@ expect "the template of mlp is a configuration" 0 "wrote template_mlp.h5: 4 step
 expect "init of an unknown model" 2 "unknown model 'noisy'; one of deep_linear | mlp" init noisy
 expect "init noisy_matrix" 0 "^  # Singular value of the teacher" init noisy_matrix
 cp out matrix.yaml
-expect "the template of noisy_matrix is a configuration" 0 "wrote w.h5: 41 steps" solve matrix.yaml -o w.h5
-expect "noisy_matrix: simulate" 0 "wrote ws.h5: 41 steps" simulate matrix.yaml -o ws.h5 --set simulation.input_dim=100
-"$dmft" show w.h5 --csv >out; holds "noisy_matrix: default columns" test "$(head -1 out)" = "step,bulk_edge,isolated,overlap2_left,overlap2_right,bulk_variance"
-expect "noisy_matrix: compare" 0 "^verdict: holds" compare w.h5 ws.h5
-expect "noisy_matrix: escape" 0 "^W +1 +9 +8\.90" escape w.h5
-expect "noisy_matrix: solve has no checkpoints" 2 "has no checkpoints" solve matrix.yaml -o x.h5 --checkpoint w.ck --quiet
-if command -v gnuplot >/dev/null; then expect "noisy_matrix: plot" 0 "wrote w.png" plot w.h5 ws.h5 -o w.png; fi
+expect "the template of noisy_matrix is a configuration" 0 "wrote matrix.h5: 41 steps" solve matrix.yaml -o matrix.h5
+expect "noisy_matrix: simulate" 0 "wrote matrices.h5: 41 steps" simulate matrix.yaml -o matrices.h5 --set simulation.input_dim=100
+"$dmft" show matrix.h5 --csv >out; holds "noisy_matrix: default columns" test "$(head -1 out)" = "step,bulk_edge,isolated,overlap2_left,overlap2_right,bulk_variance"
+expect "noisy_matrix: compare" 0 "^verdict: holds" compare matrix.h5 matrices.h5
+expect "noisy_matrix: escape" 0 "^W +1 +9 +8\.90" escape matrix.h5
+expect "noisy_matrix: solve has no checkpoints" 2 "has no checkpoints" solve matrix.yaml -o x.h5 --checkpoint matrix.ck --quiet
+if command -v gnuplot >/dev/null; then expect "noisy_matrix: plot" 0 "wrote matrix.png" plot matrix.h5 matrices.h5 -o matrix.png; fi
 expect "mlp: solve" 0 "wrote m.h5: 12 steps in .*, 4 replicas" solve m.yaml -o m.h5
 expect "mlp: simulate" 0 "4 networks" simulate m.yaml -o ms.h5
 "$dmft" show m.h5 --csv >m.csv

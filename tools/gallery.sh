@@ -118,6 +118,14 @@ gnuplot -c "$tools/bulk.gp" "$to/many_outputs.png" "$work/words_3_table.csv" "3 
     "$work/words_0_table.csv" "345 outputs, every word its own"
 echo "$to/many_outputs.png"
 
+one solve linear_width linear_width.yaml
+one simulate linear_width_gd linear_width.yaml
+one simulate linear_width_sgd linear_width.yaml --set training.optimizer=sgd --set data.batch_fraction=0.1 --set training.learning_rate=3
+one simulate linear_width_adam linear_width.yaml --set training.optimizer=adam --set training.learning_rate=5
+picture linear_width "$work/linear_width.h5" "$work/linear_width_gd.h5" "$work/linear_width_sgd.h5" "$work/linear_width_adam.h5" --spectra
+both linear_width_step linear_width_step.yaml
+picture linear_width_step "$work/linear_width_step.h5" "$work/linear_width_step-networks.h5" --series A0_outlier1 --step 1
+
 for what in extensive_output extensive_wide; do
     one solve $what $what.yaml
     one simulate $what-networks $what.yaml

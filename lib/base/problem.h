@@ -101,6 +101,22 @@ struct low_degree_filter_problem {
     size_t held;                       /* blocks of features that a simulation keeps in memory; 0 in a problem: a run decides */
 };
 
+enum optimizer { OPTIMIZER_GD, OPTIMIZER_SGD, OPTIMIZER_ADAM };
+enum readout_scale { READOUT_SMALL, READOUT_ORDER_ONE };
+
+/* What is particular to model two_layer_linear_width. */
+struct two_layer_problem {
+    dmft_activation activation, teacher; /* both centred and of unit variance */
+    int readout_trained;
+    enum readout_scale readout_scale;
+    double readout_variance; /* sigma_a^2 > 0 */
+    enum optimizer optimizer;
+    double batch_fraction;   /* of the samples, (0, 1]; 1 with gd */
+    double beta1, beta2, epsilon; /* adam */
+    long every;              /* spectra at steps 0, 1, every, 2 every, .., and the last */
+    long nulls;              /* independent initialisations that the distance of the bulk is held against */
+};
+
 struct dmft_problem {
     char *model;            /* its name in MODEL_TABLE */
     enum model_kind kind;
@@ -145,6 +161,7 @@ struct dmft_problem {
         long width;             /* N; mlp, where it is also what `given` speaks of */
         enum engine engine;
     } simulation;
+    struct two_layer_problem two_layer; /* model two_layer_linear_width only */
     struct mlp_problem mlp;     /* model mlp only; deep_linear alone uses width_ratio, parameterization, sample_ratio, label_noise, batch, flow .. method */
     struct extensive_output_problem extensive_output;
     struct noisy_matrix_problem noisy_matrix; /* with learning_rate, weight_decay, steps, rows, outlier_every, store_kernels, simulation */

@@ -7,13 +7,13 @@
 #include "base/error.h"
 #include "base/trajectory.h"
 
-static size_t slot_of(const struct samples *s) { return s->columns * (size_t)s->problem->rows; }
+static size_t slot_of(const struct samples *s) { return s->columns * (size_t)s->problem->rows + s->extra; }
 
 dmft_estimate samples_estimate(const struct samples *s, int threads)
 {
     dmft_run_options options = {.threads = threads};
     double at_a_time = (double)ensemble_threads(s->members, &options), slots = (double)s->members + 2.0;
-    return (dmft_estimate){.bytes = 8.0 * (at_a_time * s->doubles + slots * (double)s->columns * (double)s->problem->rows),
+    return (dmft_estimate){.bytes = 8.0 * (at_a_time * s->doubles + slots * ((double)s->columns * (double)s->problem->rows + (double)s->extra)),
                            .operations = (double)s->members * s->operations};
 }
 
@@ -68,6 +68,7 @@ static int summarize(dmft_trajectory **out, const struct samples *s, const struc
     for (size_t row = 0; status == DMFT_OK && row < t->rows; row++) step[row] = (double)row;
     for (size_t i = 0; i < s->columns && status == DMFT_OK; i++) status = add_column(t, s, results, i, err);
     if (status == DMFT_OK) status = describe(t, s, results, err);
+    if (status == DMFT_OK && stop < 0 && s->finish != NULL) status = s->finish(t, results, s, err);
     if (status != DMFT_OK) {
         dmft_trajectory_free(t);
         return status;

@@ -3,6 +3,7 @@
 #ifndef DMFT_ENSEMBLE_SAMPLES_H
 #define DMFT_ENSEMBLE_SAMPLES_H
 
+#include "base/trajectory.h"
 #include "ensemble/ensemble.h"
 
 enum { SAMPLES_NAME = 48 };
@@ -22,6 +23,8 @@ struct samples {
     const struct samples_column *column;
     const char *model_kind;     /* text "kind" of the result: "simulation", or "theory" when members are replicas */
     double doubles, operations; /* of one member, its slot left out; of all its rows */
+    size_t extra;               /* numbers of a member besides, behind its table (slot + rows * columns), and what makes arrays of them; 0, NULL */
+    int (*finish)(dmft_trajectory *t, const struct ensemble_results *results, const struct samples *s, dmft_error *err);
 };
 
 dmft_estimate samples_estimate(const struct samples *s, int threads);

@@ -11,19 +11,15 @@ enum { FILE_LIMIT = 1000000 };
 
 const char *config_word(const dmft_config *config, enum setting_id id, char word[SETTINGS_WORD])
 {
-    settings_word(&settings_table[id], (size_t)config->value[id].number[0], word);
+    (void)settings_word(&settings_table[id], (size_t)config->value[id].number[0], word);
     return word;
 }
 
 int config_admit(const dmft_config *config, const struct setting *row, const char *key, const struct config_place *place, dmft_error *err)
 {
     char model[SETTINGS_WORD] = "";
-    int foreign = config->value[SETTING_MODEL].given && !settings_belongs(row, config_word(config, SETTING_MODEL, model));
-    if (!settings_available(row, foreign ? "" : model))
-        return config_error(err, DMFT_ERROR_UNAVAILABLE, place, key, "%s%s%snot available in this version",
-                            foreign ? "does not belong to model " : "", foreign ? model : "", foreign ? ", and is " : "");
-    if (foreign) return config_error(err, DMFT_ERROR_CONFIG, place, key, "does not belong to model %s", model);
-    return 0;
+    if (!config->value[SETTING_MODEL].given || settings_belongs(row, config_word(config, SETTING_MODEL, model))) return 0;
+    return config_error(err, DMFT_ERROR_CONFIG, place, key, "does not belong to model %s", model);
 }
 
 int config_take(dmft_config *config, const struct setting *row, yaml_document_t *document, yaml_node_t *node, const char *key,
@@ -56,7 +52,7 @@ static int take_defaults(dmft_config *config, dmft_error *err)
 {
     for (size_t i = 0; i < SETTING_COUNT; i++) {
         const struct setting *row = &settings_table[i];
-        if (!row->available || row->need != NEED_DEFAULT) continue;
+        if (row->need != NEED_DEFAULT) continue;
         int status = take_text(config, row, row->key, row->value, err);
         if (status < 0) return status;
         config->value[i].given = 0;
@@ -168,7 +164,7 @@ int dmft_config_set(dmft_config *config, const char *key, const char *value, dmf
     if (row != NULL && config_axis_of(config, row) != NULL)
         return config_error(err, DMFT_ERROR_CONFIG, &nowhere, shown, "is an axis of the sweep, which this would not change: set sweep.%s", row->key);
     if (row != NULL) return take_text(config, row, shown, value, err);
-    if (settings_path(key) != PATH_NO_SECTION)
+    if (settings_is_section(key))
         return config_error(err, DMFT_ERROR_CONFIG, &nowhere, shown, "is a section, not a setting");
     return config_error(err, DMFT_ERROR_CONFIG, &nowhere, shown, "unknown key; the nearest known key is %s", settings_nearest(shown));
 }

@@ -145,7 +145,7 @@ static int find_row(const struct setting **row, const dmft_config *config, const
 {
     const char *inner = key + strlen("sweep.");
     *row = settings_find(inner);
-    if (*row == NULL && settings_path(inner) != PATH_NO_SECTION)
+    if (*row == NULL && settings_is_section(inner))
         return config_error(err, DMFT_ERROR_CONFIG, place, key, "is a section, not a setting: an axis has a dotted key, sweep: {network.gamma0: [1, 2]}");
     if (*row == NULL)
         return config_error(err, DMFT_ERROR_CONFIG, place, key, "unknown key; the nearest known key is sweep.%s", settings_nearest(inner));

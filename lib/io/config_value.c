@@ -32,7 +32,7 @@ static int refuse(const struct setting *row, const yaml_node_t *node, const stru
     config_show_node(got, node);
     int scalar = node->type == YAML_SCALAR_NODE, quoted = scalar && node->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
     if (row->type == TYPE_CHOICE && scalar) {
-        settings_word(row, (size_t)settings_word_index(row, got, 1), word);
+        (void)settings_word(row, (size_t)settings_word_index(row, got, 1), word);
         return config_error(err, DMFT_ERROR_CONFIG, place, row->key, "must be %s, got %s; the nearest is %s", row->shape, got, word);
     }
     return config_error(err, DMFT_ERROR_CONFIG, place, row->key, "must be %s, got %s%s", row->shape, quoted ? "the quoted text " : "", got);
@@ -49,14 +49,12 @@ static int read_scalar(double *out, const struct setting *row, const yaml_node_t
     size_t length = node->data.scalar.length;
     int plain = node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
     if (row->type == TYPE_CHOICE || row->type == TYPE_BOOLEAN) {
-        char shown[CONFIG_SHOWN], word[SETTINGS_WORD];
+        char shown[CONFIG_SHOWN];
         config_show(shown, text, length);
         int index = settings_word_index(row, shown, 0);
         if (index < 0 || (row->type == TYPE_BOOLEAN && !plain)) return refuse(row, node, place, err);
         *out = index;
-        if (settings_word(row, (size_t)index, word) == WORD_AVAILABLE) return 0;
-        return config_error(err, DMFT_ERROR_UNAVAILABLE, place, row->key, "%s is not available in this version; must be %s", word,
-                            row->shape);
+        return 0;
     }
     int good = plain && ((row->type != TYPE_INTEGER && row->type != TYPE_INTEGER_LIST) || is_integer(text, length)) && number_parse(text, length, out);
     return good && settings_holds(row, *out) ? 0 : refuse(row, node, place, err);
@@ -188,7 +186,7 @@ static void print_entry(FILE *out, const struct setting *row, double number)
 {
     char text[NUMBER_TEXT], word[SETTINGS_WORD];
     if (row->type == TYPE_CHOICE || row->type == TYPE_BOOLEAN) {
-        settings_word(row, (size_t)number, word);
+        (void)settings_word(row, (size_t)number, word);
         fputs(word, out);
     } else {
         number_format(text, number);

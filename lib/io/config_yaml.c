@@ -142,15 +142,11 @@ static int take_section(const struct walk *walk, yaml_node_t *section, const cha
 static int take_path(const struct walk *walk, const char *path, yaml_node_t *value, const struct config_place *at)
 {
     char got[CONFIG_SHOWN];
-    enum settings_path kind = settings_path(path);
-    if (kind == PATH_NO_SECTION)
+    if (!settings_is_section(path))
         return config_error(walk->err, DMFT_ERROR_CONFIG, at, path, "unknown key; the nearest known key is %s", settings_nearest(path));
     config_show_node(got, value);
     if (value->type != YAML_MAPPING_NODE)
         return config_error(walk->err, DMFT_ERROR_CONFIG, at, path, "must be a section of settings, got %s", got);
-    int empty = value->data.mapping.pairs.top == value->data.mapping.pairs.start;
-    if (empty && kind == PATH_SECTION_LATER)
-        return config_error(walk->err, DMFT_ERROR_UNAVAILABLE, at, path, "not available in this version");
     return take_section(walk, value, path);
 }
 

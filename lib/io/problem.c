@@ -57,6 +57,7 @@ static const struct {
                                 problem_spares_extensive_output},
     [MODEL_NOISY_MATRIX] = {problem_settle_noisy_matrix, problem_fill_noisy_matrix, problem_rows_noisy_matrix, problem_spares_noisy_matrix},
     [MODEL_LOW_DEGREE_FILTER] = {problem_settle_low_degree_filter, problem_fill_low_degree_filter, problem_rows_low_degree_filter, NULL},
+    [MODEL_TWO_LAYER_LINEAR_WIDTH] = {problem_settle_two_layer, problem_fill_two_layer, problem_rows_two_layer, NULL},
 };
 
 size_t problem_rows(const dmft_config *config) { return models[(int)problem_number(config, SETTING_MODEL)].rows(config); }
@@ -80,7 +81,7 @@ static int check_rows(const dmft_config *config, dmft_error *err)
         const struct config_value *value = &config->value[i];
         int status = value->given ? config_admit(config, row, row->key, &value->place, err) : 0;
         if (status < 0) return status;
-        if (row->need != NEED_REQUIRED || value->given || !settings_belongs(row, model) || !settings_available(row, model)) continue;
+        if (row->need != NEED_REQUIRED || value->given || !settings_belongs(row, model)) continue;
         if (!spared(config, (enum setting_id)i)) return problem_missing(config, (enum setting_id)i, "", err);
     }
     return 0;
@@ -95,7 +96,7 @@ void problem_print(FILE *out, const dmft_config *config)
     config_word(config, SETTING_MODEL, model);
     for (size_t i = 0; i < SETTING_COUNT; i++) {
         const struct setting *row = &settings_table[i];
-        if (config->value[i].number == NULL || !settings_belongs(row, model) || !settings_available(row, model)) continue;
+        if (config->value[i].number == NULL || !settings_belongs(row, model)) continue;
         if (config_axis_of(config, row) != NULL) continue;
         int same = strcmp(row->section, section) == 0;
         const char *inner = strchr(row->section, '.');

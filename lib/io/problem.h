@@ -21,6 +21,7 @@ int problem_settle_mlp(struct problem_draft *draft, dmft_error *err);
 int problem_settle_extensive_output(struct problem_draft *draft, dmft_error *err);
 int problem_settle_noisy_matrix(struct problem_draft *draft, dmft_error *err);
 int problem_settle_low_degree_filter(struct problem_draft *draft, dmft_error *err);
+int problem_settle_two_layer(struct problem_draft *draft, dmft_error *err);
 
 /* 0 when out of memory. */
 int problem_fill_deep_linear(struct dmft_problem *problem, struct problem_draft *draft);
@@ -28,6 +29,7 @@ int problem_fill_mlp(struct dmft_problem *problem, struct problem_draft *draft);
 int problem_fill_extensive_output(struct dmft_problem *problem, struct problem_draft *draft);
 int problem_fill_noisy_matrix(struct dmft_problem *problem, struct problem_draft *draft);
 int problem_fill_low_degree_filter(struct dmft_problem *problem, struct problem_draft *draft);
+int problem_fill_two_layer(struct dmft_problem *problem, struct problem_draft *draft);
 
 /* What deep_linear and mlp share, called first by theirs. */
 int problem_settle_network(const dmft_config *config, dmft_error *err);
@@ -38,6 +40,7 @@ size_t problem_rows(const dmft_config *config);
 size_t problem_rows_network(const dmft_config *config);
 size_t problem_rows_noisy_matrix(const dmft_config *config);
 size_t problem_rows_low_degree_filter(const dmft_config *config);
+size_t problem_rows_two_layer(const dmft_config *config);
 
 /* Required settings that this configuration does without. */
 int problem_spares_deep_linear(const dmft_config *config, enum setting_id id);

@@ -21,17 +21,20 @@
 #define NOISY_MATRIX 0, 0, 0, 1, 0, 0
 #define TWO_LAYER_LINEAR_WIDTH 0, 0, 0, 0, 1, 0
 #define LOW_DEGREE_FILTER 0, 0, 0, 0, 0, 1
-#define LINEAR 1, 0, 0, 1, 0, 0
 #define MLP_AND_MATRIX 0, 1, 0, 1, 0, 0
 #define TRAINED 1, 1, 0, 1, 0, 0
 #define LAYERED 1, 1, 0, 0, 0, 1
 #define ON_INPUTS 0, 1, 0, 0, 0, 1 /* of a data set that the configuration or a file has */
-#define LABELLED 1, 0, 0, 1, 0, 1
-#define PROPORTIONAL 1, 0, 1, 1, 0, 0
+#define LABELLED 1, 0, 0, 1, 1, 1
 #define WEIGHTED 1, 1, 1, 1, 0, 0
+#define PROPORTIONAL 1, 0, 1, 1, 1, 0
+#define WITH_SAMPLES 1, 0, 0, 1, 1, 0
+#define BATCHED 1, 0, 0, 0, 1, 0
+#define NONLINEAR 0, 1, 0, 0, 1, 1
+#define STEPPED 1, 1, 0, 1, 1, 0
+#define TWO_LAYERS 0, 0, 1, 0, 1, 0
 #define EVERY 1, 1, 1, 1, 1, 1
 #define SWEEPS UNTEMPLATED, UNTEMPLATED, UNTEMPLATED, UNTEMPLATED, UNTEMPLATED, UNTEMPLATED
-#define LATER 0, 0, 0, 0, 0, 0
 enum { UNTEMPLATED = 1 }; /* as 1, but in no template */
 
 #define MASK(...) MASK_(__VA_ARGS__)
@@ -54,20 +57,20 @@ enum { UNTEMPLATED = 1 }; /* as 1, but in no template */
 #define SHAPE_VALUES(domain) domain
 
 const struct setting settings_table[SETTING_COUNT] = {
-#define ROOT(id, name, type, need, value, domain, unit, models, availability, text) \
-    {#name, "", #name, TYPE_##type, NEED_##need, value, domain, unit, models, MASK(availability), text, SHAPE_##type(domain)},
-#define SETTING(id, section, name, type, need, value, domain, unit, models, availability, text)                                     \
-    {#section "." #name, #section, #name, TYPE_##type, NEED_##need, value, domain, unit, models, MASK(availability), text, SHAPE_##type(domain)},
+#define ROOT(id, name, type, need, value, domain, unit, models, text) \
+    {#name, "", #name, TYPE_##type, NEED_##need, value, domain, unit, MASK(models), text, SHAPE_##type(domain)},
+#define SETTING(id, section, name, type, need, value, domain, unit, models, text)                                     \
+    {#section "." #name, #section, #name, TYPE_##type, NEED_##need, value, domain, unit, MASK(models), text, SHAPE_##type(domain)},
 #include "io/settings.def"
 };
 
 const struct settings_section settings_sections[] = {
-#define SECTION(name, availability, text) {#name, MASK(availability), text},
+#define SECTION(name, models, text) {#name, MASK(models), text},
 #include "io/settings.def"
 };
 const size_t settings_section_count = sizeof settings_sections / sizeof *settings_sections;
 
-/* ---- The templates: every row that is available to the model ---- */
+/* ---- The templates: the rows that the model has ---- */
 
 #define UNIT_INTEGER(unit) ", unit " unit
 #define UNIT_REAL(unit) ", unit " unit
@@ -90,11 +93,11 @@ const size_t settings_section_count = sizeof settings_sections / sizeof *setting
 #define LINES(indent, name, need, value, shape, text) indent "# " text "\n" indent "#   " shape "; " NOTE_##need "\n" indent LINE_##need(name, value)
 
 /* What the table is for the template of the model that PICK picks: the rows that it can use. */
-#define TEMPLATE_SECTION(name, availability, text) KEEP("\n# " text "\n" #name ":\n", availability)
-#define TEMPLATE_ROOT(id, name, type, need, value, domain, unit, models, availability, text) \
-    KEEP(LINES("", #name, need, value, SHAPE_##type(domain) UNIT_##type(unit), text), availability)
-#define TEMPLATE_SETTING(id, section, name, type, need, value, domain, unit, models, availability, text) \
-    KEEP(LINES("  ", #name, need, value, SHAPE_##type(domain) UNIT_##type(unit), text), availability)
+#define TEMPLATE_SECTION(name, models, text) KEEP("\n# " text "\n" #name ":\n", models)
+#define TEMPLATE_ROOT(id, name, type, need, value, domain, unit, models, text) \
+    KEEP(LINES("", #name, need, value, SHAPE_##type(domain) UNIT_##type(unit), text), models)
+#define TEMPLATE_SETTING(id, section, name, type, need, value, domain, unit, models, text) \
+    KEEP(LINES("  ", #name, need, value, SHAPE_##type(domain) UNIT_##type(unit), text), models)
 #define KEEP(lines, ...) KEEP_IF(PICK(__VA_ARGS__), lines)
 #define KEEP_IF(kept, lines) KEEP_IF_(kept, lines)
 #define KEEP_IF_(kept, lines) KEEP_##kept(lines)
@@ -180,9 +183,8 @@ static int model_index(const char *name)
 
 const char *dmft_config_template(const char *model)
 {
-    char word[SETTINGS_WORD];
     int i = model != NULL ? model_index(model) : MODEL_COUNT;
-    return i < MODEL_COUNT && settings_word(&settings_table[SETTING_MODEL], (size_t)i, word) == WORD_AVAILABLE ? models[i].template : NULL;
+    return i < MODEL_COUNT ? models[i].template : NULL;
 }
 
 /* ---- Keys ---- */
@@ -203,15 +205,11 @@ const struct setting *settings_find(const char *key)
     return NULL;
 }
 
-enum settings_path settings_path(const char *path)
+int settings_is_section(const char *path)
 {
-    enum settings_path found = PATH_NO_SECTION;
-    for (size_t i = 0; i < SETTING_COUNT; i++) {
-        if (!starts_section(settings_table[i].key, path)) continue;
-        if (settings_table[i].available) return PATH_SECTION;
-        found = PATH_SECTION_LATER;
-    }
-    return found;
+    for (size_t i = 0; i < SETTING_COUNT; i++)
+        if (starts_section(settings_table[i].key, path)) return 1;
+    return 0;
 }
 
 static const char *last_name(const char *key)
@@ -235,7 +233,7 @@ const char *settings_nearest(const char *key)
     for (size_t i = 0; i < 2 * (size_t)SETTING_COUNT; i++) {
         const struct setting *row = &settings_table[i / 2];
         const char *known = i % 2 == 0 ? row->key : row->section;
-        size_t distance = 2 * key_distance(key, known) + !row->available; /* of two as near, one that can be used */
+        size_t distance = key_distance(key, known);
         int sensible = *known != '\0' && *last_name(known) != '*' && !starts_section(key, known);
         if (distance >= least || !sensible) continue;
         least = distance;
@@ -246,20 +244,8 @@ const char *settings_nearest(const char *key)
 
 int settings_belongs(const struct setting *row, const char *model)
 {
-    if (strcmp(row->models, "any") == 0) return 1;
-    size_t n = strlen(model);
-    for (const char *m = row->models; *m != '\0'; m += strspn(m, ", ")) {
-        size_t length = strcspn(m, ",");
-        if (length == n && strncmp(m, model, n) == 0) return 1;
-        m += length;
-    }
-    return 0;
-}
-
-int settings_available(const struct setting *row, const char *model)
-{
     int i = model_index(model);
-    return i < MODEL_COUNT ? row->available >> i & 1 : row->available != 0;
+    return i < MODEL_COUNT ? row->models >> i & 1 : row->models == MASK(EVERY);
 }
 
 /* ---- Domains ---- */
@@ -279,19 +265,19 @@ int settings_holds(const struct setting *row, double number)
     return !isnan(number) && (row->domain[0] == '(' ? number > from : number >= from) && (high[n] == ')' ? number < to : number <= to);
 }
 
-enum settings_word settings_word(const struct setting *row, size_t index, char word[SETTINGS_WORD])
+int settings_word(const struct setting *row, size_t index, char word[SETTINGS_WORD])
 {
     const char *start = row->domain;
     for (; index > 0; index--) {
         start = strstr(start, " | ");
-        if (start == NULL) return WORD_NONE;
+        if (start == NULL) return 0;
         start += 3;
     }
     size_t n = strcspn(start, " ");
-    if (n >= SETTINGS_WORD) return WORD_NONE;
+    if (n >= SETTINGS_WORD) return 0;
     memcpy(word, start, n);
     word[n] = '\0';
-    return strncmp(start + n, " (not yet)", 10) == 0 ? WORD_LATER : WORD_AVAILABLE;
+    return 1;
 }
 
 int settings_word_index(const struct setting *row, const char *word, int nearest)
@@ -299,7 +285,7 @@ int settings_word_index(const struct setting *row, const char *word, int nearest
     char known[SETTINGS_WORD];
     size_t least = nearest ? SIZE_MAX : 1;
     int found = -1;
-    for (size_t i = 0; settings_word(row, i, known) != WORD_NONE; i++) {
+    for (size_t i = 0; settings_word(row, i, known); i++) {
         size_t distance = text_distance(word, strlen(word), known);
         if (distance >= least) continue;
         least = distance;

@@ -23,15 +23,15 @@ struct setting {
     enum setting_type type;
     enum setting_need need;
     const char *value; /* the default, or an example when required */
-    const char *domain, *unit, *models;
-    int available; /* to which models: the sum of 1 << enum model_kind, 0 for none */
+    const char *domain, *unit;
+    int models; /* that have it: the sum of 1 << enum model_kind */
     const char *text;
     const char *shape; /* "a number in (0, inf)" */
 };
 
 struct settings_section {
     const char *name;
-    int available;
+    int models;
     const char *text;
 };
 
@@ -42,26 +42,21 @@ extern const size_t settings_section_count;
 /* The row of a key, or NULL. */
 const struct setting *settings_find(const char *key);
 
-/* What a path is as a section. */
-enum settings_path { PATH_NO_SECTION, PATH_SECTION_LATER, PATH_SECTION };
-enum settings_path settings_path(const char *path);
+/* Whether a path is that of a section. */
+int settings_is_section(const char *path);
 
 /* The known key or section that is nearest to a mistaken one. */
 const char *settings_nearest(const char *key);
 
-/* Whether a row belongs to a model. */
+/* Whether a model has a row; for a name that no model has, whether all have it. */
 int settings_belongs(const struct setting *row, const char *model);
-
-/* Whether a row can be used with a model; for a model that is not known, whether with any. */
-int settings_available(const struct setting *row, const char *model);
 
 /* Whether a number lies in the interval that is the row's domain; nan never does. */
 int settings_holds(const struct setting *row, double number);
 
-/* Word number `index` of a choice. */
-enum settings_word { WORD_NONE, WORD_AVAILABLE, WORD_LATER };
+/* Word number `index` of a choice; 0 past the last. */
 #define SETTINGS_WORD 48
-enum settings_word settings_word(const struct setting *row, size_t index, char word[SETTINGS_WORD]);
+int settings_word(const struct setting *row, size_t index, char word[SETTINGS_WORD]);
 
 /* The index of a word; that of the nearest one when `nearest`, else -1 when it is not one of the choice. */
 int settings_word_index(const struct setting *row, const char *word, int nearest);

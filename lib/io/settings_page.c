@@ -33,23 +33,25 @@ static void cell(FILE *out, const char *text)
     fputs(" |", out);
 }
 
-/* "yes" for every model of the row that is built; else the models. */
-static void available_cell(FILE *out, const struct setting *row)
+/* "any", or the models that have the row. */
+static void models_cell(FILE *out, const struct setting *row)
 {
     static const char *const models[] = {
 #define MODEL_ENTRY(NAME, name) #name,
         MODEL_TABLE(MODEL_ENTRY)
 #undef MODEL_ENTRY
     };
-    int missing = 0, written = 0;
-    for (size_t i = 0; i < MODEL_COUNT; i++) missing += settings_belongs(row, models[i]) && !settings_available(row, models[i]);
-    if (missing == 0 || !row->available) {
-        fputs(missing == 0 ? " yes |\n" : " not yet |\n", out);
+    const char *separator = " ";
+    if (settings_belongs(row, "")) {
+        fputs(" any |", out);
         return;
     }
-    for (size_t i = 0; i < MODEL_COUNT; i++)
-        if (settings_available(row, models[i])) fprintf(out, "%s%s", written++ > 0 ? ", " : " ", models[i]);
-    fputs(" |\n", out);
+    for (size_t i = 0; i < MODEL_COUNT; i++) {
+        if (!settings_belongs(row, models[i])) continue;
+        fprintf(out, "%s%s", separator, models[i]);
+        separator = ", ";
+    }
+    fputs(" |", out);
 }
 
 static void page_row(FILE *out, const struct setting *row)
@@ -62,17 +64,17 @@ static void page_row(FILE *out, const struct setting *row)
         cell(out, row->need == NEED_EXAMPLE ? "" : row->value);
     cell(out, row->domain);
     cell(out, row->unit);
-    cell(out, row->models);
+    models_cell(out, row);
     cell(out, row->text);
-    available_cell(out, row);
+    fputc('\n', out);
 }
 
 /* The rows of the section of that name, with those of the sections inside it. */
 static void page_section(FILE *out, const char *name, const char *title)
 {
     size_t n = strlen(name);
-    fprintf(out, "\n## %s\n\n| key | type | default | domain | unit | models | meaning | available |\n", title);
-    fputs("|---|---|---|---|---|---|---|---|\n", out);
+    fprintf(out, "\n## %s\n\n| key | type | default | domain | unit | models | meaning |\n", title);
+    fputs("|---|---|---|---|---|---|---|\n", out);
     for (size_t i = 0; i < SETTING_COUNT; i++) {
         const char *section = settings_table[i].section;
         if (strcspn(section, ".") == n && strncmp(section, name, n) == 0) page_row(out, &settings_table[i]);
@@ -85,8 +87,7 @@ void settings_page(FILE *out)
           "This page is made from `lib/io/settings.def` by `tools/settings_page.c`; edit the table, not the page.\n\n"
           "A configuration is one YAML mapping. A key `network.gamma0` is the entry `gamma0` of the section `network`. `dmft init MODEL`\n"
           "prints a commented configuration; `--set network.gamma0=2` replaces one value. A required setting has an example in brackets\n"
-          "in place of a default. A setting, or a word of a choice, that is \"not yet\" available is known and refused. Intervals are\n"
-          "written [closed, open).\n\n"
+          "in place of a default. A setting of another model is refused. Intervals are written [closed, open).\n\n"
           "Integers are written `0` or with digits that begin with 1 to 9; numbers in decimal notation with an optional exponent;\n"
           "booleans `true` or `false`. None of them is quoted. Keys that are unknown or given twice, values outside their domain, empty\n"
           "files, files of several documents, YAML tags and files larger than 1 MB are errors that name file, line, column and key.\n",

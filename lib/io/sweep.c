@@ -114,7 +114,7 @@ int dmft_sweep_create(dmft_sweep **out, const dmft_config *config, dmft_error *e
     size_t rows = most_rows(config);
     if (rows == 0) {
         char model[SETTINGS_WORD];
-        int by_steps = settings_available(&settings_table[SETTING_TRAINING_STEPS], config_word(config, SETTING_MODEL, model));
+        int by_steps = settings_belongs(&settings_table[SETTING_TRAINING_STEPS], config_word(config, SETTING_MODEL, model));
         const struct setting *says = &settings_table[by_steps ? SETTING_TRAINING_STEPS : SETTING_NETWORK_DEPTH];
         return config_error(err, DMFT_ERROR_CONFIG, &whole, NULL, "%s is missing: %s", says->key, says->shape);
     }

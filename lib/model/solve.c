@@ -16,6 +16,7 @@ static const struct {
     [MODEL_EXTENSIVE_OUTPUT] = {extensive_output_estimate, extensive_output_solve},
     [MODEL_NOISY_MATRIX] = {noisy_matrix_estimate, noisy_matrix_solve},
     [MODEL_LOW_DEGREE_FILTER] = {low_degree_filter_estimate, low_degree_filter_solve},
+    [MODEL_TWO_LAYER_LINEAR_WIDTH] = {two_layer_estimate, two_layer_solve},
 };
 
 dmft_estimate dmft_solve_estimate(const dmft_problem *p, int threads) { return models[p->kind].estimate(p, threads); }

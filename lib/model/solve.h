@@ -12,5 +12,7 @@ int deep_linear_solve(const dmft_problem *problem, const dmft_run_options *optio
 
 dmft_estimate noisy_matrix_estimate(const dmft_problem *problem, int threads);
 int noisy_matrix_solve(const dmft_problem *problem, const dmft_run_options *options, dmft_trajectory **out, dmft_error *err);
+dmft_estimate two_layer_estimate(const dmft_problem *problem, int threads);
+int two_layer_solve(const dmft_problem *problem, const dmft_run_options *options, dmft_trajectory **out, dmft_error *err);
 
 #endif

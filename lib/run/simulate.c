@@ -4,6 +4,7 @@
 #include "network/low_degree_filter.h"
 #include "network/extensive_output.h"
 #include "network/mlp.h"
+#include "network/models.h"
 #include "network/network.h"
 #include "network/noisy_matrix.h"
 #include "run/run.h"
@@ -30,6 +31,7 @@ static const struct {
     [MODEL_EXTENSIVE_OUTPUT] = {extensive_output_check, extensive_output_simulate_estimate, extensive_output_simulate},
     [MODEL_NOISY_MATRIX] = {noisy_matrix_simulate_check, noisy_matrix_simulate_estimate, noisy_matrix_simulate},
     [MODEL_LOW_DEGREE_FILTER] = {random_features_check, random_features_estimate, random_features_simulate},
+    [MODEL_TWO_LAYER_LINEAR_WIDTH] = {NULL, two_layer_simulate_estimate, two_layer_simulate},
 };
 
 int run_simulate_check(const dmft_problem *p, dmft_error *err) { return models[p->kind].check != NULL ? models[p->kind].check(p, err) : DMFT_OK; }
