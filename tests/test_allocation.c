@@ -61,6 +61,10 @@ static const char filter[] =
     "model: low_degree_filter\nnetwork: {depth: 1, kept: 2, features: 20, activation: relu}\n"
     "data: {samples: 12, input_dim: 4, target_function: product, directions: 2, test_samples: 8}\n"
     "training: {permutations: 3, folds: 2, penalties: 3}\nsimulation: {seeds: 1}\n";
+static const char linear_width[] =
+    "model: two_layer_linear_width\nnetwork: {width_ratio: 0.85, activation: softplus, readout: trained, readout_variance: 1.7, readout_scale: small}\n"
+    "data: {sample_ratio: 2.7, label_noise: 0.3, teacher: relu}\ntraining: {learning_rate: 0.7, steps: 2}\n"
+    "simulation: {input_dim: 7, seeds: 2}\nspectra: {nulls: 2, every: 2}\n";
 static const char swept[] = DEEP STEPS DEEP_END "sweep:\n  training.learning_rate: [0.1, 0.2]\n  network.parameterization: [mup, ntk]\n";
 
 /* ---- what the functions work on, and what they make ---- */
@@ -324,6 +328,7 @@ static const struct function {
     {"dmft_problem_create, extensive_output", frozen, CONFIG, NULL, problem_create, 0},
     {"dmft_problem_create, noisy_matrix", matrix, CONFIG, NULL, problem_create, 0},
     {"dmft_problem_create, low_degree_filter", filter, CONFIG, NULL, problem_create, 0},
+    {"dmft_problem_create, two_layer_linear_width", linear_width, CONFIG, NULL, problem_create, 0},
     {"dmft_problem_set_activation", revealed, CONFIG, problem_create, set_activation, 0},
     {"dmft_solver_create", basis, PROBLEM, NULL, solver_create, 0},
     {"dmft_solver_create, probes", probes, PROBLEM, NULL, solver_create, 0},
@@ -361,6 +366,7 @@ static const struct function {
     {"dmft_simulate, extensive_output trained", trained, PROBLEM, NULL, simulate, 0},
     {"dmft_simulate, noisy_matrix", matrix, PROBLEM, NULL, simulate, 0},
     {"dmft_simulate, low_degree_filter", filter, PROBLEM, NULL, simulate, 0},
+    {"dmft_simulate, two_layer_linear_width", linear_width, PROBLEM, NULL, simulate, 0},
     {"dmft_simulate, checkpoint", weights, PROBLEM, NULL, simulate_stopped, 0},
     {"dmft_simulate, resume", weights, PROBLEM | STOPPED_SAMPLE, NULL, simulate_resumed, 0},
     {"dmft_trajectory_read", basis, PROBLEM | THEORY | FILES, NULL, trajectory_copy, 0},

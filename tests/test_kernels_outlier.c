@@ -326,9 +326,9 @@ static void look_for_escape(struct escape *e, const struct dense *d, size_t j, l
     }
     if (isgreater(x, 0.0) && e->step == 0) {
         e->step = step;
-        e->time = e->before < 0.0 ? (double)step - 1.0 + e->before / (e->before - x) : (double)step;
+        e->time = isless(e->before, 0.0) ? (double)step - 1.0 + e->before / (e->before - x) : (double)step;
     }
-    e->before = x > 0.0 ? x : below;
+    e->before = isgreater(x, 0.0) ? x : below;
 }
 
 START_TEST(following_against_dense_eigenvalues)
@@ -695,7 +695,7 @@ START_TEST(inside_a_step_the_ode_is_exact)
             ck_assert_int_eq(dmft_outliers_change(&after, t - 1, 0.0, 3, change, NULL), DMFT_OK);
             for (size_t j = 0; j < 2; j++) {
                 double expected = dmft_outliers_z(n, j) - dmft_outliers_z(o, j);
-                if (dmft_outliers_z(o, j) < 1e-3 * dmft_outliers_z(o, 0)) continue;
+                if (isless(dmft_outliers_z(o, j), 1e-3 * dmft_outliers_z(o, 0))) continue;
                 ck_assert_msg(isnan(change[j]) == isnan(expected), "%s, A_%d, step %zu: %g, expected %g", s->name, l, t, change[j], expected);
                 if (isnan(expected)) continue;
                 assert_near(change[j], expected, 1e-7, s->name, (long)t);
