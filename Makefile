@@ -155,6 +155,8 @@ check: deps  ## build, run all tests, print the totals
 	@$(MAKE) --no-print-directory check-run
 
 TESTS := $(BUILD)/tests/run
+TRAPS ?= # of floating point, for make fpe
+$(BUILD)/tests/main.o: COMPILE += $(TRAPS)
 AGREEMENT := $(BUILD)/tests/agreement $(BUILD)/tests/agreement_mlp
 AGREEMENT_OBJ := $(AGREEMENT:%=%.o) $(BUILD)/tests/agreement_parts.o
 TEST_ENV := DMFT_SRCDIR=$(CURDIR) DMFT_BUILD=$(abspath $(BUILD)) OPENBLAS_NUM_THREADS=1
@@ -169,7 +171,7 @@ check-run: tests
 $(TESTS): $(filter-out $(AGREEMENT_OBJ),$(TEST_OBJ)) $(LIB_OBJ)
 	@mkdir -p $(@D)
 	$(call say,LINK $@)
-	$(Q)$(LINK) -Wl,--wrap=calloc,--wrap=malloc,--wrap=realloc -o $@ $^ $(PKG_LIBS) $(CHECK_LIBS) -lm
+	$(Q)$(LINK) -Wl,--wrap=calloc,--wrap=malloc,--wrap=realloc,--wrap=free -o $@ $^ $(PKG_LIBS) $(CHECK_LIBS) -lm
 
 $(AGREEMENT): %: %.o $(BUILD)/tests/agreement_parts.o $(LIBA)
 	@mkdir -p $(@D)
@@ -202,6 +204,34 @@ asan:  ## all tests under AddressSanitizer and UBSan
 .PHONY: valgrind
 valgrind: tests  ## all unit tests under valgrind
 	$(TEST_ENV) CK_FORK=no CK_DEFAULT_TIMEOUT=0 DMFT_TEST_SHRINK=8 valgrind --quiet --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite,indirect $(TESTS)
+
+# Eight threads on shared const objects, whole runs in several threads, and checkpoints of these, under ThreadSanitizer. Libraries are not instrumented:
+# what tests/tsan.supp leaves out, and why, stands there.
+TSAN_SUITES ?= threads samples resume represent
+.PHONY: tsan
+tsan:  ## threads that share objects under ThreadSanitizer, one BLAS thread
+	$(MAKE) BUILD=$(BUILD)/tsan WERROR= CFLAGS="-O1 -g" SANITIZE="-fsanitize=thread" MPI= $(BUILD)/tsan/tests/run
+	for suite in $(TSAN_SUITES); do \
+	  $(TEST_ENV) DMFT_BUILD=$(abspath $(BUILD)/tsan) DMFT_TEST_SHRINK=20 CK_FORK=no CK_RUN_SUITE=$$suite \
+	  TSAN_OPTIONS="suppressions=$(CURDIR)/tests/tsan.supp halt_on_error=1 exitcode=66" $(BUILD)/tsan/tests/run || exit 1; done
+
+.PHONY: fpe
+fpe:  ## the unit tests with a signal at every invalid floating-point operation and division by zero
+	$(MAKE) BUILD=$(BUILD)/fpe WERROR= CFLAGS="-O1 -g" TRAPS=-DDMFT_TEST_FPE MPI= $(BUILD)/fpe/tests/run
+	$(TEST_ENV) DMFT_BUILD=$(abspath $(BUILD)/fpe) $(BUILD)/fpe/tests/run
+
+COVERED := 95 85
+.PHONY: coverage
+coverage:  ## lines and branches of lib/ that the tests reach, in percent; at least COVERED (95 85)
+	$(MAKE) BUILD=$(BUILD)/coverage WERROR= CFLAGS="-O1 -g" SANITIZE="--coverage -fprofile-update=atomic" tests
+	find $(BUILD)/coverage -name '*.gcda' -delete
+	$(TEST_ENV) DMFT_BUILD=$(abspath $(BUILD)/coverage) $(BUILD)/coverage/tests/run
+	for test in program sweep spectrum; do bash tests/test_$$test.sh $(BUILD)/coverage/bin/dmft || exit 1; done
+	@sh tools/coverage.sh $(BUILD)/coverage $(COVERED)
+
+.PHONY: mutations
+mutations:  ## errors put into the physics one at a time, each of which the tests have to find (tests/mutations.txt)
+	@CC="$(CC)" sh tools/mutate.sh $(BUILD)/mutations "$(MAKE)"
 
 # Fuzzers, with clang: `make fuzz SECONDS=600` lets each read altered files of tests/fuzz/corpus for so long, under the sanitizers. What HDF5 itself does with
 # damaged files (it leaks, and asks for absurd memory) is not looked at: of these files only crashes count.

@@ -48,7 +48,9 @@
     X(represent) \
     X(extensive_output) \
     X(filter) \
-    X(weights)
+    X(weights) \
+    X(allocation) \
+    X(threads)
 
 #define SUITE_DECLARED(name) Suite *suite_##name(void);
 SUITES(SUITE_DECLARED)

@@ -276,7 +276,7 @@ START_TEST(extended_tables)
             if (strncmp(word, "nan", 3) == 0) ck_assert_msg(isnan(x[rows]), "%s, step %ld: %g, expected none", series, rows, x[rows]);
             else ck_assert_msg(error <= (outlier ? 1e-7 : 1e-8) * fabs(expected) || error <= 1e-12, "%s, step %ld: %.14g, expected %.14g", series, rows,
                                x[rows], expected);
-            if (error > 1e-12) worst[outlier] = fmax(worst[outlier], error / fabs(expected));
+            if (isgreater(error, 1e-12)) worst[outlier] = fmax(worst[outlier], error / fabs(expected));
         }
     }
     ck_assert_int_eq(rows, dmft_problem_steps(p));

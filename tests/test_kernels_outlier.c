@@ -324,11 +324,11 @@ static void look_for_escape(struct escape *e, const struct dense *d, size_t j, l
         for (size_t c = 0; c < d->n; c++) larger += d->im[c] == 0.0 && d->re[c] > d->re[i];
         if (d->im[i] == 0.0 && d->re[i] > 0.0 && larger == j) below = d->re[i] * sqrt(d->psi) / d->variance - 1.0;
     }
-    if (x > 0.0 && e->step == 0) {
+    if (isgreater(x, 0.0) && e->step == 0) {
         e->step = step;
-        e->time = e->before < 0.0 ? (double)step - 1.0 + e->before / (e->before - x) : (double)step;
+        e->time = isless(e->before, 0.0) ? (double)step - 1.0 + e->before / (e->before - x) : (double)step;
     }
-    e->before = x > 0.0 ? x : below;
+    e->before = isgreater(x, 0.0) ? x : below;
 }
 
 START_TEST(following_against_dense_eigenvalues)
@@ -436,7 +436,7 @@ START_TEST(kernels_and_basis_agree)
             double scale[2] = {p.C_g[t * T + t], p.C_phi[t * T + t]}, both = sqrt(p.psi * scale[0] * scale[1]);
             for (size_t j = 0; j < 2; j++) {
                 double z = dmft_outliers_z(o, j);
-                if (z < 1e-3 * dmft_outliers_z(o, 0)) continue; /* without a bulk: lambda^2 has the rounding errors of the largest */
+                if (isless(z, 1e-3 * dmft_outliers_z(o, 0))) continue; /* without a bulk: lambda^2 has the rounding errors of the largest */
                 ck_assert_msg(isnan(z) == isnan(b.z[j]), "%s, A_%zu, step %zu: %.15g and %.15g", s->name, l, t, z, b.z[j]);
                 if (isnan(z)) continue;
                 assert_near(z, b.z[j], 1e-8 * z, s->name, (long)t);
@@ -695,7 +695,7 @@ START_TEST(inside_a_step_the_ode_is_exact)
             ck_assert_int_eq(dmft_outliers_change(&after, t - 1, 0.0, 3, change, NULL), DMFT_OK);
             for (size_t j = 0; j < 2; j++) {
                 double expected = dmft_outliers_z(n, j) - dmft_outliers_z(o, j);
-                if (dmft_outliers_z(o, j) < 1e-3 * dmft_outliers_z(o, 0)) continue;
+                if (isless(dmft_outliers_z(o, j), 1e-3 * dmft_outliers_z(o, 0))) continue;
                 ck_assert_msg(isnan(change[j]) == isnan(expected), "%s, A_%d, step %zu: %g, expected %g", s->name, l, t, change[j], expected);
                 if (isnan(expected)) continue;
                 assert_near(change[j], expected, 1e-7, s->name, (long)t);

@@ -129,9 +129,9 @@ void file_aside_abandon(file_aside *file)
 
 int file_aside_failed(file_aside *file, int code, dmft_error *err)
 {
-    (void)cannot_write(file->path, code, err);
+    int status = code == ENOMEM ? error_memory(err, (double)strlen(file->path)) : cannot_write(file->path, code, err);
     file_aside_abandon(file);
-    return DMFT_ERROR_WRITE;
+    return status;
 }
 
 /* Gives the temporary a name that is free, or returns an errno. File systems without hard links get the name reserved instead. */
@@ -149,14 +149,13 @@ static int name_if_free(const file_aside *file)
 }
 
 /* Brings the new name itself to the disk. Some file systems cannot; the file is whole even so. */
-static void synchronise_folder(const char *path)
+static void synchronise_folder(char *path)
 {
-    char *folder = memory_string(path);
-    if (folder == NULL) return;
     size_t length = folder_length(path);
-    folder[length] = '\0';
-    int fd = open(length > 0 ? folder : ".", O_RDONLY | O_CLOEXEC);
-    free(folder);
+    char first = path[length];
+    path[length] = '\0'; /* the folder alone, for the moment: a copy could fail where the file is there already */
+    int fd = open(length > 0 ? path : ".", O_RDONLY | O_CLOEXEC);
+    path[length] = first;
     if (fd < 0) return;
     (void)fsync(fd);
     (void)close(fd);

@@ -27,7 +27,7 @@ void file_aside_abandon(file_aside *file);
 /* Writes all of `bytes` bytes; returns 0 or an errno. */
 int file_write_all(int fd, const void *data, size_t bytes);
 
-/* The error line of a file that could not be written, for an errno: abandons it and returns DMFT_ERROR_WRITE. */
+/* The error line of a file that could not be written, for an errno: abandons it and returns DMFT_ERROR_WRITE, of ENOMEM DMFT_ERROR_MEMORY. */
 int file_aside_failed(file_aside *file, int code, dmft_error *err);
 
 #endif

@@ -198,7 +198,7 @@ double dmft_trajectory_at(const dmft_trajectory *t, const char *name, double tim
 {
     const double *y = dmft_trajectory_series(t, name), *x = dmft_trajectory_series(t, "time");
     if (x == NULL) x = dmft_trajectory_series(t, "step");
-    if (x == NULL || y == NULL || t->rows == 0 || !(time >= x[0] && time <= x[t->rows - 1])) return NAN;
+    if (x == NULL || y == NULL || t->rows == 0 || isnan(time) || !(time >= x[0] && time <= x[t->rows - 1])) return NAN;
     size_t left = 0, right = t->rows - 1; /* x[left] <= time <= x[right] */
     while (right > left + 1) {
         size_t middle = left + (right - left) / 2;

@@ -1,6 +1,7 @@
 /* Data as CSV (doc/format.md): a line a sample, the last columns are targets. Lines of '#' and empty lines are skipped, and a first line in which no cell
  * is a number is a header. The file is taken into memory whole, and the cells are read in place. */
 #include <stdlib.h>
+#include <math.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -86,7 +87,7 @@ static int read_line(const struct reader *r, size_t inputs, size_t outputs, doub
         char shown[CONFIG_SHOWN];
         double *place = i < inputs ? &input[i] : &target[i - inputs];
         at = next_cell(at, &text, &length);
-        if (number_parse(text, length, place) && *place - *place == 0.0) continue;
+        if (number_parse(text, length, place) && isfinite(*place)) continue;
         config_show(shown, text, length);
         return data_error(r->err, r->path, "line %ld, column %zu must be a finite number, got '%s'", r->line, i + 1, shown);
     }

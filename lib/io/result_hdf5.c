@@ -227,6 +227,7 @@ int result_write(const char *path, int overwrite, result_writer *write, const vo
     if (written == 0 && stream.failure == 0) stream.failure = seal_write(aside.fd);
     if (stream.failure != 0) return file_aside_failed(&aside, stream.failure, err);
     if (written == 0) return file_aside_commit(&aside, err);
+    if (written == DMFT_ERROR_MEMORY) return file_aside_failed(&aside, ENOMEM, err);
     file_aside_abandon(&aside);
     return error_set(err, DMFT_ERROR_WRITE, "cannot write %s: the HDF5 library failed", path);
 }
@@ -284,13 +285,15 @@ int hdf5_read_number(hid_t place, const char *name, double *value)
     return status < 0 ? -1 : 0;
 }
 
-char *hdf5_read_text(hid_t place, const char *name, double limit)
+char *hdf5_read_text(hid_t place, const char *name, double limit, int *memory_ended)
 {
     size_t bytes;
+    *memory_ended = 0;
     hid_t attribute = open_attribute(place, name, H5T_STRING, &bytes);
     if (attribute < 0) return NULL;
     hid_t type = H5Aget_type(attribute);
     char *text = (double)bytes <= limit ? calloc(bytes + 1, 1) : NULL;
+    *memory_ended = (double)bytes <= limit && text == NULL;
     if (text != NULL && H5Aread(attribute, type, text) < 0) {
         free(text);
         text = NULL;
@@ -305,7 +308,9 @@ static int read_root(const result_reader *r, hid_t file, long *rows, int *is_swe
 {
     long version = 0;
     if (H5Aexists(file, "format") < 0) return result_damaged(r, "its beginning");
-    char *format = hdf5_read_text(file, "format", r->bytes);
+    int memory_ended;
+    char *format = hdf5_read_text(file, "format", r->bytes, &memory_ended);
+    if (memory_ended) return error_memory(r->err, r->bytes);
     int ours = format != NULL && strcmp(format, format_name) == 0, sweep = format != NULL && strcmp(format, sweep_format_name) == 0;
     free(format);
     if (sweep && !r->takes_sweep) return error_set(r->err, DMFT_ERROR_FORMAT, "%s: a sweep, where the result of one run is asked for", r->path);
@@ -372,7 +377,9 @@ int result_read_texts(const result_reader *r, hid_t group)
         char name[NAME_BYTES];
         int status = read_attribute_name(r, group, i, name);
         if (status != DMFT_OK) return status;
-        char *text = hdf5_read_text(group, name, r->bytes);
+        int memory_ended;
+        char *text = hdf5_read_text(group, name, r->bytes, &memory_ended);
+        if (memory_ended) return error_memory(r->err, r->bytes);
         if (text == NULL) return result_unexpected(r, name, "a readable text of fixed length");
         status = dmft_trajectory_set_text(r->t, name, text, r->err);
         free(text);
@@ -546,7 +553,8 @@ static int read_open(result_reader *r, int fd)
     {
         hid_t driver, access = stream_access(&stream, &driver);
         hid_t file = access < 0 ? access : H5Fopen(r->path, H5F_ACC_RDONLY, access);
-        status = file < 0 ? result_damaged(r, "its beginning or end") : read_contents(r, file);
+        if (file >= 0) status = read_contents(r, file);
+        else status = stream.failure == ENOMEM ? error_memory(r->err, sizeof(io_stream)) : result_damaged(r, "its beginning or end");
         if (file >= 0) (void)H5Fclose(file);
         stream_close(access, driver);
     }

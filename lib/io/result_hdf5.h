@@ -32,7 +32,7 @@ int result_write_series(hid_t file, const char *series, const char *errors, cons
                         const io_stream *stream);
 int result_write_texts(hid_t file, const dmft_trajectory *t);
 
-/* What is written into an open file. */
+/* Writes into an open file; returns 0, DMFT_ERROR_MEMORY, or -1 when HDF5 failed. */
 typedef int result_writer(hid_t file, const void *result, const io_stream *stream);
 
 /* A file written aside, sealed and renamed, with what `write` puts into it. */
@@ -56,8 +56,8 @@ int result_unexpected(const result_reader *r, const char *where, const char *wha
 int hdf5_read_integer(hid_t place, const char *name, long *value);
 int hdf5_read_number(hid_t place, const char *name, double *value);
 
-/* A new string, or NULL; no longer than `limit` bytes, those of the file. */
-char *hdf5_read_text(hid_t place, const char *name, double limit);
+/* A new string, or NULL; no longer than `limit` bytes, those of the file. Tells whether it was memory that it lacked. */
+char *hdf5_read_text(hid_t place, const char *name, double limit, int *memory_ended);
 
 /* What is done with one open dataset of a group, and with a group. */
 typedef int (*result_dataset)(const result_reader *r, hid_t set, const char *name);

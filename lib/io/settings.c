@@ -262,7 +262,7 @@ int settings_holds(const struct setting *row, double number)
     const char *low = row->domain + 1, *comma = strchr(low, ','), *high = comma + 2;
     size_t n = strlen(high) - 1;
     double from = bound(low, (size_t)(comma - low)), to = bound(high, n);
-    return (row->domain[0] == '(' ? number > from : number >= from) && (high[n] == ')' ? number < to : number <= to);
+    return !isnan(number) && (row->domain[0] == '(' ? number > from : number >= from) && (high[n] == ')' ? number < to : number <= to);
 }
 
 int settings_word(const struct setting *row, size_t index, char word[SETTINGS_WORD])

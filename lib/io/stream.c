@@ -27,7 +27,10 @@ static H5FD_t *stream_open(const char *name, unsigned flags, hid_t access, haddr
     io_stream *const *stream = H5Pget_driver_info(access);
     if (stream == NULL || fstat((*stream)->fd, &there) != 0) return NULL;
     struct handle *h = calloc(1, sizeof *h);
-    if (h == NULL) return NULL;
+    if (h == NULL) {
+        (*stream)->failure = ENOMEM;
+        return NULL;
+    }
     h->stream = *stream;
     h->eof = (haddr_t)there.st_size;
     return &h->base;

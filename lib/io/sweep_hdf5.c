@@ -36,10 +36,11 @@ static int write_texts(hid_t group, const char *name, const char *const *text, s
     const struct result_layout layout = {1, {count, 1}, 1};
     size_t bytes = longest(text, count);
     char *all = calloc(count, bytes);
+    if (all == NULL) return DMFT_ERROR_MEMORY;
     hid_t type = H5Tcopy(H5T_C_S1), set = H5I_INVALID_HID;
-    for (size_t i = 0; all != NULL && i < count; i++)
+    for (size_t i = 0; i < count; i++)
         if (text[i] != NULL) memcpy(all + i * bytes, text[i], strlen(text[i]));
-    if (all != NULL && H5Tset_size(type, bytes) >= 0 && H5Tset_strpad(type, H5T_STR_NULLPAD) >= 0 && H5Tset_cset(type, H5T_CSET_UTF8) >= 0)
+    if (H5Tset_size(type, bytes) >= 0 && H5Tset_strpad(type, H5T_STR_NULLPAD) >= 0 && H5Tset_cset(type, H5T_CSET_UTF8) >= 0)
         set = hdf5_write_array(group, name, &layout, type, type, all);
     if (type >= 0) (void)H5Tclose(type);
     free(all);
@@ -73,8 +74,9 @@ static int write_points(hid_t file, const dmft_sweep *s)
 {
     hid_t group = hdf5_make_group(file, "points");
     long *status = malloc(s->points * sizeof *status);
-    int written = group < 0 || status == NULL ? -1 : 0;
-    for (size_t i = 0; status != NULL && i < s->points; i++) status[i] = s->status[i];
+    if (status == NULL) return DMFT_ERROR_MEMORY;
+    int written = group < 0 ? -1 : 0;
+    for (size_t i = 0; i < s->points; i++) status[i] = s->status[i];
     if (written == 0) written = write_integers(group, "status", status, s->points);
     if (written == 0) written = write_integers(group, "diverged_at", s->diverged_at, s->points);
     if (written == 0) written = write_integers(group, "steps", s->steps, s->points);

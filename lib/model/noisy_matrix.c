@@ -123,7 +123,7 @@ static void solve(struct noisy_matrix *w, double rate, double t, size_t n, struc
     spectrum_spiked_solve(&spiked, law);
 }
 
-static int near(double a, double b, double unit) { return a == b || (isnan(a) && isnan(b)) || fabs(a - b) <= settled * unit; }
+static int near(double a, double b, double unit) { return a == b || (isnan(a) && isnan(b)) || islessequal(fabs(a - b), settled * unit); }
 
 static int settles(const struct spectrum_spiked_law *a, const struct spectrum_spiked_law *b)
 {

@@ -784,7 +784,7 @@ static int follow(outlier_basis *b, const struct limit_view *view, int *lost, dm
         *lost = status == DMFT_ERROR_NUMERIC;
         if (*lost) break;
         if (status != DMFT_OK) return status;
-        if (!(hit.z > b->bound)) break; /* sank into the bulk, and with it all behind it */
+        if (!isgreater(hit.z, b->bound)) break; /* sank into the bulk, and with it all behind it */
         take(b, j, &hit);
     }
     b->found = j;

@@ -112,7 +112,7 @@ double dmft_outliers_drift(const dmft_outliers *o, size_t j, size_t c)
 static double change_of_z(const struct outlier_kernels *p, double root, double change)
 {
     double v = p->sigma * p->sigma, after = root + change;
-    if (!(after > outlier_edge_root(v, p->psi))) return NAN;
+    if (!isgreater(after, outlier_edge_root(v, p->psi))) return NAN;
     return outlier_scalars_at(v, p->psi, after).z - outlier_scalars_at(v, p->psi, root).z;
 }
 

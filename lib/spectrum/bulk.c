@@ -7,9 +7,9 @@
 
 static int check(double sigma2, double psi, dmft_error *err)
 {
-    if (!(sigma2 >= 0.0) || !isfinite(sigma2))
+    if (!isgreaterequal(sigma2, 0.0) || !isfinite(sigma2))
         return error_set(err, DMFT_ERROR_ARGUMENT, "sigma2 must be in [0, inf), got %g", sigma2);
-    if (!(psi > 0.0) || !isfinite(psi)) return error_set(err, DMFT_ERROR_ARGUMENT, "psi must be in (0, inf), got %g", psi);
+    if (!isgreater(psi, 0.0) || !isfinite(psi)) return error_set(err, DMFT_ERROR_ARGUMENT, "psi must be in (0, inf), got %g", psi);
     return DMFT_OK;
 }
 
@@ -27,7 +27,7 @@ int dmft_resolvent_at(double z, double sigma2, double psi, dmft_resolvent *out, 
     double edges[2];
     int status = dmft_bulk_edges(sigma2, psi, edges, err);
     if (status != DMFT_OK) return status;
-    if (!(z > 0.0) || !(z >= edges[1] * (1.0 - 1e-14)) || !isfinite(z))
+    if (!isgreater(z, 0.0) || !isgreaterequal(z, edges[1] * (1.0 - 1e-14)) || !isfinite(z))
         return error_set(err, DMFT_ERROR_ARGUMENT, "z must be positive, finite and not below the upper edge %.15g, got %.15g", edges[1], z);
     if (!(z * z >= DBL_MIN)) return error_set(err, DMFT_ERROR_ARGUMENT, "z must be at least %.3g, got %.3g", sqrt(DBL_MIN), z);
     /* D = a b is the smaller root of sigma^4 psi D^2 - q D + 1 = 0; the discriminant in factors keeps its digits near the edge. */

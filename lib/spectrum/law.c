@@ -141,12 +141,16 @@ static double complex evaluate(const struct spectrum_law *law, double complex m,
     return -inverse + law->ratio * (re + I * im);
 }
 
+static int is_finite(double complex x) { return isfinite(creal(x)) && isfinite(cimag(x)); }
+
 /* Newton's method for x(m) = z from m, kept in the upper half plane. 1 when it has come to a root. */
 static int newton(const struct spectrum_law *law, double complex z, double complex *m)
 {
     for (int i = 0; i < NEWTON; i++) {
-        double complex slope, x = evaluate(law, *m, &slope), step = (x - z) / slope;
-        if (!isfinite(creal(step)) || !isfinite(cimag(step))) return 0;
+        double complex slope, x = evaluate(law, *m, &slope);
+        if (!is_finite(x) || !is_finite(slope)) return 0;
+        double complex step = (x - z) / slope;
+        if (!is_finite(step)) return 0;
         if (cabs(step) <= enough * cabs(*m) || cabs(x - z) <= enough * (cabs(z) + cabs(1.0 / *m))) return 1; /* x may be small against its terms */
         for (int k = 0; k < SHORTER && cimag(*m - step) <= 0.0; k++) step *= 0.5;
         if (cimag(*m - step) <= 0.0) { /* outside of the support: the root is real */
@@ -164,8 +168,8 @@ int spectrum_law_stieltjes(const struct spectrum_law *law, double complex z, dou
     for (size_t k = 0; k < law->nodes; k++) most = fmax(most, law->tau[k]);
     if (cabs(z) == 0.0 || !(cimag(z) >= 0.0)) return error_set(err, DMFT_ERROR_ARGUMENT, "z = %g + %g i is 0 or below the real axis", creal(z), cimag(z));
     double height = 4.0 * (cabs(z) + most * gsl_pow_2(1.0 + sqrt(law->ratio))), least = floor_part * fmin(height, cabs(z));
-    double complex root = -1.0 / (z + I * height);
-    int found = 1;
+    int found = is_finite(z);
+    double complex root = found ? -1.0 / (z + I * height) : 0.0;
     for (double over = height; over > least && found; over *= fall) found = newton(law, z + I * over, &root);
     found = found && newton(law, z, &root);
     if (!found)

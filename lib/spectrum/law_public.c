@@ -12,7 +12,7 @@ static int check_bands(const dmft_population *p, dmft_error *err)
 {
     for (size_t b = 0; b < p->bands; b++) {
         double low = p->band[b][0], high = p->band[b][1];
-        if (!(low >= 0.0) || !(high >= low) || !isfinite(high))
+        if (!isgreaterequal(low, 0.0) || !isgreaterequal(high, low) || !isfinite(high))
             return error_set(err, DMFT_ERROR_ARGUMENT, "band %zu is not an interval: [%g, %g]", b, low, high);
         if (b > 0 && !(low > p->band[b - 1][1])) return error_set(err, DMFT_ERROR_ARGUMENT, "band %zu at %g is not above the one before", b, low);
     }
@@ -29,7 +29,7 @@ static int is_in_band(const dmft_population *p, double tau)
 static int check(const dmft_population *p, dmft_error *err)
 {
     double sum = 0.0;
-    if (!(p->ratio > 0.0) || !isfinite(p->ratio)) return error_set(err, DMFT_ERROR_ARGUMENT, "ratio must be in (0, inf), got %g", p->ratio);
+    if (!isgreater(p->ratio, 0.0) || !isfinite(p->ratio)) return error_set(err, DMFT_ERROR_ARGUMENT, "ratio must be in (0, inf), got %g", p->ratio);
     if (p->nodes == 0) return error_set(err, DMFT_ERROR_ARGUMENT, "a population has at least one node");
     int status = check_bands(p, err);
     for (size_t k = 0; k < p->nodes && status == DMFT_OK; k++) {

@@ -29,11 +29,13 @@ struct scaled {
 static int scale(const dmft_spikes *s, struct scaled *out, dmft_error *err)
 {
     double psi = s->psi, smaller = fmin(1.0, psi);
-    if (!(psi > 0.0) || !isfinite(psi)) return error_set(err, DMFT_ERROR_ARGUMENT, "psi must be in (0, inf), got %g", psi);
-    if (!(s->sigma2 > 0.0) || !isfinite(s->sigma2)) return error_set(err, DMFT_ERROR_ARGUMENT, "sigma2 must be in (0, inf), got %g", s->sigma2);
-    if (!(s->rank_ratio > 0.0) || !(s->rank_ratio <= smaller))
+    if (!isgreater(psi, 0.0) || !isfinite(psi)) return error_set(err, DMFT_ERROR_ARGUMENT, "psi must be in (0, inf), got %g", psi);
+    if (!isgreater(s->sigma2, 0.0) || !isfinite(s->sigma2))
+        return error_set(err, DMFT_ERROR_ARGUMENT, "sigma2 must be in (0, inf), got %g", s->sigma2);
+    if (!isgreater(s->rank_ratio, 0.0) || !(s->rank_ratio <= smaller))
         return error_set(err, DMFT_ERROR_ARGUMENT, "rank_ratio must be in (0, %g] for psi = %g, got %g", smaller, psi, s->rank_ratio);
-    if (!(s->strength >= 0.0) || !isfinite(s->strength)) return error_set(err, DMFT_ERROR_ARGUMENT, "strength must be in [0, inf), got %g", s->strength);
+    if (!isgreaterequal(s->strength, 0.0) || !isfinite(s->strength))
+        return error_set(err, DMFT_ERROR_ARGUMENT, "strength must be in [0, inf), got %g", s->strength);
     double unit = sqrt(s->sigma2 * fmax(1.0, psi));
     *out = (struct scaled){.c = fmin(psi, 1.0 / psi), .T = gsl_pow_2(s->strength / unit), .r = s->rank_ratio / smaller, .unit = unit};
     return DMFT_OK;
