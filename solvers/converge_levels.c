@@ -18,6 +18,7 @@
 #include "converge.h"
 #include "io/number.h"
 #include "io/print.h"
+#include "io/settings.h"
 #include "program.h"
 
 static const double away = 1e-3; /* of the edge; below, an outlier's distance from it is mostly a difference of escape times */
@@ -76,13 +77,21 @@ static int set_flow(struct converge *s, size_t level, dmft_error *err)
     return status;
 }
 
+/* Sets what the model has. */
+static int set_if_there(struct converge *s, const char *key, const char *value, dmft_error *err)
+{
+    return settings_belongs(settings_find(key), s->problem->model) ? dmft_config_set(s->config, key, value, err) : DMFT_OK;
+}
+
 static int set_step(struct converge *s, size_t level, dmft_error *err)
 {
     const struct dmft_problem *p = s->problem;
+    if (!settings_belongs(&settings_table[SETTING_TRAINING_LEARNING_RATE], p->model) || p->kind == MODEL_TWO_LAYER_LINEAR_WIDTH) /* one large step */
+        return error_set(err, DMFT_ERROR_ARGUMENT, "the theory of model %s has no step to halve: --in width or --in seeds", p->model);
     double finer = exp2((double)level), dense = exp2(fmin((double)level, CONVERGE_DENSE)), every = fmin((double)p->outlier_every, (double)p->rows);
-    int status = dmft_config_set(s->config, "output.kernels", "false", err);
-    if (status == DMFT_OK) status = dmft_config_set(s->config, "output.weights", "false", err);
-    if (status == DMFT_OK)
+    int status = set_if_there(s, "output.kernels", "false", err);
+    if (status == DMFT_OK) status = set_if_there(s, "output.weights", "false", err);
+    if (status == DMFT_OK && settings_belongs(&settings_table[SETTING_OUTLIERS_EVERY], p->model))
         status = set_count(s, "outliers.every", p->flow && p->grid == GRID_ADAPTIVE ? 1.0 : every * finer / dense, err);
     if (status == DMFT_OK && p->kind == MODEL_MLP && p->mlp.represent_every > 0)
         status = set_count(s, "output.representations", fmin((double)p->mlp.represent_every, (double)p->rows) * finer, err); /* the same times */

@@ -34,11 +34,14 @@ static int has_outlier(const dmft_trajectory *t, int l, int j)
     return dmft_trajectory_series(t, name) != NULL;
 }
 
-/* Model noisy_matrix has one matrix, and its time from the law itself. */
+/* Model noisy_matrix has one matrix, and its time from the law itself; samples have the step alone. */
 static int fill_one(const dmft_trajectory *t, struct escape *out)
 {
-    if (dmft_trajectory_series(t, "isolated") == NULL || isnan(dmft_trajectory_number(t, "escape_step"))) return 0;
-    *out = (struct escape){.matrix = "W", .outlier = 1, .step = number_or_nan(t, "escape_step"), .time = number_or_nan(t, "critical_time"), .error = NAN};
+    const double *isolated = dmft_trajectory_series(t, "isolated"), *step = dmft_trajectory_series(t, "step");
+    if (isolated == NULL || step == NULL) return 0;
+    size_t row = 0, rows = dmft_trajectory_rows(t);
+    while (row < rows && isnan(isolated[row])) row++;
+    *out = (struct escape){.matrix = "W", .outlier = 1, .step = row < rows ? step[row] : NAN, .time = number_or_nan(t, "critical_time"), .error = NAN};
     return 1;
 }
 

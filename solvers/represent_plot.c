@@ -174,6 +174,14 @@ static void write_points(const struct picture *p, size_t l, size_t column, doubl
     (void)fputc('\n', out);
 }
 
+/* Whether a layer has a distance that is not 0: a logarithm has no place for others. */
+static int has_distances(const dmft_representation *d)
+{
+    int some = 0;
+    for (size_t i = 0; i < dmft_representation_snapshots(d); i++) some |= fabs(dmft_representation_eigenvalue(d, i, 0)) > 0.0;
+    return some;
+}
+
 static void write_curves(const struct picture *p, size_t l)
 {
     FILE *out = p->script;
@@ -182,6 +190,10 @@ static void write_curves(const struct picture *p, size_t l)
     double end = last > 0 ? dmft_representation_step(d, last) : 1.0;
     (void)fprintf(out, "set xrange [0:%.6g]; set yrange [*:*]; set logscale y; set format y '10^{%%L}'\n", end);
     (void)fprintf(out, "set size ratio 1; set xtics %.4g; set ytics autofreq; set title '|eigenvalues| by step' offset 0,-0.6\n", tics(end));
+    if (!has_distances(d)) {
+        (void)fputs("unset logscale y; set yrange [0:1]; plot NaN notitle\n", out);
+        return;
+    }
     for (size_t j = 0; j < count && j < CURVES; j++) {
         (void)fprintf(out, "%s$e0_%zu using 1:%zu with lines lw 2 lc rgb '%s'", j > 0 ? ", \\\n  " : "plot ", l, 2 + 2 * j, gnuplot_colour(j));
         if (p->r->files > 1)

@@ -233,6 +233,9 @@ expect "the template of noisy_matrix is a configuration" 0 "wrote matrix.h5: 41 
 expect "noisy_matrix: simulate" 0 "wrote matrices.h5: 41 steps" simulate matrix.yaml -o matrices.h5 --set simulation.input_dim=100
 "$dmft" show matrix.h5 --csv >out; holds "noisy_matrix: default columns" test "$(head -1 out)" = "step,bulk_edge,isolated,overlap2_left,overlap2_right,bulk_variance"
 expect "noisy_matrix: compare" 0 "^verdict: holds" compare matrix.h5 matrices.h5
+expect "noisy_matrix: escape of samples" 0 "^W +1 +[0-9]+ +none" escape matrices.h5
+expect "noisy_matrix: converge in step" 0 "^verdict: holds" converge matrix.yaml --levels 3 --quiet
+"$dmft" init extensive_output >outputs.yaml; expect "extensive_output: no step to halve" 2 "has no step to halve: --in width or --in seeds" converge outputs.yaml
 expect "noisy_matrix: escape" 0 "^W +1 +9 +8\.90" escape matrix.h5
 expect "noisy_matrix: solve has no checkpoints" 2 "has no checkpoints" solve matrix.yaml -o x.h5 --checkpoint matrix.ck --quiet
 if command -v gnuplot >/dev/null; then expect "noisy_matrix: plot" 0 "wrote matrix.png" plot matrix.h5 matrices.h5 -o matrix.png; fi
@@ -295,7 +298,7 @@ if command -v gnuplot >/dev/null; then
     expect "represent: figure alone" 0 "" represent mr.h5 -o r.png --quiet --force
     holds "represent: and nothing else" test ! -s out -a ! -s err
     "$dmft" solve m.yaml -o mr1.h5 --quiet --set output.representations=100
-    expect "represent: one record" 0 "layer 1: still" represent mr1.h5 -o r.png --force
+    expect "represent: one record" 0 "layer 1: untested" represent mr1.h5 -o r.png --force
 fi
 expect "represent: eigenvalues can be compared" 0 "^D2_eigenvalue1 +10 " compare mr.h5 mrs.h5 --series D1_eigenvalue1,D2_eigenvalue1,D2_eigenvalue2
 

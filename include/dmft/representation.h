@@ -15,10 +15,11 @@ extern "C" {
 
 /** How a change went over time: name, text; (RM6) of doc/theory.md. */
 #define DMFT_RELAXATION_TABLE(X)                                                                       \
-    X(DMFT_RELAXATION_STILL, "still")     /* it did not leave its noise, or there are too few snapshots */ \
+    X(DMFT_RELAXATION_STILL, "still")     /* it did not leave its noise */                                 \
     X(DMFT_RELAXATION_GRADUAL, "gradual") /* it only slowed down, within noise */                          \
     X(DMFT_RELAXATION_ONSET, "onset")     /* it got faster at first, no more than steadily */              \
-    X(DMFT_RELAXATION_SHARP, "sharp")     /* it got faster, by more than a steady acceleration does */
+    X(DMFT_RELAXATION_SHARP, "sharp")     /* it got faster, by more than a steady acceleration does */     \
+    X(DMFT_RELAXATION_UNTESTED, "untested") /* fewer than three snapshots, or one member, which tells no noise */
 
 /** The verdicts of the table. */
 enum dmft_relaxation_verdict {

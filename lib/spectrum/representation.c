@@ -152,7 +152,7 @@ static int scale_all(dmft_representation *r, const double *D, dmft_error *err)
 
 /* ---- the way ---- */
 
-/* Did M leave its noise? Then the test; with fewer than three snapshots there is nothing to tell. */
+/* Did M leave its noise? Then the test, which needs three snapshots, and noise that was measured (or none: exact theory). */
 static int relax(dmft_representation *r, const dmft_trajectory *t, size_t every, dmft_error *err)
 {
     char name[NAME_BYTES];
@@ -164,12 +164,17 @@ static int relax(dmft_representation *r, const dmft_trajectory *t, size_t every,
     double moved = dmft_trajectory_number(t, name);
     (void)snprintf(name, sizeof name, "D%zu_moved_noise", r->layer);
     double noise = dmft_trajectory_number(t, name);
-    if (r->snapshots < 3 || series == NULL || !(moved > 0.0) || moved < moved_noise * noise) return DMFT_OK;
+    double members = fmax(dmft_trajectory_number(t, "seeds"), dmft_trajectory_number(t, "replicas"));
+    if (r->snapshots > 1 && (!(moved > 0.0) || moved < moved_noise * noise)) return DMFT_OK;
+    if (r->snapshots < 3 || series == NULL || members == 1.0) {
+        r->relaxation.verdict = DMFT_RELAXATION_UNTESTED;
+        return DMFT_OK;
+    }
     (void)snprintf(name, sizeof name, "D%zu_progress_covariance", r->layer);
     const double *covariance = dmft_trajectory_array(t, name, size);
     if (covariance != NULL && (size[0] != r->snapshots || size[1] != r->snapshots || size[2] != 1))
         return error_set(err, DMFT_ERROR_FORMAT, "%s is %zu x %zu x %zu, not of the %zu snapshots", name, size[0], size[1], size[2], r->snapshots);
-    double *q = memory_doubles(r->snapshots), members = fmax(dmft_trajectory_number(t, "seeds"), dmft_trajectory_number(t, "replicas"));
+    double *q = memory_doubles(r->snapshots);
     if (q == NULL) return error_memory(err, 8.0 * (double)r->snapshots);
     for (size_t i = 0; i < r->snapshots; i++) q[i] = series[i * every];
     int status = dmft_relaxation_test(r->step, q, covariance, r->snapshots, members >= 1.0 ? members : 0.0, &r->relaxation, err);
