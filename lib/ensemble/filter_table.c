@@ -86,21 +86,14 @@ void filter_table_free(struct filter_table *t)
     *t = (struct filter_table){0};
 }
 
-int filter_table_run(const struct samples *samples, const dmft_run_options *options, dmft_trajectory **out, dmft_error *err)
+int filter_table_finish(dmft_trajectory *t, const struct ensemble_results *results, const struct samples *samples, dmft_error *err)
 {
     const struct low_degree_filter_problem *f = &samples->problem->filter;
-    dmft_trajectory *t = NULL;
-    int status = samples_run(samples, options, &t, err);
-    if (status < 0 || t == NULL) return status;
-    int added = trajectory_set_number(t, (double)f->samples, err, "samples");
-    if (added == DMFT_OK) added = trajectory_set_number(t, (double)f->tests, err, "test_samples");
-    if (added == DMFT_OK) added = trajectory_set_number(t, (double)f->input_dim, err, "input_dim");
-    if (added == DMFT_OK) added = trajectory_set_number(t, (double)f->features, err, "features");
-    if (added == DMFT_OK)
-        *out = t;
-    else
-        dmft_trajectory_free(t);
-    return added == DMFT_OK ? status : added;
+    (void)results;
+    int status = trajectory_set_number(t, (double)f->samples, err, "samples");
+    if (status == DMFT_OK) status = trajectory_set_number(t, (double)f->tests, err, "test_samples");
+    if (status == DMFT_OK) status = trajectory_set_number(t, (double)f->input_dim, err, "input_dim");
+    return status == DMFT_OK ? trajectory_set_number(t, (double)f->features, err, "features") : status;
 }
 
 void filter_table_enter(const struct filter_table *t, const struct filter_moment *m, double *row)

@@ -51,8 +51,8 @@ void filter_table_free(struct filter_table *table);
 /* The same sizes without the columns themselves. */
 struct filter_table filter_table_sizes(const dmft_problem *problem);
 
-/* Runs the members, and adds the sizes of the problem to the result. As samples_run. */
-int filter_table_run(const struct samples *samples, const dmft_run_options *options, dmft_trajectory **out, dmft_error *err);
+/* Adds the sizes of the problem to the result (struct samples, finish). */
+int filter_table_finish(dmft_trajectory *t, const struct ensemble_results *results, const struct samples *samples, dmft_error *err);
 
 /* What a layer's moment showed: `count` eigenvalues from either end, those that were kept (moment_largest) and the edges of the bulk. */
 struct filter_moment {

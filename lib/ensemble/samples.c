@@ -68,12 +68,12 @@ static int summarize(dmft_trajectory **out, const struct samples *s, const struc
     for (size_t row = 0; status == DMFT_OK && row < t->rows; row++) step[row] = (double)row;
     for (size_t i = 0; i < s->columns && status == DMFT_OK; i++) status = add_column(t, s, results, i, err);
     if (status == DMFT_OK) status = describe(t, s, results, err);
-    if (status == DMFT_OK && stop < 0 && s->finish != NULL) status = s->finish(t, results, s, err);
+    if (status == DMFT_OK) t->diverged_at = stop;
+    if (status == DMFT_OK && s->finish != NULL) status = s->finish(t, results, s, err);
     if (status != DMFT_OK) {
         dmft_trajectory_free(t);
         return status;
     }
-    t->diverged_at = stop;
     *out = t;
     return stop >= 0 ? error_set(err, DMFT_DIVERGED, "diverged at step %ld", stop) : DMFT_OK;
 }

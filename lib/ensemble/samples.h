@@ -23,7 +23,8 @@ struct samples {
     const struct samples_column *column;
     const char *model_kind;     /* text "kind" of the result: "simulation", or "theory" when members are replicas */
     double doubles, operations; /* of one member, its slot left out; of all its rows */
-    size_t extra;               /* numbers of a member besides, behind its table (slot + rows * columns), and what makes arrays of them; 0, NULL */
+    size_t extra;               /* numbers of a member besides, behind its table (slot + rows * columns); 0: none */
+    /* Adds what a model has of its own, and arrays of `extra`, to the result, also of a run that diverged; NULL: nothing. */
     int (*finish)(dmft_trajectory *t, const struct ensemble_results *results, const struct samples *s, dmft_error *err);
 };
 

@@ -276,7 +276,8 @@ static struct samples samples_of(const dmft_problem *p, const struct filter_tabl
     double layer = 12.0 * n * n * n + 4.0 * n * n * products + ridge_operations(&rule, n, Q, n) + ridge_operations(&rule, n, Q, (double)f->kept) +
                    n * (n + Q) * (2.0 * (double)widest(f) + 50.0);
     return (struct samples){.kind = &kind, .problem = p, .members = p->filter.shared ? 1 : p->simulation.seeds, .columns = table->columns,
-                            .column = table->column, .model_kind = "theory", .doubles = doubles_of(p), .operations = layers * layer};
+                            .column = table->column, .model_kind = "theory", .doubles = doubles_of(p), .operations = layers * layer,
+                            .finish = filter_table_finish};
 }
 
 dmft_estimate low_degree_filter_estimate(const dmft_problem *p, int threads)
@@ -293,7 +294,7 @@ int low_degree_filter_solve(const dmft_problem *p, const dmft_run_options *optio
     int status = filter_table_create(&table, p, &none, p->filter.shared, err);
     if (status != DMFT_OK) return status;
     const struct samples samples = samples_of(p, &table);
-    status = filter_table_run(&samples, options, out, err);
+    status = samples_run(&samples, options, out, err);
     filter_table_free(&table);
     return status;
 }

@@ -448,23 +448,6 @@ int extensive_output_check(const dmft_problem *p, dmft_error *err)
     return error_set(err, DMFT_ERROR_CONFIG, "matrices of D = %zu, N = %zu, K = %zu are too large for BLAS's %d entries", n.D, n.N, n.K, INT_MAX);
 }
 
-static struct samples samples_of(const dmft_problem *p)
-{
-    return (struct samples){.kind = &kind,
-                            .problem = p,
-                            .members = p->simulation.seeds,
-                            .model_kind = "simulation",
-                            .doubles = member_doubles(p),
-                            .operations = operations_of(p)};
-}
-
-dmft_estimate extensive_output_simulate_estimate(const dmft_problem *p, int threads)
-{
-    struct samples s = samples_of(p);
-    s.columns = (p->extensive_output.trained ? (size_t)TRAINED_COLUMNS : (size_t)FROZEN_COLUMNS) + 2 * (size_t)p->extensive_output.quantiles;
-    return samples_estimate(&s, threads);
-}
-
 /* V W begins at 0 in the wide limit, at (D/N)^{1/2} in a network: allowances of it are relative to the teacher's largest singular value. */
 static int set_scales(dmft_trajectory *t, const struct extensive_output_problem *e, dmft_error *err)
 {
@@ -475,29 +458,45 @@ static int set_scales(dmft_trajectory *t, const struct extensive_output_problem 
     return status;
 }
 
+static int finish(dmft_trajectory *t, const struct ensemble_results *results, const struct samples *s, dmft_error *err)
+{
+    const struct extensive_output_problem *e = &s->problem->extensive_output;
+    struct sizes n = sizes_of(s->problem);
+    (void)results;
+    if (!e->trained) settle_bands(t);
+    int status = e->trained ? set_scales(t, e, err) : dmft_trajectory_set_text(t, "together", "hi1,lo2,hi2", err);
+    if (status == DMFT_OK) status = trajectory_set_number(t, (double)n.D, err, "input_dim");
+    if (status == DMFT_OK) status = trajectory_set_number(t, (double)n.N, err, "width");
+    return status == DMFT_OK ? trajectory_set_number(t, (double)n.K, err, "outputs") : status;
+}
+
+static struct samples samples_of(const dmft_problem *p)
+{
+    return (struct samples){.kind = &kind,
+                            .problem = p,
+                            .members = p->simulation.seeds,
+                            .model_kind = "simulation",
+                            .doubles = member_doubles(p),
+                            .operations = operations_of(p),
+                            .finish = finish};
+}
+
+dmft_estimate extensive_output_simulate_estimate(const dmft_problem *p, int threads)
+{
+    struct samples s = samples_of(p);
+    s.columns = (p->extensive_output.trained ? (size_t)TRAINED_COLUMNS : (size_t)FROZEN_COLUMNS) + 2 * (size_t)p->extensive_output.quantiles;
+    return samples_estimate(&s, threads);
+}
+
 int extensive_output_simulate(const dmft_problem *p, const dmft_run_options *options, dmft_trajectory **out, dmft_error *err)
 {
     struct samples s = samples_of(p);
-    struct sizes n = sizes_of(p);
     int status = extensive_output_check(p, err);
     if (status != DMFT_OK) return status;
     struct samples_column *column = make_columns(p, &s.columns);
     if (column == NULL) return error_memory(err, 1e3);
     s.column = column;
-    dmft_trajectory *t = NULL;
-    status = samples_run(&s, options, &t, err);
+    status = samples_run(&s, options, out, err);
     free(column);
-    if (status == DMFT_OK && !p->extensive_output.trained) {
-        settle_bands(t);
-        status = dmft_trajectory_set_text(t, "together", "hi1,lo2,hi2", err);
-    }
-    if (status == DMFT_OK && p->extensive_output.trained) status = set_scales(t, &p->extensive_output, err);
-    if (status == DMFT_OK) status = trajectory_set_number(t, (double)n.D, err, "input_dim");
-    if (status == DMFT_OK) status = trajectory_set_number(t, (double)n.N, err, "width");
-    if (status == DMFT_OK) status = trajectory_set_number(t, (double)n.K, err, "outputs");
-    if (status == DMFT_OK)
-        *out = t;
-    else
-        dmft_trajectory_free(t);
     return status;
 }

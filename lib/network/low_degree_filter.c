@@ -372,7 +372,8 @@ static struct samples samples_of(const dmft_problem *problem, const struct filte
 {
     double held = (double)problem->filter.held * features_block_doubles(problem->filter.features);
     return (struct samples){.kind = &kind, .problem = problem, .members = problem->simulation.seeds, .columns = table->columns, .column = table->column,
-                            .model_kind = "simulation", .doubles = doubles_of(problem) + held, .operations = operations_of(problem)};
+                            .model_kind = "simulation", .doubles = doubles_of(problem) + held, .operations = operations_of(problem),
+                            .finish = filter_table_finish};
 }
 
 dmft_estimate random_features_estimate(const dmft_problem *problem, int threads)
@@ -400,7 +401,7 @@ int random_features_simulate(const dmft_problem *problem, const dmft_run_options
     struct samples samples = samples_of(problem, &table);
     held.filter.held = blocks_held(&samples, options);
     samples = samples_of(&held, &table);
-    status = filter_table_run(&samples, options, out, err);
+    status = samples_run(&samples, options, out, err);
     filter_table_free(&table);
     return status;
 }

@@ -350,6 +350,14 @@ static void set_columns(struct samples_column column[COLUMNS], const dmft_proble
     memcpy(column, all, sizeof all);
 }
 
+static int finish(dmft_trajectory *t, const struct ensemble_results *results, const struct samples *s, dmft_error *err)
+{
+    struct sizes n = sizes_of(s->problem);
+    (void)results;
+    int status = trajectory_set_number(t, n.columns, err, "input_dim");
+    return status == DMFT_OK ? trajectory_set_number(t, n.rows, err, "width") : status;
+}
+
 static struct samples samples_of(const dmft_problem *p, struct samples_column column[COLUMNS])
 {
     set_columns(column, p);
@@ -360,7 +368,8 @@ static struct samples samples_of(const dmft_problem *p, struct samples_column co
                             .column = column,
                             .model_kind = "simulation",
                             .doubles = doubles_of(p),
-                            .operations = operations_of(p)};
+                            .operations = operations_of(p),
+                            .finish = finish};
 }
 
 dmft_estimate noisy_matrix_simulate_estimate(const dmft_problem *p, int threads)
@@ -374,17 +383,6 @@ int noisy_matrix_simulate(const dmft_problem *p, const dmft_run_options *options
 {
     struct samples_column column[COLUMNS];
     struct samples s = samples_of(p, column);
-    struct sizes n = sizes_of(p);
-    dmft_trajectory *t = NULL;
     int status = noisy_matrix_simulate_check(p, err);
-    if (status == DMFT_OK) status = samples_run(&s, options, &t, err);
-    if (status != DMFT_OK && status != DMFT_DIVERGED) return status;
-    int added = trajectory_set_number(t, n.columns, NULL, "input_dim");
-    if (added == DMFT_OK) added = trajectory_set_number(t, n.rows, NULL, "width");
-    if (added != DMFT_OK) {
-        dmft_trajectory_free(t);
-        return error_memory(err, 64.0);
-    }
-    *out = t;
-    return status;
+    return status == DMFT_OK ? samples_run(&s, options, out, err) : status;
 }

@@ -107,6 +107,7 @@ static int add_spectrum(dmft_trajectory *t, const struct ensemble_results *resul
 static int finish(dmft_trajectory *t, const struct ensemble_results *results, const struct samples *s, dmft_error *err)
 {
     struct two_layer_size n = two_layer_size_of(s->problem);
+    if (t->diverged_at >= 0) return DMFT_OK; /* there are no spectra after training */
     size_t least = n.N < n.D ? n.N : n.D, offset = s->columns * (size_t)s->problem->rows, after = s->extra / 2;
     int status = add_spectrum(t, results, "weight_spectrum", offset, after, least, err);
     if (status == DMFT_OK) status = add_spectrum(t, results, "ck_spectrum", offset + least, after, n.P, err);
