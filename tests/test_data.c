@@ -12,6 +12,7 @@
 #include "base/problem.h"
 #include "dmft.h"
 #include "io/data.h"
+#include "folder.h"
 
 Suite *suite_data(void);
 
@@ -21,29 +22,6 @@ static const double target[P] = {1, -1, 0.5};
 static const double target2[P * K] = {0.25, 0.75, 1, 0, 0.5, 0.5};
 static const double test_inputs[Q * D] = {1, 1, 1, 1, 0, 0, 0, 7};
 static const double test_target[Q] = {2, 3};
-
-/* ---- a folder of the test's own ---- */
-
-static char folder[64];
-
-static void make_folder(void)
-{
-    (void)snprintf(folder, sizeof folder, "/tmp/dmft_data_XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-}
-
-static void remove_folder(void)
-{
-    char command[128];
-    (void)snprintf(command, sizeof command, "rm -rf %s", folder);
-    ck_assert_int_eq(system(command), 0);
-}
-
-static char *in_folder(char path[128], const char *name)
-{
-    (void)snprintf(path, 128, "%s/%s", folder, name);
-    return path;
-}
 
 static void write_bytes(const char *name, const void *bytes, size_t count)
 {

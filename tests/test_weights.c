@@ -21,6 +21,7 @@
 #include "io/matrix.h"
 #include "spectrum/fit.h"
 #include "spectrum/marchenko_pastur.h"
+#include "folder.h"
 #include "suites.h"
 
 static const double pi = 3.14159265358979323846;
@@ -795,27 +796,6 @@ START_TEST(out_of_memory)
 END_TEST
 
 /* ---- files ---- */
-
-static char folder[64];
-
-static void make_folder(void)
-{
-    (void)snprintf(folder, sizeof folder, "/tmp/dmft_weights_XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-}
-
-static void remove_folder(void)
-{
-    char command[128];
-    (void)snprintf(command, sizeof command, "rm -rf %s", folder);
-    ck_assert_int_eq(system(command), 0);
-}
-
-static char *in_folder(char path[128], const char *name)
-{
-    (void)snprintf(path, 128, "%s/%s", folder, name);
-    return path;
-}
 
 static void write_npy(const char *name, const char *type, const char *order, const char *shape, const void *bytes, size_t count)
 {
