@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/archive.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "blas.h"
 #include "git.h" /* made by the Makefile: DMFT_GIT, the state of the checkout */

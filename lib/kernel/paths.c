@@ -13,7 +13,6 @@
 #include "kernel/paths.h"
 
 #include <cblas.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -4,8 +4,18 @@
 
 #include "dmft.h"
 
+/* ---- what solvers share ---- */
+
 /* Refuses to store what theory does not have. */
 int solve_check(const dmft_problem *problem, dmft_error *err);
+
+/* Tells the caller how many steps are done: 0, or DMFT_STOPPED when he wants no more of them. */
+int solve_report(const dmft_run_options *options, long done, long total, dmft_error *err);
+
+/* The sizes of the networks that are simulated beside, "input_dim" and "width" = ratio input_dim, where the problem gives any. */
+int solve_add_sizes(dmft_trajectory *t, const dmft_problem *problem, double ratio, dmft_error *err);
+
+/* ---- solvers ---- */
 
 dmft_estimate deep_linear_estimate(const dmft_problem *problem, int threads);
 int deep_linear_solve(const dmft_problem *problem, const dmft_run_options *options, dmft_trajectory **out, dmft_error *err);

@@ -88,9 +88,6 @@ void network_free(struct network *network);
 /* Columns of A_l, its fan-in (it has `width` rows). */
 size_t network_columns(const struct network *network, int l);
 
-/* c/fan-in of what A_l learns, with the factor of a residual branch. */
-double network_coupling(const struct network *network, int l);
-
 /* Draws network number `index`: weights, target, data. It depends on the problem's seed and the index alone. */
 void network_start(struct network *network, long index);
 

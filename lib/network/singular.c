@@ -45,7 +45,8 @@ double singular_products(double order) { return PRODUCTS * cbrt(order); }
 
 static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 
-size_t singular_order(const struct singular *s, size_t i) { return smaller(s->matrix[i].rows, s->matrix[i].columns); }
+/* Length of the shorter side of matrix i. */
+static size_t order_of(const struct singular *s, size_t i) { return smaller(s->matrix[i].rows, s->matrix[i].columns); }
 
 int singular_on_left(const struct singular *s, size_t i) { return s->matrix[i].rows < s->matrix[i].columns; }
 
@@ -61,7 +62,7 @@ int singular_create(struct singular *s, size_t count, const size_t *rows, const 
     int whole = s->matrix != NULL;
     for (size_t i = 0; whole && i < count; i++) {
         s->matrix[i] = (struct singular_matrix){.rows = rows[i], .columns = columns[i]};
-        size_t order = singular_order(s, i), longer = rows[i] + columns[i] - order;
+        size_t order = order_of(s, i), longer = rows[i] + columns[i] - order;
         if (order > largest) largest = order;
         if (longer > longest) longest = longer;
         doubles += (wanted + starts) * order;
@@ -91,7 +92,7 @@ void singular_transfer(struct singular *s, archive *a)
 {
     for (size_t i = 0; i < s->count; i++) {
         archive_size(a, &s->matrix[i].known, s->wanted);
-        archive_doubles(a, s->matrix[i].vectors, s->matrix[i].known * singular_order(s, i));
+        archive_doubles(a, s->matrix[i].vectors, s->matrix[i].known * order_of(s, i));
     }
 }
 
@@ -154,7 +155,7 @@ static struct singular_pair pair_of(struct singular *s, const struct gram *b, co
 /* Adds the newest vectors to those known, unless they are 0; returns how many there are to start from. */
 static size_t add_starts(struct singular *s, size_t i, struct singular_starts starts)
 {
-    size_t order = singular_order(s, i), rows = s->matrix[i].known;
+    size_t order = order_of(s, i), rows = s->matrix[i].known;
     for (size_t j = 0; j < smaller(starts.count, s->starts); j++) {
         if (!(cblas_dnrm2((int)order, starts.vector[j], 1) > 0)) continue;
         memcpy(s->matrix[i].vectors + rows++ * order, starts.vector[j], order * sizeof(double));
@@ -167,7 +168,7 @@ int singular_solve(struct singular *s, size_t i, const double *matrix, struct si
 {
     struct gram b;
     struct singular_matrix *m = &s->matrix[i];
-    size_t order = singular_order(s, i), count = smaller(s->wanted, order);
+    size_t order = order_of(s, i), count = smaller(s->wanted, order);
     if (pair != NULL) *pair = (struct singular_pair){NULL, NULL};
     if (!gram_of(s, i, matrix, &b)) {
         for (size_t j = 0; j < count; j++) values[j] = 0;

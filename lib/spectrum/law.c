@@ -194,7 +194,8 @@ static double part_of(const struct spectrum_law *law, double x, double complex m
     return (x * cimag(m) + carg(m) - law->ratio * sum) / M_PI;
 }
 
-int spectrum_law_part(const struct spectrum_law *law, double x, double *part, dmft_error *err)
+/* The part of the companion's eigenvalues <= x, x not 0, by (LA4). */
+static int part_at(const struct spectrum_law *law, double x, double *part, dmft_error *err)
 {
     double complex m;
     int status = spectrum_law_stieltjes(law, x, &m, err);
@@ -255,7 +256,7 @@ static int tabulate_all(spectrum_curve *c, dmft_error *err)
     int status = spectrum_law_edges(&c->law, c->band, c->law.bands + 1, &c->bands, err);
     c->below[0] = c->zero;
     for (size_t b = 1; b < c->bands && status == DMFT_OK; b++)
-        status = spectrum_law_part(&c->law, 0.5 * (c->band[b - 1][1] + c->band[b][0]), &c->below[b], err);
+        status = part_at(&c->law, 0.5 * (c->band[b - 1][1] + c->band[b][0]), &c->below[b], err);
     c->below[c->bands] = 1.0;
     for (size_t b = 0; b < c->bands && status == DMFT_OK; b++) status = tabulate(c, b, err);
     return status;
@@ -299,8 +300,6 @@ size_t spectrum_curve_bands(const spectrum_curve *c) { return c->bands; }
 const double *spectrum_curve_band(const spectrum_curve *c, size_t band) { return c->band[band]; }
 
 double spectrum_curve_mass(const spectrum_curve *c, size_t band) { return c->below[band + 1] - c->below[band]; }
-
-const double *spectrum_curve_x(const spectrum_curve *c, size_t band) { return c->x + band * c->points; }
 
 const double *spectrum_curve_density(const spectrum_curve *c, size_t band) { return c->density + band * c->points; }
 
