@@ -124,8 +124,8 @@ int spectrum_law_edges(const struct spectrum_law *law, double (*edge)[2], size_t
 
 /* ---- in the upper half plane ---- */
 
-/* x(m) and dx/dm. One division a node. */
-static double complex evaluate(const struct spectrum_law *law, double complex m, double complex *slope)
+/* One division a node. */
+double complex spectrum_law_sum(const struct spectrum_law *law, double complex m, double complex *slope)
 {
     double a = creal(m), b = cimag(m), re = 0.0, im = 0.0, re2 = 0.0, im2 = 0.0;
     for (size_t k = 0; k < law->nodes; k++) {
@@ -136,9 +136,16 @@ static double complex evaluate(const struct spectrum_law *law, double complex m,
         re2 += w * (p * p - q * q);
         im2 += w * 2.0 * p * q;
     }
-    double complex inverse = 1.0 / m;
-    *slope = inverse * inverse - law->ratio * (re2 + I * im2);
-    return -inverse + law->ratio * (re + I * im);
+    *slope = re2 + I * im2;
+    return re + I * im;
+}
+
+/* x(m) and dx/dm. */
+static double complex evaluate(const struct spectrum_law *law, double complex m, double complex *slope)
+{
+    double complex inverse = 1.0 / m, slope_of_sum, sum = spectrum_law_sum(law, m, &slope_of_sum);
+    *slope = inverse * inverse - law->ratio * slope_of_sum;
+    return -inverse + law->ratio * sum;
 }
 
 static int is_finite(double complex x) { return isfinite(creal(x)) && isfinite(cimag(x)); }

@@ -21,6 +21,9 @@ struct spectrum_law {
 double spectrum_law_x(const struct spectrum_law *law, double m);
 double spectrum_law_slope(const struct spectrum_law *law, double m);
 
+/* sum w tau/(1 + tau m) and minus its derivative, of which (LA1) is made. */
+double complex spectrum_law_sum(const struct spectrum_law *law, double complex m, double complex *slope);
+
 /* The part of the companion's eigenvalues that is 0; of the p x p matrix it is 1 - (1 - this)/ratio. */
 double spectrum_law_zero(const struct spectrum_law *law);
 
