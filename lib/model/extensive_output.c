@@ -5,7 +5,7 @@
  *
  * The nodes of a population are doubled until the edges stay where they are: some milliseconds a time; memory is some ten doubles a node.
  */
-#include "model/extensive_output.h"
+#include "model/solve.h"
 
 #include <gsl/gsl_math.h>
 #include <math.h>

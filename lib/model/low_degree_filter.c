@@ -5,7 +5,7 @@
  *   h <- F u_j of the k largest |lambda_j|;   at new inputs h <- G_new (y o h)/(n lambda_j).
  *
  * Cost a layer: (9 + 2 + 1/3) n^3 for the spectrum and its vectors, and what is measured (ensemble/filter_member.c), whose memory is most of it. */
-#include "model/low_degree_filter.h"
+#include "model/solve.h"
 
 #include <cblas.h>
 #include <stdlib.h>

@@ -6,9 +6,6 @@
 #include "base/error.h"
 #include "base/problem.h"
 #include "base/trajectory.h"
-#include "model/low_degree_filter.h"
-#include "model/extensive_output.h"
-#include "model/mlp_solve.h"
 
 static const struct {
     dmft_estimate (*estimate)(const dmft_problem *problem, int threads);

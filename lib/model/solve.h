@@ -20,9 +20,24 @@ int solve_add_sizes(dmft_trajectory *t, const dmft_problem *problem, double rati
 dmft_estimate deep_linear_estimate(const dmft_problem *problem, int threads);
 int deep_linear_solve(const dmft_problem *problem, const dmft_run_options *options, dmft_trajectory **out, dmft_error *err);
 
+dmft_estimate mlp_solve_estimate(const dmft_problem *problem, int threads);
+int mlp_solve(const dmft_problem *problem, const dmft_run_options *options, dmft_trajectory **out, dmft_error *err);
+
+dmft_estimate extensive_output_estimate(const dmft_problem *problem, int threads);
+int extensive_output_solve(const dmft_problem *problem, const dmft_run_options *options, dmft_trajectory **out, dmft_error *err);
+
 dmft_estimate noisy_matrix_estimate(const dmft_problem *problem, int threads);
 int noisy_matrix_solve(const dmft_problem *problem, const dmft_run_options *options, dmft_trajectory **out, dmft_error *err);
+
 dmft_estimate two_layer_estimate(const dmft_problem *problem, int threads);
 int two_layer_solve(const dmft_problem *problem, const dmft_run_options *options, dmft_trajectory **out, dmft_error *err);
+
+dmft_estimate low_degree_filter_estimate(const dmft_problem *problem, int threads);
+int low_degree_filter_solve(const dmft_problem *problem, const dmft_run_options *options, dmft_trajectory **out, dmft_error *err);
+
+/* ---- networks that are revealed as they are asked, model mlp: a row of lib/run/simulate.c ---- */
+
+dmft_estimate mlp_simulate_estimate(const dmft_problem *problem, int threads);
+int mlp_simulate(const dmft_problem *problem, const dmft_run_options *options, dmft_trajectory **out, dmft_error *err);
 
 #endif

@@ -5,7 +5,7 @@
  * Eigenvectors come from the matrix (dsyevd, up to DENSE features unless told otherwise) or from products with it alone: two runs of block Lanczos, one for
  * either end. Cost a layer: 9 p^3, or some 50 + 10 k products of 4 n p each and 4 m p of orthogonalisation; n (n + Q) p for the Gram matrix, and then as
  * the theory. Memory: p (D + 128), 3 p^2 or (100 + 14 k) p, features n p as far as there is room, and 9 n^2 + 2 Q n. */
-#include "network/low_degree_filter.h"
+#include "network/simulate.h"
 
 #include <cblas.h>
 #include <lapacke.h>

@@ -7,6 +7,7 @@
 #include "base/problem.h"
 #include "ensemble/ensemble.h"
 #include "ensemble/mlp_table.h"
+#include "network/simulate.h"
 #include "network/singular.h"
 
 /* ---- For those who run ensembles ---- */
@@ -17,12 +18,6 @@ extern const struct ensemble_kind ensemble_dense_mlp;
 /* Doubles that one network holds; multiplications and additions of a step (mlp_estimate.c). */
 double dense_mlp_doubles(const dmft_problem *problem);
 double dense_mlp_operations(const dmft_problem *problem);
-
-/* Of the whole ensemble, its results included. */
-dmft_estimate dense_mlp_estimate(const dmft_problem *problem, int threads);
-
-/* Runs it. */
-int dense_mlp_simulate(const dmft_problem *problem, const dmft_run_options *options, dmft_trajectory **out, dmft_error *err);
 
 /* ---- One network ---- */
 
