@@ -13,7 +13,7 @@ static const char text[] = "model: deep_linear\n"
                            "training: {learning_rate: 0.02, steps: 40}\n"
                            "output: {kernels: true}\n";
 
-/* A_1 is its initial matrix and a sum of STEPS - 1 updates, weight[c] g_c phi_c^T; the last pair is asked for, and not learned yet: its weight is 0. */
+/* A_1 is its initial matrix and a sum of STEPS - 1 updates, weight[c] g_c phi_c^T/N; the last pair is asked for, and not learned yet: its weight is 0. */
 static int find_outliers(dmft_outliers **outliers, const dmft_trajectory *run, dmft_error *err)
 {
     double weight[STEPS] = {0.0};
