@@ -73,6 +73,18 @@ void memory_arrays_free(double **list, int last)
     free(list);
 }
 
+int memory_take(const struct memory_place *place, size_t count)
+{
+    int whole = 1;
+    for (size_t i = 0; i < count; i++) whole &= (*place[i].at = memory_doubles(place[i].n)) != NULL;
+    return whole;
+}
+
+void memory_return(const struct memory_place *place, size_t count)
+{
+    for (size_t i = 0; i < count; i++) free(*place[i].at);
+}
+
 char *memory_string(const char *text)
 {
     size_t bytes = strlen(text) + 1;

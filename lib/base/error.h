@@ -23,6 +23,14 @@ double *memory_doubles_large(size_t n);
 double **memory_arrays(int first, int last, size_t n, int *whole);
 void memory_arrays_free(double **list, int last);
 
+/* Arrays that are taken and freed by one list of them: where each goes, and its length. memory_take takes them all, zeroed; 0 when one is not to be had. */
+struct memory_place {
+    double **at;
+    size_t n;
+};
+int memory_take(const struct memory_place *place, size_t count);
+void memory_return(const struct memory_place *place, size_t count);
+
 /* A copy of a string; NULL when out of memory. */
 char *memory_string(const char *text);
 

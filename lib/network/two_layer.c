@@ -58,18 +58,27 @@ static int too_large(const struct two_layer_size *n)
     return fmax(N, fmax(D, P)) > INT_MAX / 1000 || N * D > INT_MAX;
 }
 
+enum { PLACES = 26 };
+
+/* Every array that all networks have, and its length. */
+static void places_of(struct two_layer *n, struct memory_place place[PLACES])
+{
+    struct two_layer_size s = n->n;
+    size_t N = s.N, D = s.D, P = s.P, least = least_of(&s), nulls = (size_t)n->problem->two_layer.nulls;
+    const struct memory_place all[PLACES] = {{&n->W, N * D}, {&n->a, N}, {&n->initial_a, N}, {&n->direction, D}, {&n->theta, D}, {&n->X, P * D}, {&n->y, P},
+                                             {&n->fresh, P * D}, {&n->fresh_y, P}, {&n->h, P * N}, {&n->slope, P * N}, {&n->f, P}, {&n->gradient, N * D},
+                                             {&n->gradient_a, N}, {&n->gram, P * P}, {&n->K, P * P}, {&n->K2, P * P}, {&n->work, work_of(&s)},
+                                             {&n->values, most_of(&s) + D}, {&n->null, nulls}, {&n->reference[0], least}, {&n->reference[1], P},
+                                             {&n->reference[2], P}, {&n->spectrum[0], least}, {&n->spectrum[1], P}, {&n->spectrum[2], P}};
+    memcpy(place, all, sizeof all);
+}
+
 static int allocate(struct two_layer *n)
 {
     struct two_layer_size s = n->n;
-    size_t least = least_of(&s), most = most_of(&s), K = s.P * s.P;
-    double **vectors[] = {&n->W, &n->a, &n->initial_a, &n->direction, &n->theta, &n->X, &n->y, &n->fresh, &n->fresh_y, &n->h, &n->slope, &n->f,
-                          &n->gradient, &n->gradient_a, &n->gram, &n->K, &n->K2, &n->work, &n->values, &n->null, &n->reference[0], &n->reference[1],
-                          &n->reference[2], &n->spectrum[0], &n->spectrum[1], &n->spectrum[2]};
-    size_t lengths[] = {s.N * s.D, s.N, s.N, s.D, s.D, s.P * s.D, s.P, s.P * s.D, s.P, s.P * s.N, s.P * s.N, s.P,
-                        s.N * s.D, s.N, K, K, K, work_of(&s), most + s.D, (size_t)n->problem->two_layer.nulls, least, s.P,
-                        s.P, least, s.P, s.P};
-    int whole = 1;
-    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) whole &= (*vectors[i] = memory_doubles(lengths[i])) != NULL;
+    struct memory_place place[PLACES];
+    places_of(n, place);
+    int whole = memory_take(place, PLACES);
     for (size_t i = 0; is_adam(n->problem) && i < 4; i++) whole &= (n->moment[i] = memory_doubles(i < 2 ? s.N * s.D : s.N)) != NULL;
     if (s.B < s.P) {
         whole &= (n->batch = memory_doubles(s.B * s.D)) != NULL;
@@ -103,14 +112,12 @@ int two_layer_create(struct two_layer **out, const dmft_problem *p, dmft_error *
 void two_layer_free(struct two_layer *n)
 {
     if (n == NULL) return;
-    double *vectors[] = {n->W, n->a, n->initial_a, n->direction, n->theta, n->X, n->y, n->fresh, n->fresh_y, n->h, n->slope, n->f, n->gradient,
-                         n->gradient_a, n->gram, n->K, n->K2, n->work, n->values, n->null, n->batch, n->batch_y};
-    for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++) free(vectors[i]);
+    struct memory_place place[PLACES];
+    places_of(n, place);
+    memory_return(place, PLACES);
+    free(n->batch);
+    free(n->batch_y);
     for (size_t i = 0; i < 4; i++) free(n->moment[i]);
-    for (size_t i = 0; i < 3; i++) {
-        free(n->reference[i]);
-        free(n->spectrum[i]);
-    }
     free(n->order);
     singular_free(&n->singular);
     free(n);
