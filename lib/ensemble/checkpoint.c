@@ -8,7 +8,6 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "base/error.h"
 #include "ensemble/state.h"
 
 static void transfer_results(struct ensemble *e, archive *a)

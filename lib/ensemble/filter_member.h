@@ -4,6 +4,7 @@
 #define DMFT_ENSEMBLE_FILTER_MEMBER_H
 
 #include "base/archive.h"
+#include "base/labelled.h"
 #include "ensemble/filter_table.h"
 #include "spectrum/moment.h"
 #include "spectrum/ridge.h"

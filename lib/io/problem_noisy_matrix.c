@@ -1,7 +1,6 @@
 /* Model noisy_matrix: one matrix, so one variance; noise on labels needs samples. */
 #include <math.h>
 
-#include "base/error.h"
 #include "io/problem.h"
 
 int problem_spares_noisy_matrix(const dmft_config *config, enum setting_id id)

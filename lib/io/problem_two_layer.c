@@ -2,7 +2,6 @@
 #include <math.h>
 
 #include "base/activation.h"
-#include "base/error.h"
 #include "io/problem.h"
 
 static enum optimizer optimizer_of(const dmft_config *config) { return (enum optimizer)problem_number(config, SETTING_TRAINING_OPTIMIZER); }

@@ -23,8 +23,8 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "base/trajectory.h"
 #include "base/seal.h"
+#include "base/trajectory.h"
 #include "io/result_hdf5.h"
 
 static const char format_name[] = "libdmft result";
@@ -35,7 +35,7 @@ static const double packing = 1032;    /* deflate makes at most 1032 bytes out o
 
 /* ---- writing: 0 done, -1 failed ---- */
 
-static int hdf5_write_attribute(hid_t place, const char *name, hid_t file_type, hid_t memory_type, const void *value)
+static int write_attribute(hid_t place, const char *name, hid_t file_type, hid_t memory_type, const void *value)
 {
     hid_t space = H5Screate(H5S_SCALAR);
     hid_t attribute = H5Acreate2(place, name, file_type, space, H5P_DEFAULT, H5P_DEFAULT);
@@ -47,12 +47,12 @@ static int hdf5_write_attribute(hid_t place, const char *name, hid_t file_type, 
 
 int hdf5_write_integer(hid_t place, const char *name, long value)
 {
-    return hdf5_write_attribute(place, name, H5T_STD_I64LE, H5T_NATIVE_LONG, &value);
+    return write_attribute(place, name, H5T_STD_I64LE, H5T_NATIVE_LONG, &value);
 }
 
 static int write_number(hid_t place, const char *name, double value)
 {
-    return hdf5_write_attribute(place, name, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, &value);
+    return write_attribute(place, name, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, &value);
 }
 
 int hdf5_write_text(hid_t place, const char *name, const char *text)
@@ -61,7 +61,7 @@ int hdf5_write_text(hid_t place, const char *name, const char *text)
     size_t bytes = strlen(text) > 0 ? strlen(text) : 1; /* HDF5 has no string of length 0 */
     int status = -1;
     if (H5Tset_size(type, bytes) >= 0 && H5Tset_strpad(type, H5T_STR_NULLPAD) >= 0 && H5Tset_cset(type, H5T_CSET_UTF8) >= 0)
-        status = hdf5_write_attribute(place, name, type, type, text);
+        status = write_attribute(place, name, type, type, text);
     if (type >= 0) (void)H5Tclose(type);
     return status;
 }

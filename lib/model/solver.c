@@ -9,8 +9,8 @@
 #include "base/error.h"
 #include "base/trajectory.h"
 #include "model/lazy.h"
-#include "model/solve.h"
 #include "model/route.h"
+#include "model/solve.h"
 
 static const double divergence_factor = 1e12; /* a kernel past this times max(first value, 1) has diverged */
 
