@@ -124,16 +124,6 @@ void network_draw_inputs(struct network *n, size_t rows, double *X)
         for (size_t i = 0; i < D; i++) X[mu * D + i] *= n->root[i];
 }
 
-/* A random order of all samples. */
-static void shuffle(struct network *n)
-{
-    for (size_t left = n->samples; left > 1; left--) {
-        size_t other = (size_t)random_below(&n->batch_stream, left), last = n->order[left - 1];
-        n->order[left - 1] = n->order[other];
-        n->order[other] = last;
-    }
-}
-
 /* m of this step, in batch_error. */
 static void draw_batch(struct network *n)
 {
@@ -143,7 +133,7 @@ static void draw_batch(struct network *n)
         return;
     }
     size_t batches = (size_t)lround(1 / q), j = (size_t)n->step % batches;
-    if (j == 0) shuffle(n);
+    if (j == 0) random_shuffle(&n->batch_stream, n->samples, n->order);
     memset(m, 0, n->samples * sizeof *m);
     for (size_t k = j * n->samples / batches; k < (j + 1) * n->samples / batches; k++) m[n->order[k]] = 1.0;
 }

@@ -246,11 +246,7 @@ static void next_batch(struct two_layer *n, const double **X, const double **y)
     *y = n->y;
     if (B == P) return;
     if (n->taken + B > P) {
-        for (size_t i = P - 1; i > 0; i--) {
-            size_t j = (size_t)random_below(&n->batches, i + 1), held = n->order[i];
-            n->order[i] = n->order[j];
-            n->order[j] = held;
-        }
+        random_shuffle(&n->batches, P, n->order);
         n->taken = 0;
     }
     for (size_t i = 0; i < B; i++) {
