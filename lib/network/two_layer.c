@@ -14,6 +14,7 @@
 #include "network/two_layer.h"
 
 #include <cblas.h>
+#include <gsl/gsl_sort.h>
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
@@ -152,12 +153,6 @@ static void draw_task(const struct two_layer *n, long index, uint64_t inputs, ui
     cblas_daxpy(P, 1.0, n->work, 1, y, 1);
 }
 
-static int rising(const void *left, const void *right)
-{
-    double a = *(const double *)left, b = *(const double *)right;
-    return (a > b) - (a < b);
-}
-
 /* An independent initialisation, and the distances of others from it. */
 static int draw_references(struct two_layer *n, long index, dmft_error *err)
 {
@@ -172,7 +167,7 @@ static int draw_references(struct two_layer *n, long index, dmft_error *err)
         status = two_layer_singular_values(n, n->W, n->values, err);
         if (status == DMFT_OK) n->null[i] = spectrum_difference(n->values, least, n->reference[0], least, NULL);
     }
-    qsort(n->null, nulls, sizeof *n->null, rising);
+    gsl_sort(n->null, 1, nulls);
     return status;
 }
 

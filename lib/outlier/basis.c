@@ -194,19 +194,14 @@ int outlier_basis_difference(const outlier_basis *b, double *difference, dmft_er
 /* ---- checkpoints ---- */
 
 /* Gram matrices are sums that grew direction by direction: they are kept, as another order of summing would round otherwise. */
-static void transfer_block(archive *a, double *x, size_t rows, size_t columns, size_t stride)
-{
-    for (size_t i = 0; i < rows && archive_status(a) == DMFT_OK; i++) archive_doubles(a, x + i * stride, columns);
-}
-
 static void transfer_pencil(outlier_basis *b, archive *a)
 {
     struct outlier_pencil *p = &b->pencil;
-    transfer_block(a, p->Xi, p->outputs, p->outputs, p->room);
-    transfer_block(a, p->Chi, p->inputs, p->inputs, p->room);
-    transfer_block(a, p->M, p->outputs, p->inputs, p->room);
-    transfer_block(a, b->edge_before, b->order_before, b->order_before, outlier_basis_stride(b));
-    transfer_block(a, b->proven_S, b->proven_outputs, b->proven_inputs, p->room);
+    archive_rows(a, p->Xi, p->outputs, p->outputs, p->room);
+    archive_rows(a, p->Chi, p->inputs, p->inputs, p->room);
+    archive_rows(a, p->M, p->outputs, p->inputs, p->room);
+    archive_rows(a, b->edge_before, b->order_before, b->order_before, outlier_basis_stride(b));
+    archive_rows(a, b->proven_S, b->proven_outputs, b->proven_inputs, p->room);
 }
 
 static void transfer_outlier(outlier_basis *b, size_t j, archive *a)
