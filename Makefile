@@ -332,7 +332,7 @@ install: all $(MAN)  ## install below prefix (/usr/local), DESTDIR is respected
 	$(INSTALL) -m 644 $(BUILD)/man/*.1 $(DESTDIR)$(mandir)/man1
 	$(INSTALL) -m 644 $(BUILD)/man/*.3 $(DESTDIR)$(mandir)/man3
 	$(INSTALL) -m 644 $(BUILD)/man/dmft.bash $(DESTDIR)$(completionsdir)/dmft
-	$(INSTALL) -m 644 doc/*.md README.md LICENSE $(DESTDIR)$(docdir)
+	$(INSTALL) -m 644 doc/*.md doc/*.svg doc/*.png README.md LICENSE $(DESTDIR)$(docdir)
 	$(INSTALL) -d $(DESTDIR)$(docdir)/manual
 	$(INSTALL) -m 644 doc/manual/*.md $(DESTDIR)$(docdir)/manual
 
