@@ -333,8 +333,9 @@ install: all $(MAN)  ## install below prefix (/usr/local), DESTDIR is respected
 	$(INSTALL) -m 644 $(BUILD)/man/*.3 $(DESTDIR)$(mandir)/man3
 	$(INSTALL) -m 644 $(BUILD)/man/dmft.bash $(DESTDIR)$(completionsdir)/dmft
 	$(INSTALL) -m 644 doc/*.md doc/*.svg doc/*.png README.md LICENSE $(DESTDIR)$(docdir)
-	$(INSTALL) -d $(DESTDIR)$(docdir)/manual
+	$(INSTALL) -d $(addprefix $(DESTDIR)$(docdir)/,manual gallery)
 	$(INSTALL) -m 644 doc/manual/*.md $(DESTDIR)$(docdir)/manual
+	$(INSTALL) -m 644 doc/gallery/*.png $(DESTDIR)$(docdir)/gallery
 
 .PHONY: install-python
 install-python:  ## install the reader for Python to pythondir (prefix/lib/python3/dist-packages)
@@ -355,6 +356,10 @@ installcheck: all  ## install to a scratch prefix, build and run the example the
 .PHONY: deb
 deb:  ## Debian packages libdmft1, libdmft-dev, dmft, python3-dmft in build/deb, checked and tried out
 	@sh tools/deb.sh $(abspath $(BUILD))
+
+.PHONY: debcheck
+debcheck: deb  ## install these packages in a new Debian (debootstrap, as root), and use them there
+	@sh tools/debcheck.sh $(abspath $(BUILD))
 
 .PHONY: symbols
 symbols: $(LIBSO)  ## debian/libdmft1.symbols from what the library exports (dpkg-gensymbols)
