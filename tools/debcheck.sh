@@ -2,6 +2,7 @@
 # Installs the Debian packages of `make deb` into a Debian of their own (debootstrap, as root) with apt, as a stranger would, and uses them there: the program, the manual
 # page, the example built against libdmft-dev by pkg-config and by CMake, a result read by Python. Argument: the absolute build directory. Last line: "N passed, N failed".
 set -eu
+# shellcheck disable=SC2016 # words are expanded over there
 build=$1 root=$1/deb/debian
 if [ "$(id -u)" != 0 ] || ! command -v debootstrap > /dev/null; then
     echo "debcheck: needs root and debootstrap" >&2
