@@ -1,5 +1,5 @@
 /* The common part of replicas and networks of model low_degree_filter. Cost a layer: folds x penalties x n^3/3 for the readout of all features, some 50
- * products of 4 n^2 a permutation. Memory: 9 n^2 + 2 Q n + (n + Q)(D + k). */
+ * products of 4 n^2 a permutation. Memory: 9 n^2 + 2 Q n + 2 (n + Q) max(D, k). */
 #include "ensemble/filter_member.h"
 
 #include <math.h>
@@ -31,21 +31,16 @@ double filter_member_doubles(const dmft_problem *p)
            (double)filter_table_sizes(p).columns;
 }
 
-static int allocate(struct filter_member *m, const struct low_degree_filter_problem *f, dmft_error *err)
+enum { PLACES = 9 };
+
+static void places_of(struct filter_member *m, struct memory_place place[PLACES])
 {
+    const struct low_degree_filter_problem *f = &m->problem->filter;
     size_t rows = f->samples + f->tests, widest = filter_member_widest(f);
-    m->h = memory_doubles(rows * widest);
-    m->next = memory_doubles(rows * widest);
-    m->gram = memory_doubles(rows * f->samples);
-    m->top = memory_doubles(f->kept);
-    m->bottom = memory_doubles(f->kept);
-    m->pick = calloc(f->kept, sizeof *m->pick);
-    m->fitted = memory_doubles(rows);
-    m->permuted = memory_doubles(f->samples);
-    m->room = memory_doubles(share_room(f));
-    m->row = memory_doubles(m->table.columns);
-    int made = m->h && m->next && m->gram && m->top && m->bottom && m->pick && m->fitted && m->permuted && m->room && m->row;
-    return made ? DMFT_OK : error_memory(err, 8.0 * filter_member_doubles(m->problem));
+    const struct memory_place all[PLACES] = {{&m->h, rows * widest}, {&m->next, rows * widest}, {&m->gram, rows * f->samples}, {&m->top, f->kept},
+                                             {&m->bottom, f->kept}, {&m->fitted, rows}, {&m->permuted, f->samples}, {&m->room, share_room(f)},
+                                             {&m->row, m->table.columns}};
+    memcpy(place, all, sizeof all);
 }
 
 int filter_member_create(struct filter_member *m, const dmft_problem *problem, dmft_error *err)
@@ -56,16 +51,21 @@ int filter_member_create(struct filter_member *m, const dmft_problem *problem, d
     int status = labelled_create(&m->data, problem, err);
     if (status == DMFT_OK) status = moment_create(&m->moment, f->samples, err);
     if (status == DMFT_OK) status = ridge_create(&m->ridge, f->samples, f->tests, &rule, err);
-    return status == DMFT_OK ? allocate(m, f, err) : status;
+    if (status != DMFT_OK) return status;
+    struct memory_place place[PLACES];
+    places_of(m, place);
+    m->pick = calloc(f->kept, sizeof *m->pick);
+    return memory_take(place, PLACES) && m->pick != NULL ? DMFT_OK : error_memory(err, 8.0 * filter_member_doubles(problem));
 }
 
 void filter_member_free(struct filter_member *m)
 {
+    struct memory_place place[PLACES];
     labelled_free(&m->data);
     moment_free(m->moment);
     ridge_free(m->ridge);
-    double *all[] = {m->h, m->next, m->gram, m->top, m->bottom, m->fitted, m->permuted, m->room, m->row};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
+    places_of(m, place);
+    memory_return(place, PLACES);
     free(m->pick);
 }
 
