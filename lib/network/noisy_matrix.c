@@ -3,7 +3,8 @@
  *
  * Every member trains two matrices that begin alike and are shaken alike: one sees the teacher, its twin sees labels without it (the noise alone). The
  * spectrum of the twin is the bulk; what the largest singular value of the first is beyond it is the teacher's. Where N and D are finite this needs no
- * formula for the edge: an eigenvalue counts as isolated where it exceeds the twin's largest by a part of min(N, D)^{-2/3}, the spread of an edge.
+ * formula for the edge: an eigenvalue counts as isolated where it exceeds the twin's largest by a part of min(N, D)^{-2/3}, the spread of an edge. That
+ * is asked of the means over all members, so that no member is chosen by its eigenvalue, and the result hangs on their number by its errors alone.
  *
  * With a sample, its covariance S and the labels' part of the gradient are made once, from blocks of inputs that are not kept.
  *
@@ -23,12 +24,13 @@
 #include "ensemble/samples.h"
 #include "spectrum/spacing.h"
 
-enum { EDGE, ISOLATED, LEFT, RIGHT, VARIANCE, FIRST, SPACING_RATIO, SPACING_DISTANCE, COLUMNS };
+enum { EDGE, ISOLATED, LEFT, RIGHT, VARIANCE, FIRST, SPACING_RATIO, SPACING_DISTANCE, FRACTION, COLUMNS };
 
 enum { BLOCK = 64, SCRATCH = 40 }; /* inputs that are worked on together; doubles a row for dsyevr, of which 26 are the least */
 
 static const double most_rows = 0x1p30, most_samples = 0x1p50; /* that BLAS can count, twice; that a double can */
 static const double diverged_at = 1e12; /* as in the theory */
+static const double edge_room = 4.0;    /* spreads by which the theory's eigenvalue has to stand off the edge to be compared: section 32 */
 static const double spacing_cut = 0.15; /* part of the levels at either end whose density changes within a few spacings */
 
 struct member {
@@ -237,6 +239,15 @@ static int advance(void *state, long row, dmft_error *err)
 
 /* ---- what is measured ---- */
 
+/* The unit of distances from an edge, relative to it: levels next to it are spread by about as much. */
+static double edge_spread(const dmft_problem *p)
+{
+    struct sizes n = sizes_of(p);
+    return pow(fmin(n.rows, n.columns), -2.0 / 3.0);
+}
+
+static int stands_off(const dmft_problem *p, double largest, double edge) { return largest > edge * (1.0 + edge_spread(p)) && largest > 0.0; }
+
 static void make_gram(struct member *m, const double *weight)
 {
     int N = (int)m->rows, D = (int)m->columns, n = (int)m->order, by_rows = m->rows <= m->columns;
@@ -303,10 +314,9 @@ static int record(void *state, long row, double *slot, dmft_error *err)
     at[EDGE] = m->twin[m->order - 1];
     if (row == 0) m->start = at[EDGE];
     if (!(largest <= diverged_at * fmax(m->start, 1.0))) return DMFT_DIVERGED;
-    if (largest > at[EDGE] * (1.0 + pow((double)m->order, -2.0 / 3.0)) && largest > 0.0) {
-        at[ISOLATED] = largest;
-        measure_vectors(m, at);
-    }
+    at[ISOLATED] = largest;
+    at[FRACTION] = stands_off(m->problem, largest, at[EDGE]);
+    measure_vectors(m, at);
     measure_spacings(m, at);
     return DMFT_OK;
 }
@@ -337,8 +347,7 @@ static double operations_of(const dmft_problem *p)
 /* The edge of n levels lies n^{-2/3} of its value further in; an isolated eigenvalue and its overlaps are off by 1/D, the more the nearer to the bulk. */
 static void set_columns(struct samples_column column[COLUMNS], const dmft_problem *p)
 {
-    struct sizes n = sizes_of(p);
-    double edge = pow(fmin(n.rows, n.columns), -2.0 / 3.0), mean = 1.0 / n.columns;
+    double edge = edge_spread(p), mean = 1.0 / sizes_of(p).columns;
     const struct samples_column all[COLUMNS] = {[EDGE] = {"bulk_edge", 1, 0, 0.1 * edge},
                                                 [ISOLATED] = {"isolated", 1, 0, mean},
                                                 [LEFT] = {"overlap2_left", 1, 0, mean},
@@ -346,15 +355,34 @@ static void set_columns(struct samples_column column[COLUMNS], const dmft_proble
                                                 [VARIANCE] = {"bulk_variance", 1, 0, 0.05 * mean},
                                                 [FIRST] = {"initial_covariance", 0, 0, 0.05 * mean},
                                                 [SPACING_RATIO] = {"spacing_ratio", 1, 0, 0.0},
-                                                [SPACING_DISTANCE] = {"spacing_distance", 0, 0, 0.0}};
+                                                [SPACING_DISTANCE] = {"spacing_distance", 0, 0, 0.0},
+                                                [FRACTION] = {"isolated_fraction", 0, 0, 0.0}};
     memcpy(column, all, sizeof all);
+}
+
+static const char *const of_spike[] = {"overlap2_left", "overlap2_right", "isolated"};
+enum { OF_SPIKE = sizeof of_spike / sizeof *of_spike };
+
+/* Where the mean largest eigenvalue is not off the mean edge, it is one of the bulk. */
+static void keep_isolated(dmft_trajectory *t, const dmft_problem *p)
+{
+    const double *largest = trajectory_find(t, "isolated")->value, *edge = trajectory_find(t, "bulk_edge")->value;
+    for (size_t row = 0; row < t->rows; row++) {
+        if (stands_off(p, largest[row], edge[row])) continue;
+        for (int i = 0; i < OF_SPIKE; i++) {
+            const struct trajectory_series *x = trajectory_find(t, of_spike[i]);
+            x->value[row] = x->error[row] = NAN;
+        }
+    }
 }
 
 static int finish(dmft_trajectory *t, const struct ensemble_results *results, const struct samples *s, dmft_error *err)
 {
     struct sizes n = sizes_of(s->problem);
     (void)results;
+    keep_isolated(t, s->problem);
     int status = trajectory_set_number(t, n.columns, err, "input_dim");
+    for (int i = 0; i < OF_SPIKE && status == DMFT_OK; i++) status = trajectory_set_number(t, edge_room * edge_spread(s->problem), err, "room_%s", of_spike[i]);
     return status == DMFT_OK ? trajectory_set_number(t, n.rows, err, "width") : status;
 }
 
