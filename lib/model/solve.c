@@ -1,7 +1,6 @@
 /* dmft_solve: which solver a problem goes to. A model that is built has a row. */
 #include "model/solve.h"
 
-#include "base/error.h"
 #include "base/problem.h"
 #include "model/low_degree_filter.h"
 #include "model/extensive_output.h"
@@ -21,14 +20,7 @@ static const struct {
 
 dmft_estimate dmft_solve_estimate(const dmft_problem *p, int threads) { return models[p->kind].estimate(p, threads); }
 
-int solve_check(const dmft_problem *p, dmft_error *err)
-{
-    if (!p->store_weights) return DMFT_OK;
-    return error_set(err, DMFT_ERROR_UNAVAILABLE, "output.weights: the theory has no weight matrices to store, simulated networks have: false");
-}
-
 int dmft_solve(const dmft_problem *p, const dmft_run_options *options, dmft_trajectory **out, dmft_error *err)
 {
-    int status = solve_check(p, err);
-    return status == DMFT_OK ? models[p->kind].solve(p, options, out, err) : status;
+    return models[p->kind].solve(p, options, out, err);
 }

@@ -4,9 +4,6 @@
 
 #include "dmft.h"
 
-/* Refuses to store what theory does not have. */
-int solve_check(const dmft_problem *problem, dmft_error *err);
-
 dmft_estimate deep_linear_estimate(const dmft_problem *problem, int threads);
 int deep_linear_solve(const dmft_problem *problem, const dmft_run_options *options, dmft_trajectory **out, dmft_error *err);
 
