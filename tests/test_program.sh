@@ -407,6 +407,10 @@ grep -qE '^A0_edge .* constant$' out && grep -qE '^A1_escape_time1 +1 .* 0\.105[
 holds "converge prints edges and escapes" test $? -eq 0
 expect "converge, one-pass SGD" 0 "^verdict: holds" converge small.yaml --levels 4 --set data.batch=online --set data.label_noise=0.3 --set network.gamma0=4 --set network.weight_variance=0.5
 orders "orders of one-pass SGD are 1" 0.85 1.15
+expect "converge, decay by its part of a step: the edge comes to sigma (1 + sqrt(nu)) e^{-0.05 19} = 0.4668" 0 "^A0_edge +1 +[0-9.]+ .* 0\.466[78]" \
+    converge small.yaml --levels 4 --set training.weight_decay=0.05 --set training.steps=20 --set network.weight_variance=0.5
+expect "converge, factors and noise on the weights" 0 "^verdict: holds" converge small.yaml --levels 4 --set method=rows --set network.gamma0=2 --set training.steps=12 \
+    --set 'network.weight_factor=[0.95, 0.98, 1.03]' --set 'network.injected_variance=[0.05, 0.02, 0.01]'
 expect "converge, NTK" 0 "^verdict: holds" converge small.yaml --levels 5 --set network.parameterization=ntk --set network.gamma0=4 --set network.weight_variance=1
 orders "orders of NTK are 1" 0.85 1.15
 cat >flow.yaml <<'YAML'
