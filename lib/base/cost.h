@@ -1,5 +1,5 @@
 /* What the operations of an estimate cost. The unit is an operation of a matrix-vector product that the memory bounds, whose rate `dmft --dry-run`
- * measures (4 to 6 a nanosecond on one core of the machines these numbers were taken on; dgemm 45, dgemv in the cache 12 to 24). */
+ * measures (3 to 4 a nanosecond on one core of the machine these numbers were taken on; dgemm 45, dgemv in the cache 12 to 24). */
 #ifndef DMFT_BASE_COST_H
 #define DMFT_BASE_COST_H
 
