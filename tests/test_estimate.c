@@ -13,6 +13,16 @@ enum { ORDER = 3000, OUTPUTS = 100, SAMPLES = 40 };
 
 static const double each = 4.0, together = 2.0; /* factor by which one case, and all in the geometric mean, may be off */
 
+/* Only code as it is delivered takes its time: not under valgrind, sanitizers or without optimization, where the runs are made all the same. */
+static int is_as_delivered(void)
+{
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__OPTIMIZE__)
+    return 0;
+#else
+    return getenv("DMFT_TEST_SHRINK") == NULL;
+#endif
+}
+
 static double seconds_now(void)
 {
     struct timespec t;
@@ -129,11 +139,11 @@ START_TEST(times_are_those_of_runs)
     double sum = 0.0;
     for (int i = 0; i < CASES; i++) {
         double off = log(ratio_of(i));
-        ck_assert_msg(fabs(off) < log(each), "%s: the estimate is %.2f times the time", cases[i].name, exp(off));
+        ck_assert_msg(fabs(off) < log(each) || !is_as_delivered(), "%s: the estimate is %.2f times the time", cases[i].name, exp(off));
         sum += fabs(off) / CASES;
     }
     (void)printf("off by a factor of %.2f in the mean\n", exp(sum));
-    ck_assert_msg(sum < log(together), "off by a factor of %.2f in the mean", exp(sum));
+    ck_assert_msg(sum < log(together) || !is_as_delivered(), "off by a factor of %.2f in the mean", exp(sum));
 }
 END_TEST
 
