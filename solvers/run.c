@@ -189,6 +189,7 @@ static int state_needs(struct run *r)
     if (options_given(r->o, OPTION_dry_run)) {
         if (!quiet) note_what_is_not_stored(r);
         print_memory(stdout, r, &e);
+        if (!r->kind->blas_threads) e.operations /= fmin(r->threads, (double)r->problem->simulation.seeds); /* networks beside each other, as in a sweep */
         run_print_time(stdout, &e);
         return STATUS_DONE;
     }
