@@ -59,7 +59,8 @@ enum command_id {
     X(quiet, 0, NULL, IN_ALL, "no progress line, no summary; compare and converge keep their verdict (default: both)")  \
     X(csv, 0, NULL, IN(show) | IN(represent) | IN(spectrum), "print CSV, 12 digits (default: an aligned table)")                           \
     X(json, 0, NULL, IN(show) | IN(converge) | IN(represent) | IN(spectrum), "print JSON, with the settings (show: and numbers and texts of the run)") \
-    X(series, 0, "A,B,C", IN(show) | IN(compare) | IN(converge) | IN(plot), "series, or numbers of a sweep (default: shown ones; converge in step: all)") \
+    X(series, 0, "A,B,C", IN(show) | IN(compare) | IN(converge) | IN(plot),                                                              \
+      "these series, of a sweep its numbers too (default: the default columns; converge in step: all)")                                  \
     X(step, 0, "N", IN(show) | IN(plot), "of a sweep: series at step N (default: the last step of each point)")                         \
     X(minimum, 0, "KEY", IN(show), "of a sweep: where along KEY a series is least, for each of the other axes (default: test_loss)")      \
     X(over, 0, "KEY", IN(plot), "of a sweep: the axis to draw over (default: training.learning_rate, or the first)")                      \

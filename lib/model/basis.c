@@ -79,13 +79,14 @@ static void add_probes(const struct dmft_problem *p, double k, double d, double 
     *products += ceil(nodes(p) / (double)p->probes.every) * runs * n * operators * 2.0 * 8.0 * ((k + n) * (d + axes) + n * axes);
 }
 
-/* Multiply-adds of all steps. Memory has to hold for the directions that there may be; for the time they are those of a kernel that decays, 76 to 141 in
- * 200 to 2000 steps, or, where fresh noise comes with the data, as many as steps, from the first on. It is known to a factor of two where these are. */
+/* Multiply-adds of all steps with k directions, for which memory has to be there. In descent they become 70 to 150 while training comes to rest, whatever
+ * the number of steps; with batches they come one a step until it does. A deep network that is trained too fast to come to rest opens one a step too, which
+ * nothing tells beforehand: then this is too little. */
 static double products_of(const struct dmft_problem *p, double k, double d)
 {
-    static const double decayed = 100.0;
-    int grows = p->batch != BATCH_FULL || p->label_noise > 0.0;
-    double part = grows ? 1.0 / 3.0 : 1.0, likely = grows ? (double)p->rows : fmin(k, decayed), operators = (double)p->depth + 1.0;
+    static const double at_rest = 100.0;
+    int grows = p->batch != BATCH_FULL && !p->flow;
+    double part = grows ? 1.0 / 3.0 : 1.0, likely = grows || p->flow ? k : fmin(k, at_rest), operators = (double)p->depth + 1.0;
     d *= likely / k;
     k = likely;
     double recorded = ceil(nodes(p) / (double)p->outlier_every), found = (double)p->depth * (double)p->outlier_count;
