@@ -8,8 +8,8 @@
 /* A product with several vectors reads the matrix once, until the processor is the bound. */
 static inline double cost_of_products(double operations, double vectors) { return operations / fmin(fmax(vectors, 1.0), 8.0); }
 
-/* A product of a matrix of so many numbers with a vector; up to 8 MB stay in the cache. */
-static inline double cost_of_vectors(double operations, double numbers) { return numbers <= 1e6 ? operations / 3.0 : operations; }
+/* A product of a matrix of so many numbers with a vector: up to 2 MB stay in the cache of a core, up to 8 MB in one that is shared. */
+static inline double cost_of_vectors(double operations, double numbers) { return operations / (numbers <= 0.25e6 ? 5.0 : numbers <= 1e6 ? 3.0 : 1.0); }
 
 /* Eigenvalues of a symmetric matrix: half of 4/3 n^3 in the cache, the rest by blocks, and what small matrices wait for (n = 60 to 700, within a factor 2). */
 static inline double cost_of_eigenvalues(double n) { return n * n * (0.5 * n + 80.0); }
