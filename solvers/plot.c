@@ -201,7 +201,7 @@ static void make_title(const struct figure *f, char title[TITLE])
     char value[64];
     title[0] = '\0';
     for (const struct title_setting *shown = title_settings; shown->key != NULL; shown++) {
-        if (!find_common(f, shown->key, value, sizeof value)) continue;
+        if (!find_common(f, shown->key, value, sizeof value) || !title_names(shown, value)) continue;
         char text[96];
         title_value(text, sizeof text, shown->key, value);
         size_t have = strlen(title);

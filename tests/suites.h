@@ -36,6 +36,7 @@
     X(mlp) \
     X(io) \
     X(compare) \
+    X(estimate) \
     X(converge) \
     X(archive) \
     X(samples) \

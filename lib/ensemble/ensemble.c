@@ -14,8 +14,8 @@
 #include "base/error.h"
 #include "ensemble/state.h"
 
-/* Operations between two calls of the progress function: some milliseconds. */
-static const double GRAIN = 1e7;
+/* Operations (base/cost.h) between two calls of the progress function: about half a millisecond. */
+static const double GRAIN = 2e6;
 
 /* ---- What workers share ---- */
 

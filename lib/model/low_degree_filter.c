@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cost.h"
 #include "base/error.h"
 #include "ensemble/filter_member.h"
 #include "model/gaussian_kernel.h"
@@ -129,9 +130,10 @@ static struct samples samples_of(const dmft_problem *p, const struct filter_tabl
 {
     const struct low_degree_filter_problem *f = &p->filter;
     const struct ridge_rule rule = filter_member_rule(f);
-    double n = (double)f->samples, Q = (double)f->tests, layers = (double)p->depth, products = 50.0 * 2.0 * (double)f->permutations;
-    double layer = 12.0 * n * n * n + 4.0 * n * n * products + ridge_operations(&rule, n, Q, n) + ridge_operations(&rule, n, Q, (double)f->kept) +
-                   n * (n + Q) * (2.0 * (double)filter_member_widest(f) + 50.0);
+    double n = (double)f->samples, Q = (double)f->tests, layers = (double)p->depth, products = 50.0 * (double)f->permutations; /* (moment.c) */
+    double kernel = n * (n + Q) * (cost_of_products(2.0 * (double)filter_member_widest(f), (double)filter_member_widest(f)) + 50.0);
+    double layer = 4.0 * cost_of_eigenvalues(n) + cost_of_vectors(4.0 * n * n * products, n * n) + kernel + ridge_operations(&rule, n, Q, n) +
+                   ridge_operations(&rule, n, Q, (double)f->kept);
     return (struct samples){.kind = &kind, .problem = p, .members = p->filter.shared ? 1 : p->simulation.seeds, .columns = table->columns,
                             .column = table->column, .model_kind = "theory", .doubles = doubles_of(p), .operations = layers * layer,
                             .finish = filter_table_finish};

@@ -12,7 +12,7 @@
 
 static const double divergence_factor = 1e12; /* as of kernels: (L16) */
 
-enum { SERIES = 7, LAW = 5000, CRITICAL = 400 }; /* LAW: sums and divisions of a law of one node, or of 64; CRITICAL: laws for a critical value */
+enum { SERIES = 7, LAW = 8000, CRITICAL = 400 }; /* LAW: sums and divisions of a law of one node, or of 64; CRITICAL: laws for a critical value */
 
 struct columns {
     double *step, *bulk_edge, *isolated, *left, *right, *variance, *first;

@@ -21,12 +21,6 @@ static const struct {
 
 dmft_estimate dmft_solve_estimate(const dmft_problem *p, int threads) { return models[p->kind].estimate(p, threads); }
 
-int solve_check(const dmft_problem *p, dmft_error *err)
-{
-    if (!p->store_weights) return DMFT_OK;
-    return error_set(err, DMFT_ERROR_UNAVAILABLE, "output.weights: the theory has no weight matrices to store, simulated networks have: false");
-}
-
 int solve_report(const dmft_run_options *options, long done, long total, dmft_error *err)
 {
     struct dmft_progress progress = {.what = "steps", .done = done, .total = total, .residual = NAN};
@@ -44,6 +38,5 @@ int solve_add_sizes(dmft_trajectory *t, const dmft_problem *p, double ratio, dmf
 
 int dmft_solve(const dmft_problem *p, const dmft_run_options *options, dmft_trajectory **out, dmft_error *err)
 {
-    int status = solve_check(p, err);
-    return status == DMFT_OK ? models[p->kind].solve(p, options, out, err) : status;
+    return models[p->kind].solve(p, options, out, err);
 }

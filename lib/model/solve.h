@@ -6,9 +6,6 @@
 
 /* ---- what solvers share ---- */
 
-/* Refuses to store what theory does not have. */
-int solve_check(const dmft_problem *problem, dmft_error *err);
-
 /* Tells the caller how many steps are done: 0, or DMFT_STOPPED when he wants no more of them. */
 int solve_report(const dmft_run_options *options, long done, long total, dmft_error *err);
 

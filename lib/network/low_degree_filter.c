@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cost.h"
 #include "base/error.h"
 #include "ensemble/filter_member.h"
 #include "network/features.h"
@@ -228,11 +229,12 @@ static double operations_of(const dmft_problem *problem)
 {
     const struct low_degree_filter_problem *f = &problem->filter;
     const struct ridge_rule rule = filter_member_rule(f);
-    double n = (double)f->samples, Q = (double)f->tests, p = (double)f->features, k = (double)f->kept;
-    double missing = 1.0 - (double)f->held / (double)features_blocks(f->samples), again = missing * n * p * (2.0 * (double)filter_member_widest(f) + 10.0);
-    double solver = is_dense(f) ? 9.0 * p * p * p + 2.0 * n * p * p : (50.0 + 10.0 * k) * (4.0 * n * p + 4.0 * (32.0 + 4.0 * k) * p + again);
-    double layer = solver + 2.0 * n * (n + Q) * p + (n + Q) * p * (4.0 * (double)filter_member_widest(f) + 30.0) + 4.0 * n * n * n +
-                   400.0 * n * n * (double)f->permutations + ridge_operations(&rule, n, Q, n) + ridge_operations(&rule, n, Q, k);
+    double n = (double)f->samples, Q = (double)f->tests, p = (double)f->features, k = (double)f->kept, widest = (double)filter_member_widest(f);
+    double missing = 1.0 - (double)f->held / (double)features_blocks(f->samples), again = missing * n * p * (2.0 * widest + 10.0);
+    double product = cost_of_vectors(4.0 * n * p, n * p) + 4.0 * (32.0 + 4.0 * k) * p + again;
+    double solver = is_dense(f) ? 3.0 * cost_of_eigenvalues(p) + cost_of_products(2.0 * n * p * p, p) : (50.0 + 10.0 * k) * product;
+    double layer = solver + cost_of_products(2.0 * n * (n + Q) * p + 4.0 * widest * (n + Q) * p + 4.0 * n * n * n, n) + 30.0 * (n + Q) * p +
+                   cost_of_vectors(50.0 * 4.0 * n * n * (double)f->permutations, n * n) + ridge_operations(&rule, n, Q, n) + ridge_operations(&rule, n, Q, k);
     return (double)problem->depth * layer;
 }
 
@@ -256,11 +258,16 @@ static struct samples samples_of(const dmft_problem *problem, const struct filte
                             .finish = filter_table_finish};
 }
 
+/* The least memory, and the time where there is room for all features. */
 dmft_estimate random_features_estimate(const dmft_problem *problem, int threads)
 {
+    struct dmft_problem held = *problem; /* owns nothing */
     const struct filter_table sizes = filter_table_sizes(problem);
     const struct samples samples = samples_of(problem, &sizes);
-    return samples_estimate(&samples, threads);
+    dmft_estimate estimate = samples_estimate(&samples, threads);
+    held.filter.held = features_blocks(problem->filter.samples);
+    estimate.operations = (double)samples.members * operations_of(&held);
+    return estimate;
 }
 
 static struct filter_allowance allowance_of(const struct low_degree_filter_problem *f)

@@ -23,6 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cost.h"
 #include "base/error.h"
 
 /* P K from which on this is better. LAPACK's eigenvalues of the tangent kernel take 2 (P K)^3/3 multiply-adds, at 1000 as much as some thirty products at
@@ -91,14 +92,15 @@ double mlp_many_doubles(const dmft_problem *p)
 double mlp_many_operations(const dmft_problem *p)
 {
     double N = (double)p->simulation.width, P = (double)p->mlp.samples, K = (double)p->mlp.outputs, L = p->depth;
-    return 2 * P * N * ((L - 1) * N + K + L);
+    return cost_of_products(2 * P * N * ((L - 1) * N + K), P) + 2 * P * N * L;
 }
 
 double mlp_many_probe_operations(const dmft_problem *p)
 {
     double N = (double)p->simulation.width, P = (double)p->mlp.samples, K = (double)p->mlp.outputs, L = p->depth;
     double product = 4 * P * N * ((L - 1) * N + K) + 2 * P * P * (L * N + K) + 8 * singular_space(tops_of(p)) * P * K;
-    return 2 * P * K * N * ((L - 1) * N + 2 * L) + 2 * (L + 1) * P * P * N + PRODUCTS * tops_of(p) * product;
+    double passes = 2 * P * K * N * ((L - 1) * N + 2 * L) + 2 * (L + 1) * P * P * N;
+    return cost_of_products(passes + PRODUCTS * tops_of(p) * product, P);
 }
 
 /* ---- Passes ---- */

@@ -29,6 +29,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cost.h"
 #include "base/error.h"
 #include "network/network.h"
 
@@ -87,7 +88,7 @@ double probe_doubles(const dmft_problem *problem)
 static double factor_operations(const dmft_problem *problem)
 {
     double D = network_size_of(problem).input_dim;
-    return is_factored(problem) ? D * D * network_size_of(problem).samples + D * D * D / 3 : 0;
+    return is_factored(problem) ? cost_of_products(D * D * network_size_of(problem).samples + D * D * D / 3, D) : 0;
 }
 
 double probe_start_operations(const dmft_problem *problem) { return problem->batch == BATCH_ONLINE ? 0 : factor_operations(problem); }
