@@ -270,10 +270,10 @@ fuzz:  ## let fuzzers read altered files for FUZZ_SECONDS (20) each: executions 
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC="$(filter ccache,$(CC)) clang" SANITIZE="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all" MPI= fuzzers
 	@sh tools/fuzz.sh $(BUILD)/fuzz $(FUZZ_SECONDS) $(FUZZ)
 
-BENCHES := $(BUILD)/bench/bench $(BUILD)/bench/bench_mlp
+BENCHES := $(BUILD)/bench/bench $(BUILD)/bench/bench_mlp $(BUILD)/bench/bench_estimate
 
 .PHONY: bench
-bench: all $(BENCHES)  ## time level 1 and 2, and model mlp, against dgemm; JSON lines, also in bench/results
+bench: all $(BENCHES)  ## time level 1 and 2, and model mlp, against dgemm, estimates against runs; JSON lines, also in bench/results
 	@mkdir -p bench/results
 	for bench in $(BENCHES); do $$bench; done | tee bench/results/$$(date -u +%Y%m%dT%H%M%SZ).jsonl
 

@@ -36,7 +36,6 @@
     X(mlp) \
     X(io) \
     X(compare) \
-    X(estimate) \
     X(converge) \
     X(archive) \
     X(samples) \

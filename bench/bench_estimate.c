@@ -1,49 +1,28 @@
-/* The time that an estimate gives, against the time of the run, both of one core: operations over the rate of matrix-vector products from memory, as
- * `dmft --dry-run` has it. Times are those of the processor, which other work on the machine changes by less than the factors allowed. */
+/* The time that an estimate gives against the time of the run, a JSON line a case, both of one core: operations over the rate of a matrix-vector product from
+ * memory, as `dmft --dry-run` has it. `ratio` is estimated over measured; the last line has the factor by which estimates are off in the geometric mean. */
 #include <cblas.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
-#include "dmft.h"
-#include "suites.h"
+#include "bench.h"
 
 enum { ORDER = 3000, OUTPUTS = 100, SAMPLES = 40 };
-
-static const double each = 4.0, together = 2.0; /* factor by which one case, and all in the geometric mean, may be off */
-
-/* Only code as it is delivered takes its time: not under valgrind, sanitizers or without optimization, where the runs are made all the same. */
-static int is_as_delivered(void)
-{
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__OPTIMIZE__)
-    return 0;
-#else
-    return getenv("DMFT_TEST_SHRINK") == NULL;
-#endif
-}
-
-static double seconds_now(void)
-{
-    struct timespec t;
-    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* Operations a second of dgemv on a matrix of 72 MB. */
 static double rate(void)
 {
-    double *a = calloc(ORDER * ORDER, sizeof *a), *x = calloc(2 * ORDER, sizeof *x), best = INFINITY;
-    ck_assert(a != NULL && x != NULL);
+    double *a = calloc(ORDER * ORDER, sizeof *a), *x = calloc(2 * ORDER, sizeof *x), seconds[BENCH_REPEATS];
+    if (a == NULL || x == NULL) exit(1);
     for (size_t i = 0; i < ORDER * ORDER; i++) a[i] = 1e-3 * (double)(i % 7);
-    for (int i = 0; i < 3; i++) {
-        double begin = seconds_now();
+    for (int r = 0; r < BENCH_REPEATS; r++) {
+        double begin = bench_now();
         cblas_dgemv(CblasRowMajor, CblasNoTrans, ORDER, ORDER, 1.0, a, ORDER, x, 1, 0.0, x + ORDER, 1);
-        best = fmin(best, seconds_now() - begin);
+        seconds[r] = bench_now() - begin;
     }
     free(a);
     free(x);
-    return 2.0 * ORDER * ORDER / best;
+    return 2.0 * ORDER * ORDER / bench_median(seconds);
 }
 
 #define MLP "model: mlp\nnetwork: {depth: 2, activation: tanh, gamma0: 3, weight_variance: 1}\n"
@@ -101,17 +80,12 @@ static dmft_problem *problem_of(int i)
 {
     char *text = NULL;
     size_t length;
-    dmft_config *config = NULL;
-    dmft_problem *problem = NULL;
-    dmft_error err = {0};
     FILE *out = open_memstream(&text, &length);
-    ck_assert_ptr_nonnull(out);
+    if (out == NULL) exit(1);
     (void)fputs(cases[i].text, out);
     if (cases[i].samples > 0) write_data(out, cases[i].samples, cases[i].outputs);
     (void)fclose(out);
-    ck_assert_msg(dmft_config_parse(&config, text, length, "test", &err) == DMFT_OK, "%s: %s", cases[i].name, err.text);
-    ck_assert_msg(dmft_problem_create(&problem, config, &err) == DMFT_OK, "%s: %s", cases[i].name, err.text);
-    dmft_config_free(config);
+    dmft_problem *problem = bench_problem(text);
     free(text);
     return problem;
 }
@@ -124,35 +98,21 @@ static double ratio_of(int i)
     dmft_error err = {0};
     dmft_estimate e = cases[i].simulated ? dmft_simulate_estimate(p, 1) : dmft_solve_estimate(p, 1);
     dmft_run_options how = {.threads = 1};
-    double unit = rate(), begin = seconds_now();
+    double unit = rate(), begin = bench_now();
     int status = cases[i].simulated ? dmft_simulate(p, &how, &t, &err) : dmft_solve(p, &how, &t, &err);
-    double seconds = seconds_now() - begin;
-    ck_assert_msg(status == DMFT_OK, "%s: %s", cases[i].name, err.text);
-    (void)printf("%s: %.2f s, estimated %.2f s (%.2g operations at %.2g a second)\n", cases[i].name, seconds, e.operations / unit, e.operations, unit);
+    double seconds = bench_now() - begin, estimated = e.operations / unit;
+    if (status != DMFT_OK) bench_fail(&err);
+    (void)printf("{\"case\": \"estimate of %s\", \"seconds\": %.3g, \"estimated\": %.3g, \"ratio\": %.2f}\n", cases[i].name, seconds, estimated, estimated / seconds);
     dmft_trajectory_free(t);
     dmft_problem_free(p);
-    return e.operations / unit / seconds;
+    return estimated / seconds;
 }
 
-START_TEST(times_are_those_of_runs)
+int main(void)
 {
+    openblas_set_num_threads(1);
     double sum = 0.0;
-    for (int i = 0; i < CASES; i++) {
-        double off = log(ratio_of(i));
-        ck_assert_msg(fabs(off) < log(each) || !is_as_delivered(), "%s: the estimate is %.2f times the time", cases[i].name, exp(off));
-        sum += fabs(off) / CASES;
-    }
-    (void)printf("off by a factor of %.2f in the mean\n", exp(sum));
-    ck_assert_msg(sum < log(together) || !is_as_delivered(), "off by a factor of %.2f in the mean", exp(sum));
-}
-END_TEST
-
-Suite *suite_estimate(void)
-{
-    Suite *s = suite_create("estimate");
-    TCase *times = tcase_create("times");
-    tcase_set_timeout(times, 60);
-    tcase_add_test(times, times_are_those_of_runs);
-    suite_add_tcase(s, times);
-    return s;
+    for (int i = 0; i < CASES; i++) sum += fabs(log(ratio_of(i))) / CASES;
+    (void)printf("{\"fit\": \"estimated times are off by the factor f in the geometric mean\", \"f\": %.2f}\n", exp(sum));
+    return 0;
 }
