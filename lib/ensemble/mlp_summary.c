@@ -168,7 +168,7 @@ static double threshold(const struct summary *s, size_t record, size_t l)
 static int is_outlier(const struct summary *s, size_t record, size_t l, size_t j)
 {
     double se, mean = mean_of(s, record, l, s->table->value + j, &se);
-    return mean > (s->simulation ? threshold(s, record, l) : 0.0);
+    return isgreater(mean, s->simulation ? threshold(s, record, l) : 0.0);
 }
 
 /* Column of A_l where outlier number `outlier` exists; where it is not finite, nan. */

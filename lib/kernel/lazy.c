@@ -68,7 +68,7 @@ static struct frequency at(const struct lazy *w, size_t k)
     struct nested_level level[NESTED_MOST];
     struct frequency q;
     int first = w->online ? 0 : 1, stages = w->nested.stages; /* level of M */
-    kernel_nested_evaluate(&w->nested, w->x[k], level);
+    (void)kernel_nested_evaluate(&w->nested, w->x[k], level); /* the circle meets no pole: Newton's method has come to x[k] */
     q.minus_1 = kernel_nested_zeta_minus_1(w->log_radius, k, w->N);
     q.zeta = 1.0 + q.minus_1;
     q.s = w->nested.rate / q.minus_1;

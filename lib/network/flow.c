@@ -111,7 +111,7 @@ int network_flow(struct network *n, double interval, dmft_error *err)
     for (;;) {
         double pieces = fmax(1, ceil(left / f->step)), step = left / pieces; /* equal ones, so that the last is not tiny */
         double error = network_flow_try(n, step), next = step * factor_of(error);
-        if (error <= 1) {
+        if (islessequal(error, 1)) { /* a trial that overflows has none */
             network_flow_accept(n, step);
             f->step = step < f->step ? fmax(f->step, next) : next;
             f->elapsed = pieces > 1 ? f->elapsed + step : 0;
