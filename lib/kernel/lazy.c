@@ -43,6 +43,7 @@ double kernel_lazy_growth(const struct dmft_problem *p)
     double edges[2];
     kernel_nested_make(&nested, p);
     kernel_nested_edges(&nested, edges);
+    if (isnan(edges[1])) return INFINITY;
     int still = edges[1] == 0.0 || (p->batch == BATCH_FULL && p->sample_ratio <= 1.0);
     double lowest = still ? 0.0 : edges[0];
     double growth = fmax(fabs(1.0 - p->learning_rate * lowest), fabs(1.0 - p->learning_rate * edges[1]));

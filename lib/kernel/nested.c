@@ -10,6 +10,9 @@
 
 #include "base/error.h"
 
+static const double most = 1e290;   /* of x/kappa and of derivatives: a level multiplies by no more than 1e16, next to a pole */
+static const double most_d = 1e150; /* of d, which is squared */
+
 static void stage(struct kernel_nested *n, double shift, double gain, double aspect)
 {
     n->shift[n->stages] = shift;
@@ -47,6 +50,8 @@ void kernel_nested_make(struct kernel_nested *n, const struct dmft_problem *p)
     kernel_nested_network(n, &w);
     n->rate = p->learning_rate;
 }
+
+static inline int within(double complex z, double bound) { return isless(fabs(creal(z)) + fabs(cimag(z)), bound); }
 
 /* 1/z for numbers that are far from overflow; C's own division looks after those that are not. 0 at z = 0, which has no inverse. */
 static inline int inverse(double complex z, double complex *r)
@@ -95,12 +100,12 @@ static int enter_spectrum(const struct kernel_nested *n, const struct nested_lev
     return 1;
 }
 
-/* The levels from the innermost out to `last`; 0 where one of these has a pole. */
+/* The levels from the innermost out to `last`; 0 where one of these has a pole, or leaves the range of numbers. */
 static int evaluate(const struct kernel_nested *n, double complex x, int last, struct nested_level *level)
 {
     int J = n->stages;
-    double complex e, r;
-    if (!inverse(1.0 + n->shift[J] * x, &e)) return 0;
+    double complex e = 1.0 + n->shift[J] * x, r;
+    if (!within(e, most_d) || !inverse(e, &e)) return 0;
     level[J] = (struct nested_level){.x = x, .e = e, .d = n->shift[J] * x * e, .dx = 1.0, .dd = n->shift[J] * e * e};
     for (int j = J - 1; j >= last; j--) {
         const struct nested_level *inner = &level[j + 1];
@@ -109,8 +114,9 @@ static int evaluate(const struct kernel_nested *n, double complex x, int last, s
             continue;
         }
         double complex X = inner->x / n->gain[j], dX = inner->dx / n->gain[j]; /* x e of this level */
+        if (!within(X, most) || !within(dX, most)) return 0;
         double complex d = n->aspect[j] * inner->d + n->shift[j] * X, dd = n->aspect[j] * inner->dd + n->shift[j] * dX;
-        if (!inverse(1.0 - d, &r)) return 0;
+        if (!within(d, most_d) || !within(dd, most) || !inverse(1.0 - d, &r)) return 0;
         level[j] = (struct nested_level){.x = X * r, .e = 1.0 - d, .d = d, .dx = (dX + X * r * dd) * r, .dd = dd};
     }
     return 1;
@@ -121,11 +127,11 @@ int kernel_nested_evaluate(const struct kernel_nested *n, double complex x, stru
 /* ---- edges ---- */
 
 /* The levels out to `last` for a place v in (-1, 1) of the innermost x on the real line outside the spectrum: x c/(1 + x c) = v/(1 - |v|). 0 at a pole,
- * and at v = 1/2, where x is infinite. */
+ * and where x is infinite, at v = 1/2. */
 static int evaluate_at(const struct kernel_nested *n, double v, int last, struct nested_level *level)
 {
-    double u = v / (1.0 - fabs(v));
-    return u != 1.0 && evaluate(n, u / (n->shift[n->stages] * (1.0 - u)), last, level);
+    double u = v / (1.0 - fabs(v)), divisor = n->shift[n->stages] * (1.0 - u);
+    return divisor != 0.0 && evaluate(n, u / divisor, last, level);
 }
 
 /* Whether level j at v still lies outside its spectrum, given that level j+1 does: the eigenvalue -1/x rises with v, and on the lower side it
@@ -138,6 +144,7 @@ static int outside(const struct kernel_nested *n, int j, double v)
     return creal(level[j].dx) > 0.0 && !(zeros && creal(level[j + 1].x) < 0.0);
 }
 
+/* nan where no place outside was found, down to v = 1e-46: variances are too small, or too large, for x to be a number. */
 static double edge(const struct kernel_nested *n, double v)
 {
     for (int j = n->stages - 1; j >= 0; j--) {
@@ -150,13 +157,14 @@ static double edge(const struct kernel_nested *n, double v)
         v = in;
     }
     struct nested_level level[NESTED_MOST];
-    return evaluate_at(n, v * (1.0 - 1e-15), 0, level) ? -1.0 / creal(level[0].x) : NAN;
+    int found = evaluate_at(n, v * (1.0 - 1e-15), 0, level) && creal(level[0].x) != 0.0;
+    return found ? -1.0 / creal(level[0].x) : NAN;
 }
 
 void kernel_nested_edges(const struct kernel_nested *n, double edges[2])
 {
     int moves = n->shift[n->stages] > 0.0; /* with two variances of zero M = 0 */
-    edges[0] = moves ? fmax(0.0, edge(n, 1.0)) : 0.0;
+    edges[0] = moves ? fmax(0.0, edge(n, 1.0)) : 0.0; /* fmax passes over nan */
     edges[1] = moves ? edge(n, -1.0) : 0.0;
 }
 
@@ -179,6 +187,7 @@ static int newton(const struct kernel_nested *n, double complex s, double comple
     for (int i = 0; i < 40; i++) {
         if (!evaluate(n, *x, 0, level)) return 0;
         double complex e = n->gain[0] * level[0].e, F = level[1].x - s * e, dF = level[1].dx + s * n->gain[0] * level[0].dd;
+        if (dF == 0.0) return 0;
         double complex step = F / dF;
         *x -= step;
         if (!(cabs(step) > 1e-9 * cabs(*x))) return isfinite(creal(*x)) && isfinite(cimag(*x));
@@ -222,6 +231,7 @@ static int follow(const struct kernel_nested *n, double log_radius, size_t k0, s
 
 int kernel_nested_circle(const struct kernel_nested *n, double log_radius, size_t N, double complex *x, dmft_error *err)
 {
-    if (descend(n, log_radius, &x[N / 4]) && follow(n, log_radius, N / 4, N / 2, N, x) && follow(n, log_radius, N / 4, 0, N, x)) return DMFT_OK;
+    int found = isfinite(log_radius) && descend(n, log_radius, &x[N / 4]);
+    if (found && follow(n, log_radius, N / 4, N / 2, N, x) && follow(n, log_radius, N / 4, 0, N, x)) return DMFT_OK;
     return error_set(err, DMFT_ERROR_NUMERIC, "the nested law was lost on its way along the circle of radius %.12g", exp(log_radius));
 }
