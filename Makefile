@@ -223,7 +223,7 @@ FPE_TESTS := program sweep spectrum report
 .PHONY: fpe
 fpe:  ## the tests with a signal at every invalid floating-point operation and division by zero
 	$(MAKE) BUILD=$(BUILD)/fpe WERROR= CFLAGS="-O1 -g" MPI= $(BUILD)/fpe/tests/traps.so $(BUILD)/fpe/tests/run $(BUILD)/fpe/bin/dmft
-	LD_PRELOAD=$(abspath $(BUILD)/fpe/tests/traps.so) $(TEST_ENV) DMFT_BUILD=$(abspath $(BUILD)/fpe) $(BUILD)/fpe/tests/run
+	LD_PRELOAD=$(abspath $(BUILD)/fpe/tests/traps.so) $(TEST_ENV) DMFT_BUILD=$(abspath $(BUILD)/fpe) CK_TIMEOUT_MULTIPLIER=5 $(BUILD)/fpe/tests/run
 	for test in $(FPE_TESTS); do LD_PRELOAD=$(abspath $(BUILD)/fpe/tests/traps.so) bash tests/test_$$test.sh $(BUILD)/fpe/bin/dmft || exit 1; done
 
 COVERED := 95 85

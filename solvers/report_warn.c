@@ -59,14 +59,14 @@ static void warn_of_divergence(FILE *out, const struct report_file *f)
     size_t least = 0;
     long at = dmft_trajectory_diverged_at(f->run);
     double networks = dmft_trajectory_number(f->run, "seeds_diverged");
-    if (at >= 0 && networks > 0)
+    if (at >= 0 && isgreater(networks, 0))
         warn(out, f, "diverged at step %ld (%.0f of %.0f networks); the rows end before it", at, networks, dmft_trajectory_number(f->run, "seeds"));
     else if (at >= 0)
         warn(out, f, "diverged at step %ld; the rows end before it", at);
     if (margin == NULL || dmft_trajectory_rows(f->run) == 0) return;
     for (size_t i = 1; i < dmft_trajectory_rows(f->run); i++)
-        if (!(margin[i] >= margin[least]) && !isnan(margin[i])) least = i;
-    if (margin[least] < small_margin)
+        if (!isgreaterequal(margin[i], margin[least]) && !isnan(margin[i])) least = i;
+    if (isless(margin[least], small_margin))
         warn(out, f, "near divergence: the stability margin 2 (1 + momentum) - learning rate x sharpness comes down to %.3g at step %.0f", margin[least],
              step != NULL ? step[least] : (double)least);
 }
@@ -74,7 +74,7 @@ static void warn_of_divergence(FILE *out, const struct report_file *f)
 static void warn_of_few(FILE *out, const struct report_file *f, const char *number, const char *what)
 {
     double count = dmft_trajectory_number(f->run, number);
-    if (count >= 2 && count < few_members)
+    if (isgreaterequal(count, 2) && count < few_members)
         warn(out, f, "%.0f %s only: the standard errors are themselves uncertain by %.0f %%", count, what, 100 / sqrt(2 * (count - 1)));
 }
 
