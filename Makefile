@@ -219,7 +219,7 @@ $(TRAPS): %.so: %.o
 	$(call say,LINK $@)
 	$(Q)$(LINK) -shared -o $@ $^ -lm
 
-FPE_TESTS := program sweep spectrum report
+FPE_TESTS := program sweep spectrum report python
 .PHONY: fpe
 fpe:  ## the tests with a signal at every invalid floating-point operation and division by zero
 	$(MAKE) BUILD=$(BUILD)/fpe WERROR= CFLAGS="-O1 -g" MPI= $(BUILD)/fpe/tests/traps.so $(BUILD)/fpe/tests/run $(BUILD)/fpe/bin/dmft

@@ -119,10 +119,10 @@ static void warn_of_tolerances(FILE *out, const struct report_file *f)
     for (size_t i = 0; i < sizeof key / sizeof *key; i++) {
         int used = i == 2 ? is_set(f, "grid.kind", "adaptive") : !f->sampled;
         double tolerance = setting(f, key[i]);
-        if (used && tolerance > coarse_tolerance) warn(out, f, "%s is %.3g: results are as coarse as that", key[i], tolerance);
+        if (used && isgreater(tolerance, coarse_tolerance)) warn(out, f, "%s is %.3g: results are as coarse as that", key[i], tolerance);
     }
     double factor = dmft_trajectory_number(f->run, "flow_coarseness");
-    if (factor >= coarse_factor) warn(out, f, "new directions of the flow were met at %.3g times the tolerance in the end", factor);
+    if (isgreaterequal(factor, coarse_factor)) warn(out, f, "new directions of the flow were met at %.3g times the tolerance in the end", factor);
     if (run_has_few_sites(f->run))
         warn(out, f, "%.0f directions of %.0f sites: averages may be biased by more than their errors; more sampling.sites",
              dmft_trajectory_number(f->run, "directions_A1_in"), dmft_trajectory_number(f->run, "sites"));
