@@ -63,8 +63,8 @@ static inline int inverse(double complex z, double complex *r)
 }
 
 /* y with mean(lambda/(y + lambda)) = d, on the side of the spectrum on which d lies: y > -lambda_min for d > 0, y < -lambda_max for d < 0. The inverse
- * of the mean is monotone and concave there (-y for d < 0), so that Newton's method comes up to the root from a bound below it. 0 where no double is y:
- * d is so large that y rounds to the end of the spectrum, or so small that y is too large for the slope. */
+ * of the mean is monotone and concave there (-y for d < 0), so that Newton's method comes up to the root from a bound below it. 0 where d is so large that
+ * y rounds to the end of the spectrum, or so small that the slope there is 0, and at y = 0, where x is infinite. */
 static int moment_point(const struct kernel_nested *n, double d, double *root, double *slope)
 {
     if (d == 0.0) return 0;
