@@ -74,7 +74,7 @@ static double quantity_error(const struct figure *f, const dmft_sweep *s, const 
     return isfinite(error) ? error : 0.0;
 }
 
-static int can_be_drawn(double value, const char *name) { return isfinite(value) && (!is_loss(name) || value > 0); }
+static int can_be_drawn(double value, const char *name) { return isfinite(value) && (!is_loss(name) || isgreater(value, 0)); }
 
 /* ---- axes ---- */
 
