@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "program.h"
 
 static const double interval = 0.1; /* seconds between two drawings */

@@ -12,11 +12,12 @@
 #include <unistd.h>
 
 #include "base/archive.h"
+#include "base/clock.h"
 #include "base/file.h"
-#include "blas.h"
-#include "git.h" /* made by the Makefile: DMFT_GIT, the state of the checkout */
 #include "base/outline.h"
 #include "base/problem.h"
+#include "blas.h"
+#include "git.h" /* made by the Makefile: DMFT_GIT, the state of the checkout */
 #include "io/print.h"
 #include "program.h"
 #include "progress.h"

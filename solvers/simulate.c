@@ -1,7 +1,7 @@
 /* dmft simulate: sampled networks of a configuration. */
-#include "run/run.h"
 #include "program.h"
 #include "run.h"
+#include "run/run.h"
 
 const struct run_kind run_simulate = {
     .name = "simulate", .check = run_simulate_check, .estimate = dmft_simulate_estimate, .run = dmft_simulate, .blas_threads = 0};

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "io/json.h"
-#include "program.h"
 #include "spectrum.h"
 
 enum { SHOWN_OUTLIERS = 20, SHOWN_DIRECTIONS = 8, DIGITS = 12 };

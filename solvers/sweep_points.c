@@ -1,15 +1,16 @@
 /* The points of a sweep: threads of this process, and of those beside it, take the next one that is not there, run it on one thread, and keep it. */
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "base/clock.h"
 #include "base/problem.h"
 #include "sweep.h"
 
 /* Seconds between two looks at what the other processes want of the leader. */
 static const double serving = 0.02;
 
-int sweep_outcome(int status) { return program_status(status) == STATUS_USAGE ? DMFT_POINT_REFUSED : DMFT_POINT_FAILED; }
+/* The outcome that a status of the library is. */
+static int outcome_of(int status) { return program_status(status) == STATUS_USAGE ? DMFT_POINT_REFUSED : DMFT_POINT_FAILED; }
 
 int sweep_is_mine(const struct sweep *s, size_t point) { return point % s->parts == s->part; }
 
@@ -92,7 +93,7 @@ static int run_point(struct sweep *s, size_t point)
     if (status == DMFT_OK) status = run_problem_of(s, problem, &t, &err);
     int ended = STATUS_DONE;
     if (status < 0)
-        ended = sweep_folder_fail(&s->folder, point, sweep_outcome(status), err.text);
+        ended = sweep_folder_fail(&s->folder, point, outcome_of(status), err.text);
     else if (status != DMFT_STOPPED)
         ended = keep(s, point, t);
     dmft_trajectory_free(t);

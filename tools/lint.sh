@@ -20,7 +20,7 @@ limit:base limit
 kernel:base kernel
 spectrum:base spectrum
 outlier:base limit kernel spectrum outlier
-ensemble:base ensemble
+ensemble:base spectrum ensemble
 model:base limit kernel spectrum outlier ensemble model
 network:base spectrum ensemble network
 run:base model network run
@@ -33,7 +33,11 @@ breaches=$(echo "$rooms" | while IFS=: read -r room allowed; do
 done)
 verdict "arrows between the rooms" "$breaches"
 
-unlisted=$(for directory in lib/*/; do room=$(basename "$directory"); echo "$rooms" | grep -q "^$room:" || echo "lib/$room is not in the list of rooms"; done)
+unlisted=$(for directory in lib/*/; do
+    room=$(basename "$directory")
+    echo "$rooms" | grep -q "^$room:" || echo "lib/$room is not in the list of rooms"
+    grep -q "class=\"name\".*>$room<" doc/design.svg || echo "lib/$room is not in doc/design.svg"
+done)
 verdict "rooms" "$unlisted"
 
 breaches=$(grep -rnoE '#include "\.\./[^"]*"|#include "(solvers|tests)/' lib || true)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "base/labelled.h"
 #include "base/trajectory.h"
 
 /* What the number of features shifts: nothing, what is kept, or a readout of all features. Outliers are counted, and a count moves by chance where an

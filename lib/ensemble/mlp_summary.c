@@ -287,11 +287,6 @@ static void add_number(struct summary *s, double value, const char *name)
     if (s->status == DMFT_OK) s->status = trajectory_set_number(s->t, value, s->err, "%s", name);
 }
 
-static void add_text(struct summary *s, const char *name, const char *text)
-{
-    if (s->status == DMFT_OK) s->status = dmft_trajectory_set_text(s->t, name, text, s->err);
-}
-
 /* How far outlier j of A_l is past its escape: 0 there, nan where it is not known. */
 static double growth(const struct summary *s, size_t record, size_t l, size_t j, double *se)
 {
@@ -358,9 +353,7 @@ static void add_facts(struct summary *s)
     add_directions(s);
     for (size_t l = 1; l <= s->table->matrices; l++)
         for (size_t j = 0; j < s->table->count; j++) add_escape(s, l, j);
-    add_text(s, "kind", s->simulation ? "simulation" : "theory");
-    add_text(s, "model", s->problem->model);
-    add_text(s, "config", s->problem->text);
+    if (s->status == DMFT_OK) s->status = trajectory_describe(s->t, s->simulation ? "simulation" : "theory", s->problem, s->err);
 }
 
 /* ---- All of it ---- */

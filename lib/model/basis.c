@@ -361,7 +361,7 @@ static void transfer_history(struct basis *b, struct history *h, size_t rows, ar
         int status = lengthen(h, b->rows, h->length, &err);
         if (status != DMFT_OK) archive_fail(a, status, &err);
     }
-    for (size_t t = 0; t < rows && archive_status(a) == DMFT_OK; t++) archive_doubles(a, h->data + t * h->stride, h->length);
+    archive_rows(a, h->data, rows, h->length, h->stride);
 }
 
 static void transfer(void *state, size_t rows, archive *a)

@@ -420,7 +420,7 @@ static void transfer_history(struct replica *r, struct history *h, archive *a)
         int status = lengthen(h, steps, length, &err);
         if (status != DMFT_OK) archive_fail(a, status, &err);
     }
-    for (size_t i = 0; i < steps * h->each && archive_status(a) == DMFT_OK; i++) archive_doubles(a, h->data + i * h->stride, h->length);
+    archive_rows(a, h->data, steps * h->each, h->length, h->stride);
 }
 
 static void transfer(void *state, archive *a)

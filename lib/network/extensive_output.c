@@ -13,7 +13,7 @@
  * neighbours with at least sqrt(n) of the n on either side are farther apart than 2 n^{-2/3} of the whole range, which fluctuations at an edge do not reach
  * and 2 n^{1/3} mean spacings are.
  */
-#include "network/extensive_output.h"
+#include "network/simulate.h"
 
 #include <cblas.h>
 #include <gsl/gsl_errno.h>

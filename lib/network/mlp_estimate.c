@@ -45,7 +45,8 @@ static double singular_doubles(const dmft_problem *problem)
     return (s.L - 1) * (wanted + DENSE_MLP_STARTS) * s.N + s.N + wanted + singular_solver_doubles(s.N, wanted);
 }
 
-size_t dense_mlp_kept(const dmft_problem *problem)
+/* Numbers kept of the first network's weights, at most: 0 unless they are to be stored. */
+static size_t kept_of(const dmft_problem *problem)
 {
     size_t L = (size_t)problem->depth, N = (size_t)problem->simulation.width, K = problem->mlp.outputs;
     size_t inputs = problem->mlp.samples + problem->mlp.tests;
@@ -83,7 +84,8 @@ double dense_mlp_operations(const dmft_problem *problem)
     return matrices + sites + kernels + (many ? mlp_many_operations(problem) + mlp_many_probe_operations(problem) * probed(problem) : ntk);
 }
 
-double dense_mlp_spectrum_operations(const dmft_problem *problem)
+/* The spectra of a recorded step. */
+static double spectrum_operations(const dmft_problem *problem)
 {
     struct size s = size_of(problem);
     return (s.L - 1) * singular_products(s.N) * (4 * s.N * s.N + 8 * singular_space(wanted_of(problem)) * s.N);
@@ -99,9 +101,9 @@ static struct mlp_members networks_of(const dmft_problem *problem)
                                 .size_name = "units",
                                 .size = (double)problem->simulation.width,
                                 .doubles = dense_mlp_doubles(problem),
-                                .kept = dense_mlp_kept(problem),
+                                .kept = kept_of(problem),
                                 .operations = GAUSSIAN * entries(problem) + (double)problem->rows * dense_mlp_operations(problem) +
-                                              (double)table.recorded * dense_mlp_spectrum_operations(problem)};
+                                              (double)table.recorded * spectrum_operations(problem)};
 }
 
 dmft_estimate dense_mlp_estimate(const dmft_problem *problem, int threads)

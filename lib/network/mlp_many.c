@@ -39,30 +39,15 @@ int mlp_many_is_better(const dmft_problem *p) { return (double)p->mlp.samples * 
 
 /* ---- Life ---- */
 
-static double **lists(int first, int depth, size_t length, int *whole)
-{
-    double **list = calloc((size_t)depth + 1, sizeof *list);
-    if (list == NULL) *whole = 0;
-    for (int l = first; list != NULL && l <= depth; l++)
-        if ((list[l] = memory_doubles(length)) == NULL) *whole = 0;
-    return list;
-}
-
-static void lists_free(double **list, int depth)
-{
-    for (int l = 0; list != NULL && l <= depth; l++) free(list[l]);
-    free(list);
-}
-
 int mlp_many_create(struct mlp_many **out, const struct dense_mlp *n, dmft_error *err)
 {
     int whole = 1, L = n->depth;
     size_t PN = n->samples * n->width, PP = n->samples * n->samples, PK = n->samples * n->outputs, tops = n->table.tops;
     struct mlp_many *m = calloc(1, sizeof *m);
     if (m == NULL) return error_memory(err, sizeof *m);
-    m->delta = lists(1, L, PN, &whole);
-    m->driven = lists(1, L, PN, &whole);
-    m->gram = lists(0, L, PP, &whole);
+    m->delta = memory_arrays(1, L, PN, &whole);
+    m->driven = memory_arrays(1, L, PN, &whole);
+    m->gram = memory_arrays(0, L, PP, &whole);
     m->change = memory_doubles(PN);
     m->next = memory_doubles(PN);
     for (int i = 0; i < 2; i++) whole &= (m->block[i] = memory_doubles(n->outputs * n->width)) != NULL;
@@ -81,9 +66,9 @@ int mlp_many_create(struct mlp_many **out, const struct dense_mlp *n, dmft_error
 void mlp_many_free(struct mlp_many *m, int depth)
 {
     if (m == NULL) return;
-    lists_free(m->delta, depth);
-    lists_free(m->driven, depth);
-    lists_free(m->gram, depth);
+    memory_arrays_free(m->delta, depth);
+    memory_arrays_free(m->driven, depth);
+    memory_arrays_free(m->gram, depth);
     free(m->change);
     free(m->next);
     for (int i = 0; i < 2; i++) free(m->block[i]);

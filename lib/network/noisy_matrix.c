@@ -9,7 +9,7 @@
  *
  * Time: a step 2 N D, with a sample 4 N D^2; P D^2 once; a recorded row 6 n^3, n = min(N, D). Memory: 5 N D, D^2, 2 n^2.
  */
-#include "network/noisy_matrix.h"
+#include "network/simulate.h"
 
 #include <cblas.h>
 #include <lapacke.h>
@@ -22,6 +22,9 @@
 #include "base/trajectory.h"
 #include "ensemble/samples.h"
 #include "spectrum/spacing.h"
+
+/* Streams of one matrix, by purpose. */
+enum { DRAW_TEACHER = 8192, DRAW_INPUTS, DRAW_LABELS, DRAW_WEIGHTS, DRAW_STEPS };
 
 enum { EDGE, ISOLATED, LEFT, RIGHT, VARIANCE, FIRST, SPACING_RATIO, SPACING_DISTANCE, COLUMNS };
 
@@ -173,10 +176,10 @@ static int start(void *state, long index, dmft_error *err)
     const dmft_problem *p = m->problem;
     uint64_t seed = p->simulation.seed, number = (uint64_t)index;
     size_t size = m->rows * m->columns;
-    struct random_stream teacher = random_start(seed, number, NOISY_MATRIX_TEACHER), weights = random_start(seed, number, NOISY_MATRIX_WEIGHTS);
-    struct random_stream inputs = random_start(seed, number, NOISY_MATRIX_INPUTS), labels = random_start(seed, number, NOISY_MATRIX_LABELS);
+    struct random_stream teacher = random_start(seed, number, DRAW_TEACHER), weights = random_start(seed, number, DRAW_WEIGHTS);
+    struct random_stream inputs = random_start(seed, number, DRAW_INPUTS), labels = random_start(seed, number, DRAW_LABELS);
     (void)err;
-    m->stream = random_start(seed, number, NOISY_MATRIX_STEPS);
+    m->stream = random_start(seed, number, DRAW_STEPS);
     draw_unit(&teacher, m->rows, m->left);
     draw_unit(&teacher, m->columns, m->right);
     if (m->samples > 0) draw_sample(m, &inputs, &labels);

@@ -6,6 +6,7 @@
  *
  * Cost: an eigenproblem of order R and DRAWS products with a matrix of that order; memory: three such matrices. */
 #include <cblas.h>
+#include <gsl/gsl_sort.h>
 #include <lapacke.h>
 #include <math.h>
 #include <stdlib.h>
@@ -122,12 +123,6 @@ static double scale_of(struct random_stream *stream, long freedom)
     return sqrt((double)freedom / sum);
 }
 
-static int rising(const void *a, const void *b)
-{
-    const double *x = a, *y = b;
-    return (*x > *y) - (*x < *y);
-}
-
 /* K of noise alone, in rising order. */
 static void draw_largest(struct noise *z, const double *time)
 {
@@ -138,7 +133,7 @@ static void draw_largest(struct noise *z, const double *time)
         cblas_dgemv(CblasRowMajor, CblasTrans, (int)z->n, (int)z->n, scale, z->root, (int)z->n, z->normal, 1, 0.0, z->draw, 1);
         z->largest[i] = largest_gap(time, z->draw, z->n, z->corner).size;
     }
-    qsort(z->largest, DRAWS, sizeof *z->largest, rising);
+    gsl_sort(z->largest, 1, DRAWS);
 }
 
 /* ---- the test ---- */
