@@ -55,7 +55,7 @@ static const double *abscissa(const dmft_trajectory *t)
     return time != NULL ? time : dmft_trajectory_series(t, "step");
 }
 
-static int can_be_drawn(double value, enum panel panel) { return isfinite(value) && (panel != LOSSES || value > 0); }
+static int can_be_drawn(double value, enum panel panel) { return isfinite(value) && (panel != LOSSES || isgreater(value, 0)); }
 
 /* Writes a block of data, thinned evenly; returns the number of points. */
 static size_t write_block(const struct figure *f, const struct source *s, const char *name, enum panel panel)

@@ -245,7 +245,7 @@ int run_has_few_sites(const dmft_trajectory *result)
     const char *config = dmft_trajectory_text(result, "config");
     if (config == NULL || !outline_find(config, "solver", solver, sizeof solver) || strcmp(solver, "revealed") != 0) return 0;
     (void)outline_find(config, "sampling.moment_matching", matched, sizeof matched);
-    return strcmp(matched, "true") != 0 && met > many * sites;
+    return strcmp(matched, "true") != 0 && isgreater(met, many * sites);
 }
 
 static void warn_of_few_sites(const dmft_trajectory *result)

@@ -61,7 +61,7 @@ static double quantity(const struct figure *f, const dmft_sweep *s, const char *
     if (strcmp(name, "diverged") == 0) return outcome == DMFT_POINT_DIVERGED ? 1.0 : outcome == DMFT_POINT_DONE ? 0.0 : NAN;
     if (series != NULL) return f->step >= 0 || outcome == DMFT_POINT_DONE ? sweep_value(s, series, point, f->step) : NAN;
     if (number == NULL) return NAN;
-    return strstr(name, "_escape_") != NULL && number[point] < 0 ? NAN : number[point];
+    return strstr(name, "_escape_") != NULL && isless(number[point], 0) ? NAN : number[point];
 }
 
 static double quantity_error(const struct figure *f, const dmft_sweep *s, const char *name, size_t point)
@@ -73,7 +73,7 @@ static double quantity_error(const struct figure *f, const dmft_sweep *s, const 
     return isfinite(error) ? error : 0.0;
 }
 
-static int can_be_drawn(double value, const char *name) { return isfinite(value) && (!is_loss(name) || value > 0); }
+static int can_be_drawn(double value, const char *name) { return isfinite(value) && (!is_loss(name) || isgreater(value, 0)); }
 
 /* ---- axes ---- */
 

@@ -269,7 +269,7 @@ expect "mlp: kernel to npy" 0 "" show mk.h5 --kernel C_phi1 --npy mk.npy
 holds "mlp: which has an order of steps times samples" test "$(wc -c <mk.npy)" -eq $((128 + 8 * 36 * 36))
 expect "mlp: --dry-run" 0 "^memory: " solve m.yaml --dry-run
 expect "mlp: simulate --dry-run" 0 "^memory: " simulate m.yaml --dry-run
-"$dmft" solve m.yaml -o x.h5 --quiet --set network.gamma0=1e300 >out 2>err
+LD_PRELOAD= "$dmft" solve m.yaml -o x.h5 --quiet --set network.gamma0=1e300 >out 2>err # without the traps of make fpe: it cannot but overflow
 holds "mlp: weights beyond all numbers end in one line" test $? -eq 1 -a "$(wc -l <err)" -eq 1 -a ! -s out
 if [ -x /usr/bin/time ] && ! grep -q __asan_init "$dmft"; then
     for replicas in 1 2; do

@@ -71,8 +71,8 @@ static int set_quantile(dmft_comparison *c, const dmft_trajectory *sample, dmft_
 static double size_of(const dmft_trajectory *theory, const dmft_trajectory *sample, const char *name)
 {
     double size = dmft_trajectory_number(sample, name);
-    if (!(size >= 1)) size = dmft_trajectory_number(theory, name);
-    return size >= 1 ? size : NAN;
+    if (!isgreaterequal(size, 1.0)) size = dmft_trajectory_number(theory, name);
+    return isgreaterequal(size, 1.0) ? size : NAN;
 }
 
 static int all_have_their_own(const struct pair *pair, size_t count)
@@ -88,7 +88,7 @@ static int set_allowance(dmft_comparison *c, const struct pair *pair, size_t cou
 {
     int given = options != NULL && options->allowance_given;
     double factor = c->factor = given ? options->allowance : default_allowance;
-    if (!(factor >= 0) || isinf(factor)) return error_set(err, DMFT_ERROR_ARGUMENT, "allowance must be in [0, inf), got %g", factor);
+    if (!isgreaterequal(factor, 0.0) || isinf(factor)) return error_set(err, DMFT_ERROR_ARGUMENT, "allowance must be in [0, inf), got %g", factor);
     double width = size_of(theory, sample, "width"), input_dim = size_of(theory, sample, "input_dim");
     const char *model = dmft_trajectory_text(theory, "model");
     int mlp = model != NULL && strcmp(model, "mlp") == 0;
@@ -212,7 +212,7 @@ static int compare_at(dmft_comparison *c, const struct pair *pair, size_t i, siz
                          isnan(se) ? "nan" : "infinite");
     dmft_comparison_row *row = &c->row[c->count++];
     *row = (dmft_comparison_row){.series = name, .step = step, .theory = theory, .mean = mean, .se = se};
-    row->z = theory == mean ? 0.0 : (mean - theory) / se;
+    row->z = theory == mean ? 0.0 : se > 0.0 ? (mean - theory) / se : copysign(INFINITY, mean - theory);
     row->bound = c->quantile * se + allowance_of(c, pair, name, theory);
     row->holds = fabs(theory - mean) <= row->bound;
     c->holds = c->holds && row->holds;

@@ -103,7 +103,7 @@ void filter_table_enter(const struct filter_table *t, const struct filter_moment
     for (size_t j = 0; j < m->kept; j++) {
         double value = m->pick[j] >= 0 ? m->top[m->pick[j]] : m->bottom[-1 - m->pick[j]];
         positive += m->pick[j] >= 0;
-        outliers += value > m->edge[1] || value < m->edge[0];
+        outliers += isgreater(value, m->edge[1]) || isless(value, m->edge[0]);
     }
     for (size_t i = 0; i < t->ends; i++) {
         row[t->top + i] = i < m->count ? m->top[i] : NAN;

@@ -168,7 +168,7 @@ static double threshold(const struct summary *s, size_t record, size_t l)
 static int is_outlier(const struct summary *s, size_t record, size_t l, size_t j)
 {
     double se, mean = mean_of(s, record, l, s->table->value + j, &se);
-    return mean > (s->simulation ? threshold(s, record, l) : 0.0);
+    return isgreater(mean, s->simulation ? threshold(s, record, l) : 0.0);
 }
 
 /* Column of A_l where outlier number `outlier` exists; where it is not finite, nan. */
@@ -302,7 +302,7 @@ static void add_escape(struct summary *s, size_t l, size_t j)
     size_t r = 0;
     char name[NAME_BYTES];
     double se = NAN, ignored;
-    while (r < recorded(s) && !(growth(s, r, l, j, &se) > 0.0 && is_outlier(s, r, l, j))) r++;
+    while (r < recorded(s) && !(isgreater(growth(s, r, l, j, &se), 0.0) && is_outlier(s, r, l, j))) r++;
     if (r == recorded(s)) return;
     double step = (double)row_of(s, r), after = growth(s, r, l, j, &se);
     (void)snprintf(name, sizeof name, "A%zu_escape_step%zu", l, j + 1);

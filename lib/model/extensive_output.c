@@ -69,7 +69,7 @@ static void readout_law(const struct extensive_output_problem *e, double *q, dou
 static size_t population_bands(struct frozen *f, const double s_band[2], double mass)
 {
     double image[2], rest[2], atom = f->problem->extensive_output.weight_variance;
-    double middle = fmin(fmax(BEHIND / f->time, s_band[0]), s_band[1]);
+    double behind = f->time > 0.0 ? BEHIND / f->time : INFINITY, middle = fmin(fmax(behind, s_band[0]), s_band[1]);
     spectrum_image(variance_at, f, s_band[0], middle, IMAGE, image);
     spectrum_image(variance_at, f, middle, s_band[1], IMAGE, rest);
     image[0] = fmin(image[0], rest[0]);

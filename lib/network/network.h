@@ -123,7 +123,7 @@ void network_bend(struct network *network, const double weight[NETWORK_STAGES]);
  * are those of its end, 0 when they are on the way, DMFT_ERROR_NUMERIC when no step is small enough. */
 int network_flow(struct network *network, double interval, dmft_error *err);
 
-/* Makes the stages of a step of this length; returns its error over what is allowed (flow.c). network_flow_accept goes there. */
+/* Makes the stages of a step of this length; returns its error over what is allowed (flow.c), infinity when they ran away. network_flow_accept goes there. */
 double network_flow_try(struct network *network, double step);
 void network_flow_accept(struct network *network, double step);
 

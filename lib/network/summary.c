@@ -74,7 +74,7 @@ static double threshold(const struct summary *s, size_t record, int l)
 
 static int is_outlier(const struct summary *s, size_t record, int l, int j)
 {
-    return s->mean[place(s, record, l, j)] > threshold(s, record, l);
+    return isgreater(s->mean[place(s, record, l, j)], threshold(s, record, l));
 }
 
 /* ---- Series ---- */

@@ -64,7 +64,10 @@ static double slope_of(const struct spectrum_law *law, double y)
 {
     double sum = 0.0;
     for (size_t k = 0; k < law->nodes; k++)
-        if (law->weight[k] * law->tau[k] > 0.0) sum += law->weight[k] * gsl_pow_2(law->tau[k] / (y - law->tau[k]));
+        if (law->weight[k] * law->tau[k] > 0.0) {
+            if (y == law->tau[k]) return -INFINITY; /* a node is the end of a band */
+            sum += law->weight[k] * gsl_pow_2(law->tau[k] / (y - law->tau[k]));
+        }
     return 1.0 - law->ratio * sum;
 }
 
@@ -155,7 +158,7 @@ static int newton(const struct spectrum_law *law, double complex z, double compl
 {
     for (int i = 0; i < NEWTON; i++) {
         double complex slope, x = evaluate(law, *m, &slope);
-        if (!is_finite(x) || !is_finite(slope)) return 0;
+        if (!is_finite(x) || !is_finite(slope) || slope == 0.0) return 0;
         double complex step = (x - z) / slope;
         if (!is_finite(step)) return 0;
         if (cabs(step) <= enough * cabs(*m) || cabs(x - z) <= enough * (cabs(z) + cabs(1.0 / *m))) return 1; /* x may be small against its terms */

@@ -145,7 +145,7 @@ size_t moment_largest(const double *top, const double *bottom, size_t count, siz
     size_t above = 0, below = 0, kept = 0;
     double largest = 0.0;
     while (kept < keep) {
-        double up = above < count && top[above] > 0.0 ? top[above] : 0.0, down = below < count && bottom[below] < 0.0 ? -bottom[below] : 0.0;
+        double up = above < count && isgreater(top[above], 0.0) ? top[above] : 0.0, down = below < count && isless(bottom[below], 0.0) ? -bottom[below] : 0.0;
         double size = fmax(up, down);
         if (kept == 0) largest = size;
         if (!(size > least_kept * largest)) break;

@@ -141,7 +141,7 @@ static void draw_largest(struct noise *z, const double *time)
 static int check(const double *time, const double *progress, const double *covariance, size_t n, double members, dmft_error *err)
 {
     if (n < 3) return error_set(err, DMFT_ERROR_ARGUMENT, "a relaxation needs three times or more, got %zu", n);
-    if (!(members >= 0.0 && members <= 1e6)) return error_set(err, DMFT_ERROR_ARGUMENT, "members must be in [0, 1e6], got %g", members);
+    if (!isgreaterequal(members, 0.0) || members > 1e6) return error_set(err, DMFT_ERROR_ARGUMENT, "members must be in [0, 1e6], got %g", members);
     for (size_t i = 0; i < n; i++) {
         if (!isfinite(time[i]) || (i > 0 && !(time[i] > time[i - 1]))) return error_set(err, DMFT_ERROR_ARGUMENT, "time %zu does not rise: %g", i, time[i]);
         if (!isfinite(progress[i])) return error_set(err, DMFT_ERROR_ARGUMENT, "progress %zu is %g", i, progress[i]);
@@ -165,7 +165,8 @@ static void judge(struct noise *z, const double *time, const double *progress, i
     if (out->verdict == DMFT_RELAXATION_GRADUAL) return;
     out->from = time[gap.at];
     out->to = time[gap.after];
-    out->quickening = slope(time, progress, gap.at, gap.after) / fmax(slope(time, progress, gap.before, gap.at), 0.0);
+    double before = fmax(slope(time, progress, gap.before, gap.at), 0.0), after = slope(time, progress, gap.at, gap.after);
+    out->quickening = before > 0.0 ? after / before : copysign(INFINITY, after);
 }
 
 int dmft_relaxation_test(const double *time, const double *progress, const double *covariance, size_t count, double members, dmft_relaxation *out,

@@ -76,10 +76,11 @@ size_t spectrum_spacing_unfold(const double *level, size_t n, double cut, double
 
 double spectrum_spacing_distance(const double *spacing, size_t count)
 {
+    if (count == 0) return NAN;
     double most = 0.0, step = 1.0 / (double)count;
     for (size_t i = 0; i < count; i++) {
         double surmise = spacing[i] > 0.0 ? -expm1(-0.25 * M_PI * gsl_pow_2(spacing[i])) : 0.0;
         most = fmax(most, fmax((double)(i + 1) * step - surmise, surmise - (double)i * step));
     }
-    return count > 0 ? most : NAN;
+    return most;
 }
