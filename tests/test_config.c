@@ -10,6 +10,7 @@
 
 #include "base/problem.h"
 #include "dmft.h"
+#include "folder.h"
 #include "io/number.h"
 #include "io/settings.h"
 
@@ -481,11 +482,10 @@ END_TEST
 
 START_TEST(files_are_read)
 {
-    char path[] = "/tmp/dmft_config_XXXXXX";
-    int fd = mkstemp(path);
-    ck_assert_int_ge(fd, 0);
-    ck_assert_int_eq(write(fd, valid, strlen(valid)), (int)strlen(valid));
-    close(fd);
+    make_folder();
+    const char *path = in_folder("run.yaml");
+    FILE *file = fopen(path, "w");
+    ck_assert(file != NULL && fputs(valid, file) >= 0 && fclose(file) == 0);
     dmft_config *config = NULL, *same = parsed(valid);
     dmft_error err = {0};
     ck_assert_msg(dmft_config_read(&config, path, &err) == 0, "%s", err.text);
@@ -495,7 +495,7 @@ START_TEST(files_are_read)
     dmft_problem_free(two);
     dmft_config_free(config);
     dmft_config_free(same);
-    unlink(path);
+    remove_folder();
 }
 END_TEST
 
@@ -873,13 +873,13 @@ END_TEST
 
 START_TEST(the_reference_page_is_up_to_date)
 {
-    const char *folder = getenv("DMFT_SRCDIR");
+    const char *source = getenv("DMFT_SRCDIR");
     char path[4096], *page = NULL;
     size_t length = 0;
     FILE *made = open_memstream(&page, &length);
     settings_page(made);
     ck_assert_int_eq(fclose(made), 0);
-    snprintf(path, sizeof path, "%s/doc/config.md", folder != NULL ? folder : ".");
+    snprintf(path, sizeof path, "%s/doc/config.md", source != NULL ? source : ".");
     FILE *file = fopen(path, "r");
     ck_assert_msg(file != NULL, "%s is missing", path);
     char *stored = calloc(1, length + 2);

@@ -5,11 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "allocation.h"
 #include "base/random.h"
 #include "dmft.h"
+#include "folder.h"
 #include "suites.h"
 
 static const char frozen[] = "model: extensive_output\n"
@@ -538,18 +538,16 @@ START_TEST(threads_and_stops_change_nothing)
     static const char *const changes[] = {"simulation.input_dim=20", "simulation.seeds=5", "network.width_ratio=0.75", "training.times=[0.1, 0.2, 0.7, 1, 3]", NULL};
     dmft_trajectory *one = simulated(text, changes, 1), *three = simulated(text, changes, 3), *t = NULL;
     expect_same(one, three);
-    char path[] = "/tmp/dmft_extensive_XXXXXX";
-    int file = mkstemp(path), calls = 0;
-    ck_assert_int_ge(file, 0);
-    (void)close(file);
-    (void)unlink(path);
+    make_folder();
+    const char *path = in_folder("checkpoint");
+    int calls = 0;
     dmft_problem *problem = problem_of(text, changes);
     dmft_error err = {.text = ""};
     dmft_run_options stopping = {.progress = stop_at_second, .user = &calls, .checkpoint = path}, resuming = {.resume = path};
     ck_assert_int_eq(dmft_simulate(problem, &stopping, &t, &err), DMFT_STOPPED);
     ck_assert_msg(dmft_simulate(problem, &resuming, &t, &err) == DMFT_OK, "%s", err.text);
     expect_same(one, t);
-    (void)unlink(path);
+    remove_folder();
     dmft_problem_free(problem);
     dmft_trajectory_free(one);
     dmft_trajectory_free(three);

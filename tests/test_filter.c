@@ -5,13 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "allocation.h"
 #include "base/activation.h"
 #include "base/labelled.h"
 #include "base/random.h"
 #include "cases.h"
+#include "folder.h"
 #include "model/gaussian_kernel.h"
 #include "slow_filter.h"
 #include "spectrum/moment.h"
@@ -429,11 +429,9 @@ static int run_either(int simulate, const dmft_problem *p, const dmft_run_option
 
 START_TEST(runs_go_on_from_a_checkpoint)
 {
-    char path[] = "/tmp/dmft_filterXXXXXX";
-    int fd = mkstemp(path), left = 4;
-    ck_assert_int_ge(fd, 0);
-    (void)close(fd);
-    (void)unlink(path);
+    make_folder();
+    const char *path = in_folder("checkpoint");
+    int left = 4;
     dmft_problem *p = problem_with(SMALL, WITH("simulation.seeds", "3", "network.depth", "3"));
     dmft_run_options stop = {.progress = stop_soon, .user = &left, .checkpoint = path}, resume = {.resume = path};
     dmft_trajectory *whole = NULL, *rest = NULL;
@@ -446,7 +444,7 @@ START_TEST(runs_go_on_from_a_checkpoint)
     dmft_trajectory_free(whole);
     dmft_trajectory_free(rest);
     dmft_problem_free(p);
-    (void)unlink(path);
+    remove_folder();
 }
 END_TEST
 
@@ -631,14 +629,13 @@ static void write_rows(const char *path, size_t rows, double scale, double sign)
 /* Inputs in other units change nothing, and labels of the other sign turn the spectrum over. */
 START_TEST(files_scale_and_turn_over)
 {
-    char folder[] = "/tmp/dmft_filterXXXXXX", path[3][64];
     static const double scale[] = {1.0, 8.0, 1.0}, sign[] = {1.0, 1.0, -1.0};
     dmft_trajectory *t[3], *s[3];
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    make_folder();
     for (int i = 0; i < 3; i++) {
-        (void)snprintf(path[i], sizeof path[i], "%s/%d.csv", folder, i);
-        write_rows(path[i], 45, scale[i], sign[i]);
-        dmft_problem *p = problem_with(OF_FILE, WITH("data.file", path[i]));
+        const char *path = in_folder((const char *const[]){"0.csv", "1.csv", "2.csv"}[i]);
+        write_rows(path, 45, scale[i], sign[i]);
+        dmft_problem *p = problem_with(OF_FILE, WITH("data.file", path));
         ck_assert_uint_eq(p->filter.tests, 15);
         ck_assert_ptr_nonnull(strstr(dmft_problem_text(p), "# checksum of the data "));
         t[i] = theory(p);
@@ -655,22 +652,19 @@ START_TEST(files_scale_and_turn_over)
     for (int i = 0; i < 3; i++) {
         dmft_trajectory_free(t[i]);
         dmft_trajectory_free(s[i]);
-        (void)unlink(path[i]);
     }
-    (void)rmdir(folder);
+    remove_folder();
 }
 END_TEST
 
 /* Test rows of a file of their own, which has the labels the other way round: every row comes from the right file, none twice, in orders that differ. */
 START_TEST(rows_of_two_files)
 {
-    char folder[] = "/tmp/dmft_filterXXXXXX", path[2][64];
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-    for (int i = 0; i < 2; i++) {
-        (void)snprintf(path[i], sizeof path[i], "%s/%d.csv", folder, i);
-        write_rows(path[i], i == 0 ? 45 : 12, 1.0, i == 0 ? 1.0 : -1.0);
-    }
-    dmft_problem *p = problem_with(OF_FILE, WITH("data.file", path[0], "data.test_file", path[1], "data.test_samples", "10"));
+    make_folder();
+    const char *train = in_folder("train.csv"), *test = in_folder("test.csv");
+    write_rows(train, 45, 1.0, 1.0);
+    write_rows(test, 12, 1.0, -1.0);
+    dmft_problem *p = problem_with(OF_FILE, WITH("data.file", train, "data.test_file", test, "data.test_samples", "10"));
     struct labelled data;
     double first[2] = {0.0, 0.0};
     ck_assert_int_eq(labelled_create(&data, p, NULL), DMFT_OK);
@@ -688,8 +682,7 @@ START_TEST(rows_of_two_files)
     ck_assert_double_ne(first[0], first[1]);
     labelled_free(&data);
     dmft_problem_free(p);
-    for (int i = 0; i < 2; i++) (void)unlink(path[i]);
-    (void)rmdir(folder);
+    remove_folder();
 }
 END_TEST
 
@@ -697,9 +690,8 @@ END_TEST
 
 START_TEST(settings_are_refused)
 {
-    char folder[] = "/tmp/dmft_filterXXXXXX", path[64];
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-    (void)snprintf(path, sizeof path, "%s/rows.csv", folder);
+    make_folder();
+    const char *path = in_folder("rows.csv");
     write_rows(path, 12, 1.0, 0.5);
     const struct {
         const char *text, *key, *value, *key2, *value2, *line;
@@ -728,8 +720,7 @@ START_TEST(settings_are_refused)
         ck_assert_ptr_null(p);
         dmft_config_free(config);
     }
-    (void)unlink(path);
-    (void)rmdir(folder);
+    remove_folder();
 }
 END_TEST
 

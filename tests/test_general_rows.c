@@ -5,13 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/archive.h"
 #include "base/problem.h"
 #include "cases.h"
 #include "kernel/general.h"
 #include "kernel/rows.h"
+#include "state_file.h"
 #include "suites.h"
 
 enum { MOST_FIELDS = 2 * MOST_LAYERS + 3, MOST_MODES = 5 };
@@ -924,22 +923,13 @@ START_TEST(checkpoint)
     struct extended *x = &mixtures[_i + 5];
     dmft_problem p = extended_problem(x);
     struct solution whole = marched(&p);
-    char path[] = "/tmp/dmft_general_XXXXXX";
-    struct archive_head head = {.kind = "solve", .problem = no_text};
-    archive *a = NULL;
-    int file = mkstemp(path);
-    ck_assert_int_ge(file, 0);
-    (void)close(file);
-    (void)unlink(path);
     kernel_general *first = created(&p), *second = created(&p);
     for (int t = 0; t < 11; t++) kernel_general_step(first);
-    ck_assert_int_eq(archive_create_write(&a, path, &head, NULL), DMFT_OK);
+    archive *a = begin_writing();
     kernel_general_transfer(first, a);
-    ck_assert_int_eq(archive_close(a, NULL), DMFT_OK);
-    ck_assert_int_eq(archive_open_read(&a, path, "solve", no_text, NULL), DMFT_OK);
+    a = begin_reading(a);
     kernel_general_transfer(second, a);
-    ck_assert_int_eq(archive_close(a, NULL), DMFT_OK);
-    (void)unlink(path);
+    end_reading(a);
     ck_assert_uint_eq(kernel_general_done(second), 11);
     while (kernel_general_done(second) < whole.rows) kernel_general_step(second);
     struct solution resumed = taken(second);

@@ -7,11 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "allocation.h"
 #include "base/activation.h"
 #include "dmft.h"
+#include "folder.h"
 #include "network/two_layer.h"
 #include "spectrum/linear_width.h"
 #include "suites.h"
@@ -400,9 +400,8 @@ static int stop_at(void *user, const dmft_progress *progress)
 
 START_TEST(threads_and_checkpoints_change_nothing)
 {
-    char folder[] = "/tmp/dmft_width_XXXXXX", path[64];
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-    (void)snprintf(path, sizeof path, "%s/c", folder);
+    make_folder();
+    const char *path = in_folder("checkpoint");
     dmft_error err = {.text = ""};
     dmft_problem *p = problem_of(trained[_i], &err);
     dmft_trajectory *whole = simulated(p, NULL, DMFT_OK);
@@ -426,8 +425,7 @@ START_TEST(threads_and_checkpoints_change_nothing)
     dmft_trajectory_free(threads);
     dmft_trajectory_free(resumed);
     dmft_problem_free(p);
-    (void)unlink(path);
-    (void)rmdir(folder);
+    remove_folder();
 }
 END_TEST
 

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/activation.h"
 #include "base/archive.h"
@@ -18,6 +17,7 @@
 #include "model/replica.h"
 #include "network/mlp.h"
 #include "slow_mlp_linear.h"
+#include "state_file.h"
 #include "suites.h"
 
 Suite *suite_mlp(void);
@@ -965,24 +965,6 @@ static void run_rows(const struct ensemble_kind *kind, void *member, long first,
     }
 }
 
-static void pass_through_a_file(const struct ensemble_kind *kind, void *from, void *to)
-{
-    char folder[] = "/tmp/dmft_mlp_XXXXXX", path[64];
-    struct archive_head head = {.kind = "solve", .problem = "model: mlp\n", .threads = 1, .done = 3, .total = 6};
-    archive *a = NULL;
-    dmft_error err = {.text = ""};
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-    (void)snprintf(path, sizeof path, "%s/state", folder);
-    ck_assert_msg(archive_create_write(&a, path, &head, &err) == DMFT_OK, "%s", err.text);
-    kind->transfer(from, a);
-    ck_assert_msg(archive_close(a, &err) == DMFT_OK, "%s", err.text);
-    ck_assert_msg(archive_open_read(&a, path, "solve", "model: mlp\n", &err) == DMFT_OK, "%s", err.text);
-    kind->transfer(to, a);
-    ck_assert_msg(archive_close(a, &err) == DMFT_OK, "%s", err.text);
-    (void)unlink(path);
-    (void)rmdir(folder);
-}
-
 /* Written down after 7 of 14 steps and read into the room of another member, a member goes on to the same bits: exact, sampled, wide. */
 START_TEST(resumed_members_have_the_same_bits)
 {
@@ -1013,7 +995,11 @@ START_TEST(resumed_members_have_the_same_bits)
     run_rows(kind, b, 0, 10, other);
     free(other);
     ck_assert_int_eq(kind->start(b, 1, &err), DMFT_OK);
-    pass_through_a_file(kind, a, b);
+    archive *file = begin_writing();
+    kind->transfer(a, file);
+    file = begin_reading(file);
+    kind->transfer(b, file);
+    end_reading(file);
     run_rows(kind, a, 7, 14, whole);
     run_rows(kind, b, 7, 14, parts);
     ck_assert_mem_eq(whole, parts, t.slot * sizeof *whole);
@@ -1040,9 +1026,8 @@ START_TEST(resumed_runs_have_the_same_bits)
     struct ensemble_results whole, parts;
     dmft_error err = {.text = ""};
     ck_assert_msg(ensemble_run(&whole, &plan, NULL, &err) == DMFT_OK, "%s", err.text);
-    char folder[] = "/tmp/dmft_mlp_XXXXXX", path[64];
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-    (void)snprintf(path, sizeof path, "%s/state", folder);
+    make_folder();
+    const char *path = in_folder("state");
     const long stops[] = {4, 15, 1000};
     for (size_t i = 0; i < 3; i++) {
         long stop = stops[i];
@@ -1053,8 +1038,7 @@ START_TEST(resumed_runs_have_the_same_bits)
     ck_assert_mem_eq(whole.values, parts.values, 2 * t.slot * sizeof *whole.values);
     ensemble_results_free(&whole);
     ensemble_results_free(&parts);
-    (void)unlink(path);
-    (void)rmdir(folder);
+    remove_folder();
 }
 END_TEST
 

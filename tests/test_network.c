@@ -8,10 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/random.h"
 #include "base/trajectory.h"
+#include "folder.h"
 #include "network/network.h"
 
 Suite *suite_network(void);
@@ -1100,12 +1100,6 @@ struct watcher {
     int inside;
 };
 
-static void scratch_path(char *out, size_t bytes, const char *name)
-{
-    const char *base = getenv("TMPDIR");
-    (void)snprintf(out, bytes, "%s/dmft_%ld_%s", base != NULL && strlen(base) < 100 ? base : "/tmp", (long)getpid(), name);
-}
-
 static int watch(void *user, const dmft_progress *p)
 {
     struct watcher *w = user;
@@ -1167,10 +1161,10 @@ static void fixture_long(struct fixture *f)
 /* Stops the run every few reports, with another number of threads each time, until it is done; returns the times it was stopped. */
 static int in_pieces(const dmft_problem *problem, long piece, double every, dmft_trajectory **out)
 {
-    char path[200];
+    make_folder();
+    const char *path = in_folder("checkpoint");
     int pieces = 0;
     long done = 0;
-    scratch_path(path, sizeof path, "pieces");
     for (;; pieces++) {
         struct watcher w = {.stop_after = piece};
         dmft_error err = {.text = ""};
@@ -1184,7 +1178,7 @@ static int in_pieces(const dmft_problem *problem, long piece, double every, dmft
         }
         done = w.last;
     }
-    (void)unlink(path);
+    remove_folder();
     return pieces;
 }
 
@@ -1210,9 +1204,9 @@ END_TEST
 START_TEST(test_networks_wait_in_the_checkpoint)
 {
     struct fixture f;
-    char path[200];
     fixture_long(&f);
-    scratch_path(path, sizeof path, "waiting");
+    make_folder();
+    const char *path = in_folder("checkpoint");
     dmft_trajectory *whole = simulated(&f.problem, 1, DMFT_OK), *resumed = NULL;
     for (int run = 0; run < 4; run++) {
         struct watcher w = {.stop_after = run < 3 ? (run == 0 ? 8 : 1) : 1000000};
@@ -1221,7 +1215,7 @@ START_TEST(test_networks_wait_in_the_checkpoint)
         ck_assert_int_eq(dmft_simulate(&f.problem, &options, &resumed, NULL), run < 3 ? DMFT_STOPPED : DMFT_OK);
     }
     assert_same(whole, resumed);
-    (void)unlink(path);
+    remove_folder();
     dmft_trajectory_free(whole);
     dmft_trajectory_free(resumed);
 }
@@ -1231,9 +1225,9 @@ END_TEST
 START_TEST(test_stopped_at_the_end)
 {
     struct fixture f;
-    char path[200];
     fixture_fill(&f, 1, 9, 7, 20);
-    scratch_path(path, sizeof path, "end");
+    make_folder();
+    const char *path = in_folder("checkpoint");
     struct watcher w = {.stop_after = 3};
     dmft_run_options options = {.threads = 2, .progress = stop_after, .user = &w, .checkpoint = path};
     dmft_trajectory *t = NULL, *whole = simulated(&f.problem, 1, DMFT_OK);
@@ -1242,7 +1236,7 @@ START_TEST(test_stopped_at_the_end)
     options = (dmft_run_options){.resume = path};
     ck_assert_int_eq(dmft_simulate(&f.problem, &options, &t, NULL), DMFT_OK);
     assert_same(whole, t);
-    (void)unlink(path);
+    remove_folder();
     dmft_trajectory_free(whole);
     dmft_trajectory_free(t);
 }
@@ -1252,9 +1246,9 @@ END_TEST
 START_TEST(test_checkpoint_refusals)
 {
     struct fixture f;
-    char path[200];
     fixture_long(&f);
-    scratch_path(path, sizeof path, "refused");
+    make_folder();
+    const char *path = in_folder("checkpoint");
     struct watcher w = {.stop_after = 2};
     dmft_error err;
     dmft_trajectory *t = NULL;
@@ -1272,7 +1266,7 @@ START_TEST(test_checkpoint_refusals)
     ck_assert_int_eq(dmft_simulate(&f.problem, &options, &t, &err), DMFT_ERROR_CONFIG);
     ck_assert_msg(strstr(err.text, "model is x there and y here") != NULL, "%s", err.text);
     ck_assert(w.calls == 0 && t == NULL);
-    (void)unlink(path);
+    remove_folder();
 }
 END_TEST
 

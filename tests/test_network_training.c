@@ -9,11 +9,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "allocation.h"
 #include "base/random.h"
 #include "base/trajectory.h"
+#include "folder.h"
 #include "network/network.h"
 #include "suites.h"
 
@@ -778,10 +778,10 @@ static int stop_after(void *user, const dmft_progress *p)
 START_TEST(test_resume_is_the_same)
 {
     struct fixture f;
-    char path[200];
     int pieces = 0, status = DMFT_STOPPED;
     fixture_long(&f, _i);
-    (void)snprintf(path, sizeof path, "/tmp/dmft_%ld_training", (long)getpid());
+    make_folder();
+    const char *path = in_folder("checkpoint");
     dmft_trajectory *whole = simulated(&f.problem, 2), *resumed = NULL;
     for (; status == DMFT_STOPPED; pieces++) {
         struct watcher w = {.stop_after = 3};
@@ -792,7 +792,7 @@ START_TEST(test_resume_is_the_same)
     }
     ck_assert_int_gt(pieces, 3);
     assert_same(whole, resumed);
-    (void)unlink(path);
+    remove_folder();
     dmft_trajectory_free(whole);
     dmft_trajectory_free(resumed);
 }

@@ -8,11 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "allocation.h"
 #include "base/random.h"
 #include "cases.h"
+#include "folder.h"
 #include "network/network.h"
 #include "slow_training.h"
 #include "suites.h"
@@ -661,12 +661,12 @@ START_TEST(threads_and_checkpoints_of_networks)
 {
     static const char *const set[] = {"simulation.input_dim", "40", "simulation.seeds", "5", "probes.sharpness", "true", "probes.every", "6", NULL};
     const char *const text[] = {NARROW, MIXED};
-    char path[200];
     int pieces = 0, status = DMFT_STOPPED;
     dmft_problem *p = problem_with(text[_i], set);
     dmft_trajectory *one = simulated(p, 1), *three = simulated(p, 3), *resumed = NULL;
     assert_same_bytes(one, three);
-    (void)snprintf(path, sizeof path, "/tmp/dmft_%ld_noise", (long)getpid());
+    make_folder();
+    const char *path = in_folder("checkpoint");
     for (; status == DMFT_STOPPED; pieces++) {
         struct patience patience = {3};
         dmft_error err = {.text = ""};
@@ -676,7 +676,7 @@ START_TEST(threads_and_checkpoints_of_networks)
     }
     ck_assert_int_gt(pieces, 3);
     assert_same_bytes(one, resumed);
-    (void)unlink(path);
+    remove_folder();
     dmft_trajectory_free(one);
     dmft_trajectory_free(three);
     dmft_trajectory_free(resumed);

@@ -8,11 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "allocation.h"
 #include "base/random.h"
 #include "dmft.h"
+#include "folder.h"
 #include "spectrum/law.h"
 #include "spectrum/spacing.h"
 #include "spectrum/spiked.h"
@@ -849,9 +849,9 @@ static void expect_same(const dmft_trajectory *a, const dmft_trajectory *b)
 START_TEST(neither_threads_nor_stops_leave_a_trace)
 {
     dmft_problem *p = PROBLEM("data.sample_ratio=2", "data.label_noise=1", "training.gradient_noise=1", "simulation.input_dim=12", "simulation.seeds=5");
-    char path[64];
+    make_folder();
+    const char *path = in_folder("checkpoint");
     long calls = 0;
-    (void)snprintf(path, sizeof path, "/tmp/dmft_noisy_matrix_%ld.checkpoint", (long)getpid());
     dmft_run_options three = {.threads = 3}, stopping = {.threads = 2, .progress = stop_late, .user = &calls, .checkpoint = path}, resuming = {.resume = path};
     dmft_trajectory *one = NULL, *other = NULL;
     dmft_error err = {0};
@@ -865,7 +865,7 @@ START_TEST(neither_threads_nor_stops_leave_a_trace)
     dmft_trajectory_free(one);
     dmft_trajectory_free(other);
     dmft_problem_free(p);
-    (void)unlink(path);
+    remove_folder();
 }
 END_TEST
 

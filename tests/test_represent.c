@@ -11,6 +11,7 @@
 #include "allocation.h"
 #include "base/random.h"
 #include "base/trajectory.h"
+#include "folder.h"
 #include "suites.h"
 
 enum { MOST = 40, TEXT = 2048 };
@@ -822,17 +823,13 @@ END_TEST
 
 /* ---- files ---- */
 
-static char path[300];
+static const char *path;
 
 static void make_path(void)
 {
-    (void)snprintf(path, sizeof path, "/tmp/dmft_represent_XXXXXX");
-    int file = mkstemp(path);
-    ck_assert_int_ge(file, 0);
-    (void)close(file);
+    make_folder();
+    path = in_folder("result.h5");
 }
-
-static void remove_path(void) { (void)unlink(path); }
 
 static dmft_trajectory *small_run(void)
 {
@@ -957,7 +954,7 @@ Suite *suite_represent(void)
     tcase_add_loop_test(analysis, false_alarms_keep_to_the_level, 0, ESTIMATED);
     tcase_add_test(analysis, sharp_changes_are_found);
     tcase_add_test(analysis, bad_relaxations_are_refused);
-    tcase_add_checked_fixture(files, make_path, remove_path);
+    tcase_add_checked_fixture(files, make_path, remove_folder);
     tcase_add_test(files, arrays_come_back_from_files);
     tcase_add_loop_test(files, changed_arrays_are_refused, 0, 4);
     suite_add_tcase(suite, records);

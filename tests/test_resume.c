@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "dmft.h"
+#include "folder.h"
 #include "suites.h"
 
 #define NETWORK "model: deep_linear\nnetwork: {depth: 2, width_ratio: 0.5, gamma0: 8.5, weight_variance: 0.25}\n"
@@ -97,19 +98,12 @@ static void expect_same(const dmft_trajectory *a, const dmft_trajectory *b, long
     }
 }
 
-static char folder[] = "/tmp/dmft_resume_XXXXXX", path[64];
+static const char *path;
 
-static void make_folder(void)
+static void make_path(void)
 {
-    strcpy(folder + strlen(folder) - 6, "XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-    (void)snprintf(path, sizeof path, "%s/run.checkpoint", folder);
-}
-
-static void remove_folder(void)
-{
-    (void)unlink(path);
-    (void)rmdir(folder);
+    make_folder();
+    path = in_folder("run.checkpoint");
 }
 
 START_TEST(a_resumed_solve_is_the_same_to_the_bit)
@@ -251,7 +245,7 @@ Suite *suite_resume(void)
 {
     Suite *suite = suite_create("resume");
     TCase *all = tcase_create("all");
-    tcase_add_checked_fixture(all, make_folder, remove_folder);
+    tcase_add_checked_fixture(all, make_path, remove_folder);
     tcase_add_loop_test(all, a_resumed_solve_is_the_same_to_the_bit, 0, sizeof configurations / sizeof *configurations);
     tcase_add_test(all, a_stopped_run_leaves_a_checkpoint);
     tcase_add_loop_test(all, a_run_that_is_stopped_after_its_last_step_leaves_a_checkpoint, 0, 3);

@@ -7,11 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/archive.h"
 #include "base/random.h"
 #include "limit/limit.h"
 #include "outlier/basis.h"
 #include "outlier/revealed.h"
+#include "state_file.h"
 #include "suites.h"
 
 enum { MOST = 128, COUNT = 3 };
@@ -551,20 +551,12 @@ static int same_bits(const outlier_revealed *a, const outlier_revealed *b, const
 
 static outlier_revealed *through_a_file(outlier_revealed *w)
 {
-    char folder[] = "/tmp/dmft_revealed_XXXXXX", path[64];
-    struct archive_head head = {.kind = "solve", .problem = "none\n"};
-    archive *a = NULL;
     outlier_revealed *read = new_revealed(COUNT);
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-    (void)snprintf(path, sizeof path, "%s/state", folder);
-    ck_assert_int_eq(archive_create_write(&a, path, &head, NULL), DMFT_OK);
+    archive *a = begin_writing();
     outlier_revealed_transfer(w, a);
-    ck_assert_int_eq(archive_close(a, NULL), DMFT_OK);
-    ck_assert_int_eq(archive_open_read(&a, path, "solve", "none\n", NULL), DMFT_OK);
+    a = begin_reading(a);
     outlier_revealed_transfer(read, a);
-    ck_assert_int_eq(archive_close(a, NULL), DMFT_OK);
-    (void)remove(path);
-    (void)remove(folder);
+    end_reading(a);
     return read;
 }
 

@@ -6,12 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/archive.h"
 #include "base/problem.h"
 #include "kernel/rows.h"
 #include "cases.h"
+#include "state_file.h"
 #include "suites.h"
 
 enum { MOST_FIELDS = 2 * MOST_LAYERS + 3 };
@@ -331,22 +330,13 @@ START_TEST(checkpoint)
     dmft_problem full = stored_problem_of(&settings[6]), online = stored_problem_of(&settings[5]), flow = flow_of(&settings[3], 2.0, 40, GRID_UNIFORM, 0.0);
     dmft_problem *p = _i == 0 ? &full : _i == 1 ? &online : &flow;
     struct solution whole = marched(p);
-    char path[] = "/tmp/dmft_rows_XXXXXX";
-    struct archive_head head = {.kind = "solve", .problem = no_text};
-    archive *a = NULL;
-    int file = mkstemp(path);
-    ck_assert_int_ge(file, 0);
-    (void)close(file);
-    (void)unlink(path);
     kernel_rows *first = created(p), *second = created(p);
     for (int t = 0; t < 23; t++) kernel_rows_step(first);
-    ck_assert_int_eq(archive_create_write(&a, path, &head, NULL), DMFT_OK);
+    archive *a = begin_writing();
     kernel_rows_transfer(first, a);
-    ck_assert_int_eq(archive_close(a, NULL), DMFT_OK);
-    ck_assert_int_eq(archive_open_read(&a, path, "solve", no_text, NULL), DMFT_OK);
+    a = begin_reading(a);
     kernel_rows_transfer(second, a);
-    ck_assert_int_eq(archive_close(a, NULL), DMFT_OK);
-    (void)unlink(path);
+    end_reading(a);
     ck_assert_uint_eq(kernel_rows_done(second), 23);
     while (kernel_rows_done(second) < whole.rows) kernel_rows_step(second);
     kernel_rows_step(second); /* past the end: nothing */

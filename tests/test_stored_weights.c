@@ -8,10 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "allocation.h"
 #include "dmft.h"
+#include "folder.h"
 #include "suites.h"
 
 Suite *suite_stored_weights(void);
@@ -215,9 +215,8 @@ static int stop_at_once(void *user, const dmft_progress *progress)
 /* Stopped at every call of the progress function; the last pieces begin when the first network is long done. */
 START_TEST(resumed_runs_have_the_same_weights)
 {
-    char folder[] = "/tmp/dmft_weights_XXXXXX", path[64];
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-    (void)snprintf(path, sizeof path, "%s/run", folder);
+    make_folder();
+    const char *path = in_folder("run");
     dmft_problem *problem = problem_of(configurations[_i]);
     dmft_trajectory *whole = simulated(configurations[_i], 2, DMFT_OK), *pieces = NULL;
     int status = DMFT_STOPPED, times = 0;
@@ -229,8 +228,7 @@ START_TEST(resumed_runs_have_the_same_weights)
     }
     ck_assert_int_ge(times, 3);
     expect_same(whole, pieces);
-    (void)unlink(path);
-    (void)rmdir(folder);
+    remove_folder();
     dmft_trajectory_free(whole);
     dmft_trajectory_free(pieces);
     dmft_problem_free(problem);
@@ -239,16 +237,14 @@ END_TEST
 
 START_TEST(files_give_them_back)
 {
-    char folder[] = "/tmp/dmft_weights_XXXXXX", path[64];
     dmft_error err = {0};
     dmft_trajectory *t = simulated(configurations[_i], 1, DMFT_OK), *back = NULL;
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-    (void)snprintf(path, sizeof path, "%s/run.h5", folder);
+    make_folder();
+    const char *path = in_folder("run.h5");
     ck_assert_msg(dmft_trajectory_write(t, path, 0, &err) == DMFT_OK, "%s", err.text);
     ck_assert_msg(dmft_trajectory_read(&back, path, &err) == DMFT_OK, "%s", err.text);
     expect_same(t, back);
-    (void)unlink(path);
-    (void)rmdir(folder);
+    remove_folder();
     dmft_trajectory_free(t);
     dmft_trajectory_free(back);
 }
