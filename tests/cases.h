@@ -6,6 +6,8 @@
 #include <stdlib.h>
 
 #include "base/problem.h"
+#include "numbers.h"
+#include "runs.h"
 #include "slow_deep_linear.h"
 
 enum { MOST_LAYERS = 5, NAME = 32 };
@@ -63,24 +65,6 @@ static inline slow_kernels *slow_of(const struct setting *s, int steps)
     slow_kernels *k = slow_solve(&p);
     ck_assert_ptr_nonnull(k);
     return k;
-}
-
-/* Solved, with this outcome. */
-static inline dmft_trajectory *solved(const dmft_problem *p, int expected)
-{
-    dmft_trajectory *t = NULL;
-    dmft_error err = {.text = ""};
-    int status = dmft_solve(p, NULL, &t, &err);
-    ck_assert_msg(status == expected, "status %d (%s), expected %d", status, err.text, expected);
-    ck_assert_ptr_nonnull(t);
-    return t;
-}
-
-static inline double *numbers(size_t n)
-{
-    double *x = calloc(n > 0 ? n : 1, sizeof *x);
-    ck_assert_ptr_nonnull(x);
-    return x;
 }
 
 /* DMFT_TEST_SHRINK divides what takes long, for valgrind; 1 when it is not set. */

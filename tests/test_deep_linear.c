@@ -10,14 +10,8 @@
 #include <string.h>
 
 #include "cases.h"
+#include "reference.h"
 #include "suites.h"
-
-static const double *series(const dmft_trajectory *t, const char *name)
-{
-    const double *x = dmft_trajectory_series(t, name);
-    ck_assert_msg(x != NULL, "no series %s", name);
-    return x;
-}
 
 static const double *kernel(const dmft_trajectory *t, const char *name, size_t *order, size_t *stride)
 {
@@ -44,16 +38,6 @@ struct table {
     double *value; /* row after row */
 };
 
-static FILE *open_reference(const char *name)
-{
-    const char *root = getenv("DMFT_SRCDIR");
-    char path[4096];
-    (void)snprintf(path, sizeof path, "%s/tests/reference/%s.csv", root != NULL ? root : ".", name);
-    FILE *file = fopen(path, "r");
-    ck_assert_msg(file != NULL, "%s cannot be opened", path);
-    return file;
-}
-
 static void read_header(struct table *t, char *line)
 {
     for (char *word = strtok(line, ",\r\n"); word != NULL; word = strtok(NULL, ",\r\n")) {
@@ -78,7 +62,7 @@ static struct table read_table(const char *name)
 {
     struct table t = {0};
     char line[4096];
-    FILE *file = open_reference(name);
+    FILE *file = reference_open(name);
     ck_assert_ptr_nonnull(fgets(line, sizeof line, file));
     read_header(&t, line);
     t.value = numbers(1000 * t.columns);

@@ -16,6 +16,7 @@
 #include "base/batch.h"
 #include "network/mlp.h"
 #include "network/mlp_many.h"
+#include "reference.h"
 #include "state_file.h"
 #include "suites.h"
 
@@ -835,11 +836,8 @@ static int columns_of(const struct limit *c) { return 5 + 2 * c->depth + c->dept
 
 static void read_reference(const struct limit *c, double table[ROWS][MOST_COLUMNS])
 {
-    const char *root = getenv("DMFT_SRCDIR");
-    char path[512], line[1024];
-    (void)snprintf(path, sizeof path, "%s/tests/reference/%s.csv", root != NULL ? root : ".", c->file);
-    FILE *file = fopen(path, "r");
-    ck_assert_msg(file != NULL, "%s", path);
+    char line[1024];
+    FILE *file = reference_open(c->file);
     ck_assert(fgets(line, sizeof line, file) != NULL && strstr(line, c->depth == 2 ? ",C_g2,A1_outlier1\n" : ",C_g3,A1_outlier1,A2_outlier1\n") != NULL);
     for (int t = 0; t < ROWS; t++) {
         ck_assert_ptr_nonnull(fgets(line, sizeof line, file));
@@ -850,7 +848,7 @@ static void read_reference(const struct limit *c, double table[ROWS][MOST_COLUMN
     (void)fclose(file);
 }
 
-static void reference_problem(struct fixture *f, const struct limit *c)
+static void fixture_limit(struct fixture *f, const struct limit *c)
 {
     static const double gram[16] = {1.031494140625, -0.03662109375, -0.299072265625, -0.42724609375, -0.03662109375, 0.9033203125, -0.238037109375,
                                     0.164794921875, -0.299072265625, -0.238037109375, 0.762939453125, 0.286865234375, -0.42724609375, 0.164794921875,
@@ -901,7 +899,7 @@ START_TEST(linear_networks_have_their_limit)
     const struct limit *c = &limits[_i];
     struct fixture f;
     struct ensemble_results r;
-    reference_problem(&f, c);
+    fixture_limit(&f, c);
     read_reference(c, exact);
     struct mlp_table table = mlp_table_of(&f.problem, 0);
     ck_assert_int_eq(run_ensemble(&f.problem, 1, &r), DMFT_OK);

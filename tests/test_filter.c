@@ -25,46 +25,6 @@
 
 static const char *const network_keys[] = {"network.kept", "data.samples", "data.input_dim"};
 
-static dmft_config *parsed(const char *text)
-{
-    dmft_config *config = NULL;
-    dmft_error err = {.text = ""};
-    ck_assert_msg(dmft_config_parse(&config, text, strlen(text), "test", &err) == DMFT_OK, "%s", err.text);
-    return config;
-}
-
-/* A problem with further settings, "key=value" each, up to NULL. */
-static dmft_problem *problem_with(const char *text, const char *const *settings)
-{
-    dmft_config *config = parsed(text);
-    dmft_problem *problem = NULL;
-    dmft_error err = {.text = ""};
-    for (; settings != NULL && *settings != NULL; settings += 2)
-        ck_assert_msg(dmft_config_set(config, settings[0], settings[1], &err) == DMFT_OK, "%s", err.text);
-    ck_assert_msg(dmft_problem_create(&problem, config, &err) == DMFT_OK, "%s", err.text);
-    dmft_config_free(config);
-    return problem;
-}
-
-#define WITH(...) (const char *const[]){__VA_ARGS__, NULL}
-
-static dmft_trajectory *theory(const dmft_problem *p) { return solved(p, DMFT_OK); }
-
-static dmft_trajectory *simulated(const dmft_problem *p, const dmft_run_options *how)
-{
-    dmft_trajectory *t = NULL;
-    dmft_error err = {.text = ""};
-    ck_assert_msg(dmft_simulate(p, how, &t, &err) == DMFT_OK, "%s", err.text);
-    return t;
-}
-
-static double at(const dmft_trajectory *t, const char *name, size_t row)
-{
-    const double *series = dmft_trajectory_series(t, name);
-    ck_assert_msg(series != NULL, "no series %s", name);
-    return series[row];
-}
-
 static double near_to(const dmft_trajectory *t, const char *name, size_t row, double expected)
 {
     double difference = fabs(at(t, name, row) - expected) / fmax(fabs(expected), 1e-3);
@@ -160,7 +120,7 @@ START_TEST(theory_is_the_slow_definition)
     ck_assert_int_eq(labelled_create(&data, p, NULL), DMFT_OK);
     labelled_draw(&data, p, 0);
     slow_from(f, p, &data);
-    dmft_trajectory *t = theory(p);
+    dmft_trajectory *t = solved(p, DMFT_OK);
     double largest = check_readout(t, f, &data, 0);
     ck_assert(isnan(at(t, "kernel_test_error", 0)) && isnan(at(t, "eigenvalue_top1", 0)) && isnan(at(t, "outliers", 0)));
     for (size_t layer = 1; layer <= 2; layer++) {
@@ -207,7 +167,7 @@ START_TEST(simulator_is_the_slow_definition)
             for (size_t d = 0; d < 5; d++) u += f->h[i][d] * W[d * features + a] / sqrt(c2);
             Z[i][a] = fmax(u, 0.0) / sqrt((double)features);
         }
-    dmft_trajectory *t = simulated(p, NULL);
+    dmft_trajectory *t = simulated(p, 0, DMFT_OK);
     double largest = check_readout(t, f, &data, 0);
     slow_filter_features(f, features, Z);
     largest = fmax(largest, check_kernel(t, f, 1));
@@ -294,8 +254,8 @@ START_TEST(features_converge)
         dmft_problem *p = problem_with(SMALL, WITH("data.shared", "true", "simulation.seeds", few ? "30" : "300", "network.features", i == 0 ? "100" : "400",
                                                    "network.depth", "1", "data.samples", "60", "data.target_function", "linear", "training.penalties", "1",
                                                    "training.penalty_min", "0.01", "network.kept", "2", "training.permutations", "0"));
-        if (i == 0) limit = theory(p);
-        network[i] = simulated(p, NULL);
+        if (i == 0) limit = solved(p, DMFT_OK);
+        network[i] = simulated(p, 0, DMFT_OK);
         dmft_problem_free(p);
     }
     ck_assert_ptr_null(dmft_trajectory_errors(limit, "test_loss"));
@@ -324,7 +284,7 @@ START_TEST(networks_agree_with_the_theory)
 {
     dmft_problem *p = problem_with(SMALL, WITH("network.activation", _i == 0 ? "relu" : "softplus", "network.features", "300", "simulation.seeds", "24",
                                                "data.shared", _i == 0 ? "false" : "true"));
-    dmft_trajectory *t = theory(p), *s = simulated(p, NULL);
+    dmft_trajectory *t = solved(p, DMFT_OK), *s = simulated(p, 0, DMFT_OK);
     dmft_comparison *c = NULL;
     dmft_error err = {.text = ""};
     size_t count;
@@ -364,7 +324,7 @@ START_TEST(eigensolvers_agree)
     dmft_problem *dense = problem_with(SMALL, WITH("simulation.eigensolver", "dense", "simulation.seeds", "3", "network.features", "130"));
     dmft_problem *krylov = problem_with(SMALL, WITH("simulation.eigensolver", "krylov", "simulation.seeds", "3", "network.features", "130"));
     dmft_problem *automatic = problem_with(SMALL, WITH("simulation.seeds", "3", "network.features", "130"));
-    dmft_trajectory *a = simulated(dense, NULL), *b = simulated(krylov, NULL), *c = simulated(automatic, NULL);
+    dmft_trajectory *a = simulated(dense, 0, DMFT_OK), *b = simulated(krylov, 0, DMFT_OK), *c = simulated(automatic, 0, DMFT_OK);
     expect_equal(a, b, 1e-8);
     expect_equal(a, c, 0.0);
     dmft_trajectory_free(a);
@@ -384,7 +344,7 @@ START_TEST(features_need_not_be_held)
     dmft_run_options all = {.threads = 1}, none = {.threads = 1, .memory_limit = (size_t)least.bytes}, some = none, few = none;
     some.memory_limit += 64 * 1000 * 8 + 100; /* one block */
     few.memory_limit -= 1;
-    dmft_trajectory *a = simulated(p, &all), *b = simulated(p, &none), *c = simulated(p, &some), *d = NULL;
+    dmft_trajectory *a = ran(dmft_simulate, p, &all, DMFT_OK), *b = ran(dmft_simulate, p, &none, DMFT_OK), *c = ran(dmft_simulate, p, &some, DMFT_OK), *d = NULL;
     dmft_error err = {.text = ""};
     expect_equal(a, b, 0.0);
     expect_equal(a, c, 0.0);
@@ -401,7 +361,7 @@ START_TEST(threads_leave_no_trace)
 {
     dmft_problem *p = problem_with(SMALL, WITH("simulation.seeds", "5"));
     dmft_run_options one = {.threads = 1}, three = {.threads = 3};
-    dmft_trajectory *a = simulated(p, &one), *b = simulated(p, &three), *c = NULL, *d = NULL;
+    dmft_trajectory *a = ran(dmft_simulate, p, &one, DMFT_OK), *b = ran(dmft_simulate, p, &three, DMFT_OK), *c = NULL, *d = NULL;
     ck_assert_int_eq(dmft_solve(p, &one, &c, NULL), DMFT_OK);
     ck_assert_int_eq(dmft_solve(p, &three, &d, NULL), DMFT_OK);
     expect_equal(a, b, 0.0);
@@ -414,37 +374,17 @@ START_TEST(threads_leave_no_trace)
 }
 END_TEST
 
-/* Stops at the fourth report. */
-static int stop_soon(void *user, const dmft_progress *progress)
-{
-    int *left = user;
-    (void)progress;
-    return --*left == 0;
-}
-
-static int run_either(int simulate, const dmft_problem *p, const dmft_run_options *how, dmft_trajectory **out, dmft_error *err)
-{
-    return simulate ? dmft_simulate(p, how, out, err) : dmft_solve(p, how, out, err);
-}
-
 START_TEST(runs_go_on_from_a_checkpoint)
 {
-    make_folder();
-    const char *path = in_folder("checkpoint");
-    int left = 4;
+    runner *run = _i == 0 ? dmft_solve : dmft_simulate;
+    long stops = 0;
     dmft_problem *p = problem_with(SMALL, WITH("simulation.seeds", "3", "network.depth", "3"));
-    dmft_run_options stop = {.progress = stop_soon, .user = &left, .checkpoint = path}, resume = {.resume = path};
-    dmft_trajectory *whole = NULL, *rest = NULL;
-    dmft_error err = {.text = ""};
-    ck_assert_int_eq(run_either(_i, p, NULL, &whole, &err), DMFT_OK);
-    int status = run_either(_i, p, &stop, &rest, &err);
-    ck_assert_msg(status == DMFT_STOPPED, "%d: %s", status, err.text);
-    ck_assert_msg(run_either(_i, p, &resume, &rest, &err) == DMFT_OK, "%s", err.text);
-    expect_equal(whole, rest, 0.0);
+    dmft_trajectory *whole = ran(run, p, NULL, DMFT_OK), *rest = ran_in_pieces(run, p, 4, &stops);
+    ck_assert_int_gt(stops, 0);
+    expect_same_bytes(whole, rest);
     dmft_trajectory_free(whole);
     dmft_trajectory_free(rest);
     dmft_problem_free(p);
-    remove_folder();
 }
 END_TEST
 
@@ -452,19 +392,7 @@ START_TEST(every_allocation_may_fail)
 {
     dmft_problem *p = problem_with(SMALL, WITH("simulation.seeds", "1", "network.features", "20", "data.samples", "12", "data.test_samples", "8", "network.depth",
                                                "1", "simulation.eigensolver", _i == 1 ? "dense" : "krylov"));
-    int status = DMFT_ERROR_MEMORY;
-    long count = 0;
-    for (; status == DMFT_ERROR_MEMORY; count++) {
-        dmft_trajectory *t = NULL;
-        dmft_error err = {.text = ""};
-        allocation_fail_at(count + 1);
-        status = run_either(_i > 0, p, NULL, &t, &err);
-        allocation_fail_at(0);
-        ck_assert((status == DMFT_OK) == (t != NULL));
-        dmft_trajectory_free(t);
-    }
-    ck_assert_int_eq(status, DMFT_OK);
-    ck_assert_int_gt(count, 60);
+    ck_assert_int_ge(ran_without_memory(_i > 0 ? dmft_simulate : dmft_solve, p), 60);
     dmft_problem_free(p);
 }
 END_TEST
@@ -511,7 +439,7 @@ START_TEST(edges_are_passed_as_often_as_stated)
         (void)snprintf(seed, sizeof seed, "%d", i + 1);
         dmft_problem *p = problem_with(SMALL, WITH("simulation.seeds", "1", "simulation.seed", seed, "network.depth", "1", "data.samples", "20", "data.label_noise",
                                                    "1e9", "data.test_samples", "1", "training.permutations", "9", "training.penalties", "1"));
-        dmft_trajectory *t = theory(p);
+        dmft_trajectory *t = solved(p, DMFT_OK);
         passed[0] += (at(t, "eigenvalue_top1", 1) > at(t, "edge_upper", 1)) / (double)runs;
         passed[1] += (at(t, "eigenvalue_bottom1", 1) < at(t, "edge_lower", 1)) / (double)runs;
         dmft_trajectory_free(t);
@@ -529,7 +457,7 @@ START_TEST(linear_features_keep_what_there_is)
 {
     dmft_problem *p = problem_with(SMALL, WITH("network.activation", "linear", "network.kept", "12", "simulation.seeds", "2", "training.penalties", "1",
                                                "training.penalty_min", "1e-12"));
-    dmft_trajectory *t = theory(p), *s = simulated(p, NULL);
+    dmft_trajectory *t = solved(p, DMFT_OK), *s = simulated(p, 0, DMFT_OK);
     for (size_t layer = 1; layer <= 2; layer++) {
         ck_assert_double_eq(at(t, "kept", layer), 5.0);
         ck_assert_double_eq(at(s, "kept", layer), 5.0);
@@ -638,8 +566,8 @@ START_TEST(files_scale_and_turn_over)
         dmft_problem *p = problem_with(OF_FILE, WITH("data.file", path));
         ck_assert_uint_eq(p->filter.tests, 15);
         ck_assert_ptr_nonnull(strstr(dmft_problem_text(p), "# checksum of the data "));
-        t[i] = theory(p);
-        s[i] = simulated(p, NULL);
+        t[i] = solved(p, DMFT_OK);
+        s[i] = simulated(p, 0, DMFT_OK);
         dmft_problem_free(p);
     }
     expect_equal(t[0], t[1], 1e-9);
@@ -710,7 +638,7 @@ START_TEST(settings_are_refused)
         {OF_FILE, "data.target_function", "linear", NULL, NULL, "data.directions is missing: an integer in [1, 16]; or data.file"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        dmft_config *config = parsed(bad[i].text);
+        dmft_config *config = config_with(bad[i].text, NULL);
         dmft_problem *p = NULL;
         dmft_error err = {.text = ""};
         if (bad[i].key != NULL) ck_assert_int_eq(dmft_config_set(config, bad[i].key, bad[i].value, &err), DMFT_OK);

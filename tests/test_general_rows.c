@@ -7,13 +7,14 @@
 #include <string.h>
 
 #include "base/problem.h"
-#include "cases.h"
 #include "kernel/general.h"
-#include "kernel/rows.h"
+#include "reference.h"
+#include "runs.h"
+#include "solution.h"
 #include "state_file.h"
 #include "suites.h"
 
-enum { MOST_FIELDS = 2 * MOST_LAYERS + 3, MOST_MODES = 5 };
+enum { MOST_MODES = 5 };
 
 /* ---- problems and their solutions ---- */
 
@@ -58,13 +59,6 @@ static dmft_problem extended_problem(struct extended *x)
     return p;
 }
 
-/* All kernels after all rows: fields correlations, then as many responses, in the order of kernel_rows_result. */
-struct solution {
-    size_t fields, rows, stride;
-    double *square[2 * MOST_FIELDS];
-    char name[2 * MOST_FIELDS][KERNEL_NAME_BYTES];
-};
-
 static kernel_general *created(const dmft_problem *p)
 {
     kernel_general *g = NULL;
@@ -93,33 +87,15 @@ static struct solution marched(const dmft_problem *p)
     return taken(g);
 }
 
-static struct solution tuned(const dmft_problem *p)
-{
-    kernel_rows *r = NULL;
-    ck_assert_int_eq(kernel_rows_create(&r, p, NULL), DMFT_OK);
-    struct solution s = {.fields = kernel_rows_count(r)};
-    for (long t = 0; t < p->rows; t++) kernel_rows_step(r);
-    for (size_t i = 0; i < 2 * s.fields; i++) kernel_rows_result(r, i, s.name[i], &s.square[i], &s.rows, &s.stride);
-    kernel_rows_free(r);
-    return s;
-}
-
-static void clear(struct solution *s)
-{
-    for (size_t i = 0; i < 2 * s->fields; i++) free(s->square[i]);
-}
-
-static double at(const struct solution *s, size_t i, size_t t, size_t u) { return s->square[i][t * s->stride + u]; }
-
 /* Largest difference of kernel i relative to its largest entry. */
 static double difference(const struct solution *a, const struct solution *b, size_t i)
 {
     double worst = 0.0, most = 1e-300;
     for (size_t t = 0; t < a->rows; t++)
         for (size_t u = 0; u < a->rows; u++) {
-            ck_assert(isfinite(at(a, i, t, u)));
-            most = fmax(most, fabs(at(b, i, t, u)));
-            worst = fmax(worst, fabs(at(a, i, t, u) - at(b, i, t, u)));
+            ck_assert(isfinite(entry(a, i, t, u)));
+            most = fmax(most, fabs(entry(b, i, t, u)));
+            worst = fmax(worst, fabs(entry(a, i, t, u) - entry(b, i, t, u)));
         }
     return worst / most;
 }
@@ -165,7 +141,7 @@ START_TEST(equal_to_the_tuned_march)
     struct setting *s = &plain[_i];
     dmft_problem p = problem_of(s);
     ck_assert(!kernel_general_wanted(&p));
-    struct solution general = marched(&p), fast = tuned(&p);
+    struct solution general = marched(&p), fast = rows_marched(&p);
     double worst = all_differences(&general, &fast);
     printf("general rows, %s: %.1e from the tuned march\n", s->name, worst);
     ck_assert_double_le(worst, 1e-11);
@@ -186,7 +162,7 @@ START_TEST(equal_to_the_tuned_flow)
     p.rows = 41;
     p.grid = _i % 2 == 0 ? GRID_UNIFORM : GRID_GEOMETRIC;
     p.grid_first = 0.01;
-    struct solution general = marched(&p), fast = tuned(&p);
+    struct solution general = marched(&p), fast = rows_marched(&p);
     double worst = all_differences(&general, &fast);
     printf("general rows, flow, %s: %.1e from the tuned march\n", plain[chosen[_i]].name, worst);
     ck_assert_double_le(worst, 1e-11);
@@ -197,26 +173,11 @@ END_TEST
 
 /* ---- reference tables ---- */
 
-static void reference_path(char *path, size_t size, const char *name, const char *end)
-{
-    const char *root = getenv("DMFT_SRCDIR");
-    (void)snprintf(path, size, "%s/tests/reference/%s.%s", root != NULL ? root : ".", name, end);
-}
-
-static FILE *open_reference(const char *name)
-{
-    char path[4096];
-    reference_path(path, sizeof path, name, "csv");
-    FILE *file = fopen(path, "r");
-    ck_assert_msg(file != NULL, "%s cannot be opened", path);
-    return file;
-}
-
 START_TEST(plain_tables)
 {
     struct setting *s = &plain[PLAIN - REFERENCES + _i];
     dmft_problem p = problem_of(s);
-    FILE *file = open_reference(s->name);
+    FILE *file = reference_open(s->name);
     kernel_general *g = created(&p);
     char line[4096];
     double worst = 0.0;
@@ -236,28 +197,14 @@ START_TEST(plain_tables)
 }
 END_TEST
 
-static dmft_problem *problem_of_file(const char *name)
-{
-    char path[4096];
-    dmft_config *config = NULL;
-    dmft_problem *p = NULL;
-    dmft_error err = {.text = ""};
-    reference_path(path, sizeof path, name, "yaml");
-    ck_assert_msg(dmft_config_read(&config, path, &err) == 0, "%s", err.text);
-    ck_assert_msg(dmft_config_set(config, "method", "rows", &err) == 0, "%s", err.text);
-    ck_assert_msg(dmft_problem_create(&p, config, &err) == 0, "%s", err.text);
-    dmft_config_free(config);
-    return p;
-}
-
 static const char *const tables[] = {"ext_anisotropic_a", "ext_decay_momentum_a", "ext_schedule_a", "ext_minibatch_a", "ext_residual_a"};
 
 /* Kernels to 1e-8, or 1e-12 where they have vanished; outliers to 1e-7. The tables have 12 digits. */
 START_TEST(extended_tables)
 {
-    dmft_problem *p = problem_of_file(tables[_i]);
+    dmft_problem *p = reference_problem(tables[_i], WITH("method", "rows"));
     dmft_trajectory *r = solved(p, DMFT_OK);
-    FILE *file = open_reference(tables[_i]);
+    FILE *file = reference_open(tables[_i]);
     char head[4096], line[4096];
     double worst[2] = {0.0, 0.0};
     ck_assert(kernel_general_wanted(p));
@@ -697,8 +644,8 @@ END_TEST
 
 START_TEST(sharpness_table)
 {
-    dmft_problem *p = problem_of_file("rmt_sharpness_a");
-    FILE *file = open_reference("rmt_sharpness_a");
+    dmft_problem *p = reference_problem("rmt_sharpness_a", WITH("method", "rows"));
+    FILE *file = reference_open("rmt_sharpness_a");
     kernel_general *g = created(p);
     char line[4096];
     double worst = 0.0;
@@ -887,7 +834,7 @@ START_TEST(probes_leave_no_trace)
     struct solution probed = taken(g);
     for (size_t i = 0; i < 2 * probed.fields; i++)
         for (size_t t = 0; t < probed.rows; t++)
-            for (size_t u = 0; u < probed.rows; u++) ck_assert(at(&probed, i, t, u) == at(&plain_run, i, t, u));
+            for (size_t u = 0; u < probed.rows; u++) ck_assert(entry(&probed, i, t, u) == entry(&plain_run, i, t, u));
     clear(&plain_run);
     clear(&probed);
 }
@@ -908,9 +855,9 @@ START_TEST(causality)
     for (size_t i = 0; i < 2 * a.fields; i++)
         for (size_t t = 0; t < a.rows; t++)
             for (size_t u = 0; u < a.rows; u++) {
-                if (t < b.rows && u < b.rows) ck_assert(at(&a, i, t, u) == at(&b, i, t, u));
-                if (i < a.fields) ck_assert(at(&a, i, t, u) == at(&a, i, u, t));
-                else if (u > t || (u == t && strncmp(a.name[i], "R_g", 3) == 0) || (u == t && i == a.fields)) ck_assert(at(&a, i, t, u) == 0.0);
+                if (t < b.rows && u < b.rows) ck_assert(entry(&a, i, t, u) == entry(&b, i, t, u));
+                if (i < a.fields) ck_assert(entry(&a, i, t, u) == entry(&a, i, u, t));
+                else if (u > t || (u == t && strncmp(a.name[i], "R_g", 3) == 0) || (u == t && i == a.fields)) ck_assert(entry(&a, i, t, u) == 0.0);
             }
     clear(&a);
     clear(&b);

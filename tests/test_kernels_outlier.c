@@ -10,6 +10,7 @@
 #include "model/model.h"
 #include "outlier/basis.h"
 #include "outlier/follow.h"
+#include "reference.h"
 #include "suites.h"
 
 static void assert_near(double value, double expected, double allowed, const char *what, long step)
@@ -645,11 +646,8 @@ END_TEST
 START_TEST(the_reference_table_from_kernels)
 {
     struct setting *s = &runs[0];
-    const char *root = getenv("DMFT_SRCDIR");
-    char path[4096], line[512];
-    (void)snprintf(path, sizeof path, "%s/tests/reference/rmt_outlier_ode_a.csv", root != NULL ? root : ".");
-    FILE *file = fopen(path, "r");
-    ck_assert_msg(file != NULL, "%s cannot be opened", path);
+    char line[512];
+    FILE *file = reference_open("rmt_outlier_ode_a");
     slow_kernels *k = slow_of(s, 42);
     double weight[42], worst = 0.0;
     int rows = 0;

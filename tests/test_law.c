@@ -10,16 +10,12 @@
 
 #include "allocation.h"
 #include "base/random.h"
+#include "numbers.h"
+#include "reference.h"
 #include "spectrum/law.h"
 #include "suites.h"
 
 enum { MOST = 4096 };
-
-static void assert_close(double value, double expected, double tolerance, const char *what)
-{
-    ck_assert_msg(fabs(value - expected) <= tolerance * fabs(expected), "%s: %.17g, expected %.17g (relative %.3g, allowed %.3g)", what, value,
-                  expected, fabs(value / expected - 1.0), tolerance);
-}
 
 /* A population that owns its arrays. */
 struct population {
@@ -273,11 +269,8 @@ START_TEST(conjugate_kernel_is_that_of_the_reference)
     ck_assert_uint_eq(count, 1);
     assert_close(edge[0][0], 0.002661489123, 1e-9, "lower edge");
     assert_close(edge[0][1], 6.882704464, 1e-9, "upper edge");
-    char path[512], line[256];
-    const char *srcdir = getenv("DMFT_SRCDIR");
-    (void)snprintf(path, sizeof path, "%s/tests/reference/rmt_conjugate_kernel_a.csv", srcdir != NULL ? srcdir : ".");
-    FILE *file = fopen(path, "r");
-    ck_assert_msg(file != NULL, "cannot open %s", path);
+    char line[256];
+    FILE *file = reference_open("rmt_conjugate_kernel_a");
     int rows = 0;
     while (fgets(line, sizeof line, file) != NULL) {
         double x, expected, density;

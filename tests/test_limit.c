@@ -8,16 +8,10 @@
 #include <string.h>
 
 #include "limit/limit.h"
+#include "numbers.h"
 #include "suites.h"
 
 static const double tolerance = 1e-11;
-
-static double *numbers(size_t n)
-{
-    double *x = calloc(n > 0 ? n : 1, sizeof *x);
-    ck_assert_ptr_nonnull(x);
-    return x;
-}
 
 /* ---- one operator between two spaces ---- */
 

@@ -11,8 +11,9 @@
 #include "allocation.h"
 #include "base/activation.h"
 #include "dmft.h"
-#include "folder.h"
 #include "network/two_layer.h"
+#include "reference.h"
+#include "runs.h"
 #include "spectrum/linear_width.h"
 #include "suites.h"
 
@@ -30,7 +31,7 @@ static struct linear_width case_of(enum activation_kind kind, double psi, double
     return (struct linear_width){.width_ratio = psi, .sample_ratio = alpha, .slope = m.slope, .second = 1.0, .slope2 = m.slope2, .readout = readout};
 }
 
-static width_spectrum *solved(int (*law)(width_spectrum **, const struct linear_width *, size_t, dmft_error *), const struct linear_width *w, size_t points)
+static width_spectrum *spectrum_of(int (*law)(width_spectrum **, const struct linear_width *, size_t, dmft_error *), const struct linear_width *w, size_t points)
 {
     width_spectrum *s = NULL;
     dmft_error err = {.text = ""};
@@ -63,21 +64,11 @@ END_TEST
 
 /* ---- reference numbers ---- */
 
-static FILE *reference(const char *name)
-{
-    char path[512];
-    const char *root = getenv("DMFT_SRCDIR");
-    (void)snprintf(path, sizeof path, "%s/tests/reference/%s", root != NULL ? root : ".", name);
-    FILE *in = fopen(path, "r");
-    ck_assert_msg(in != NULL, "%s is missing", path);
-    return in;
-}
-
 START_TEST(conjugate_kernel_is_that_of_the_reference)
 {
     struct linear_width w = case_of(ACTIVATION_TANH, 2.0, 1.5, 1.0);
-    width_spectrum *s = solved(width_conjugate, &w, 1200); /* the lower edge is 1/2600 of the upper */
-    FILE *in = reference("rmt_conjugate_kernel_a.csv");
+    width_spectrum *s = spectrum_of(width_conjugate, &w, 1200); /* the lower edge is 1/2600 of the upper */
+    FILE *in = reference_open("rmt_conjugate_kernel_a");
     char line[512];
     double x, density, edge[2], worst = 0.0;
     int rows = 0;
@@ -101,7 +92,7 @@ END_TEST
 
 START_TEST(one_step_is_that_of_the_reference)
 {
-    FILE *in = reference("rmt_one_step_a.csv");
+    FILE *in = reference_open("rmt_one_step_a");
     char line[512];
     double theta, value, left, right;
     int rows = 0;
@@ -156,7 +147,7 @@ START_TEST(laws_solve_their_equations)
     for (int kernel = 0; kernel < 2; kernel++) {
         struct linear_width w = case_of(laws[_i].kind, laws[_i].psi, laws[_i].alpha, laws[_i].readout);
         double complex z = 0.7 + 0.6 * I, d = 0.1 * I, c[] = {w.slope * w.slope, w.slope2, kernel == 0 ? 0.0 : w.readout, 0.0, z}, m = 0.0;
-        width_spectrum *s = solved(kernel == 0 ? width_conjugate : width_tangent, &w, POINTS);
+        width_spectrum *s = spectrum_of(kernel == 0 ? width_conjugate : width_tangent, &w, POINTS);
         for (int k = 0; k < 400; k++) {
             c[3] = 1.0 + d;
             d = 0.5 * (d + w.sample_ratio / w.width_ratio * mean_over_inputs(w.sample_ratio, weighted_pole, c));
@@ -196,7 +187,7 @@ END_TEST
 START_TEST(weights_and_inputs_change_places)
 {
     struct linear_width w = case_of(ACTIVATION_RELU, 1.5, 4.0, 1.0), v = case_of(ACTIVATION_RELU, 4.0, 1.5, 1.0);
-    width_spectrum *s = solved(width_conjugate, &w, 100), *t = solved(width_conjugate, &v, 100);
+    width_spectrum *s = spectrum_of(width_conjugate, &w, 100), *t = spectrum_of(width_conjugate, &v, 100);
     double a[2], b[2], top;
     width_spectrum_band(s, width_spectrum_bands(s) - 1, a);
     width_spectrum_band(t, width_spectrum_bands(t) - 1, b);
@@ -373,49 +364,14 @@ START_TEST(kernels_are_those_of_the_jacobian)
 }
 END_TEST
 
-static dmft_trajectory *simulated(const dmft_problem *p, const dmft_run_options *options, int expected)
-{
-    dmft_trajectory *t = NULL;
-    dmft_error err = {.text = ""};
-    int status = dmft_simulate(p, options, &t, &err);
-    ck_assert_msg(status == expected, "status %d (%s), expected %d", status, err.text, expected);
-    return t;
-}
-
-static void assert_same(const dmft_trajectory *a, const dmft_trajectory *b)
-{
-    size_t rows = dmft_trajectory_rows(a);
-    ck_assert_uint_eq(rows, dmft_trajectory_rows(b));
-    for (size_t i = 0; i < dmft_trajectory_series_count(a); i++) {
-        const char *name = dmft_trajectory_series_name(a, i);
-        ck_assert_msg(memcmp(dmft_trajectory_series(a, name), dmft_trajectory_series(b, name), rows * sizeof(double)) == 0, "%s differs", name);
-    }
-}
-
-static int stop_at(void *user, const dmft_progress *progress)
-{
-    (void)progress;
-    return --*(int *)user < 0;
-}
-
 START_TEST(threads_and_checkpoints_change_nothing)
 {
-    make_folder();
-    const char *path = in_folder("checkpoint");
-    dmft_error err = {.text = ""};
-    dmft_problem *p = problem_of(trained[_i], &err);
-    dmft_trajectory *whole = simulated(p, NULL, DMFT_OK);
-    dmft_run_options options = {.threads = 2};
-    dmft_trajectory *threads = simulated(p, &options, DMFT_OK);
-    assert_same(whole, threads);
-    int calls = 0;
-    options = (dmft_run_options){.progress = stop_at, .user = &calls, .checkpoint = path};
-    dmft_trajectory *none = NULL;
-    int status = dmft_simulate(p, &options, &none, &err);
-    ck_assert_int_eq(status, DMFT_STOPPED);
-    options = (dmft_run_options){.resume = path};
-    dmft_trajectory *resumed = simulated(p, &options, DMFT_OK);
-    assert_same(whole, resumed);
+    dmft_problem *p = problem_with(trained[_i], NULL);
+    long stops = 0;
+    dmft_trajectory *whole = simulated(p, 0, DMFT_OK), *threads = simulated(p, 2, DMFT_OK), *resumed = ran_in_pieces(dmft_simulate, p, 1, &stops);
+    expect_same_bytes(whole, threads);
+    ck_assert_int_gt(stops, 0);
+    expect_same_bytes(whole, resumed);
     size_t size[3];
     const double *spectrum = dmft_trajectory_array(resumed, "ntk_spectrum", size), *first = dmft_trajectory_array(whole, "ntk_spectrum", size);
     ck_assert_uint_eq(size[0], 2);
@@ -425,7 +381,6 @@ START_TEST(threads_and_checkpoints_change_nothing)
     dmft_trajectory_free(threads);
     dmft_trajectory_free(resumed);
     dmft_problem_free(p);
-    remove_folder();
 }
 END_TEST
 
@@ -457,7 +412,7 @@ START_TEST(one_large_step_is_that_of_networks)
     dmft_error err = {.text = ""};
     dmft_problem *p = problem_of(large_steps[_i], &err);
     ck_assert_msg(p != NULL, "%s", err.text);
-    dmft_trajectory *theory = NULL, *sim = simulated(p, NULL, DMFT_OK);
+    dmft_trajectory *theory = NULL, *sim = simulated(p, 0, DMFT_OK);
     ck_assert_int_eq(dmft_solve(p, NULL, &theory, &err), DMFT_OK);
     double mean, outlier;
     ck_assert_double_le(held(theory, sim, names[0], 1, &outlier), 1.0);
@@ -483,7 +438,7 @@ START_TEST(the_bulk_is_invariant_at_small_rates_alone)
     for (int large = 0; large < 2; large++) {
         dmft_error err = {.text = ""};
         dmft_problem *p = problem_of(texts[large], &err);
-        dmft_trajectory *t = simulated(p, NULL, DMFT_OK);
+        dmft_trajectory *t = simulated(p, 0, DMFT_OK);
         const double *chance = dmft_trajectory_series(t, "A0_p"), *distance = dmft_trajectory_series(t, "A0_distance");
         double before = chance[0], after = chance[12], null = dmft_trajectory_series(t, "A0_null_q95")[0], spread = 4.0 * sqrt(1.0 / 12.0 / 16.0);
         printf("linear width: rate %s: mean p %.3f before, %.3f after; distance %.4f, 95 %% of the null %.4f; test loss %.3f, then %.3f\n",
@@ -508,7 +463,7 @@ START_TEST(divergence_is_an_outcome)
     dmft_error err = {.text = ""};
     dmft_problem *p = problem_of(MODEL "network: {width_ratio: 1, activation: relu, readout: trained, readout_scale: order_one}\ndata: {sample_ratio: 2}\n"
                                        "training: {learning_rate: 50, steps: 40}\nsimulation: {input_dim: 10, seeds: 2}\nspectra: {nulls: 1}\n", &err);
-    dmft_trajectory *t = simulated(p, NULL, DMFT_DIVERGED);
+    dmft_trajectory *t = simulated(p, 0, DMFT_DIVERGED);
     ck_assert_int_ge((int)dmft_trajectory_diverged_at(t), 1);
     ck_assert_uint_eq(dmft_trajectory_rows(t), (size_t)dmft_trajectory_diverged_at(t));
     dmft_trajectory_free(t);

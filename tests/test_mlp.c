@@ -16,6 +16,7 @@
 #include "model/mlp.h"
 #include "model/replica.h"
 #include "network/mlp.h"
+#include "reference.h"
 #include "slow_mlp_linear.h"
 #include "state_file.h"
 #include "suites.h"
@@ -134,19 +135,9 @@ static size_t columns_of(const struct mlp_table *t, const double *slot, long row
 /* Rows of a table, behind its header. */
 static FILE *open_table(const char *name)
 {
-    const char *root = getenv("DMFT_SRCDIR");
-    char path[4096];
-    (void)snprintf(path, sizeof path, "%s/tests/reference/%s.csv", root != NULL ? root : ".", name);
-    FILE *file = fopen(path, "r");
-    ck_assert_msg(file != NULL, "%s cannot be opened", path);
-    for (int c = fgetc(file), hash = 1; hash;) { /* lines of '#', and the header */
-        hash = c == '#';
-        while (c != '\n') {
-            ck_assert_int_ne(c, EOF);
-            c = fgetc(file);
-        }
-        if (hash) c = fgetc(file);
-    }
+    char line[4096] = "#";
+    FILE *file = reference_open(name);
+    while (line[0] == '#') ck_assert_ptr_nonnull(fgets(line, sizeof line, file));
     return file;
 }
 

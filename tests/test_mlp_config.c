@@ -8,6 +8,7 @@
 #include "base/activation.h"
 #include "base/problem.h"
 #include "dmft.h"
+#include "reference.h"
 
 Suite *suite_mlp_config(void);
 
@@ -339,19 +340,11 @@ END_TEST
 START_TEST(reference_problems_are_read)
 {
     static const char *const name[] = {"mlp_linear_a", "mlp_linear_b", "nl_tanh_a", "nl_relu_a"};
-    const char *folder = getenv("DMFT_SRCDIR");
     for (size_t i = 0; i < sizeof name / sizeof *name; i++) {
-        char path[4096];
-        dmft_config *config = NULL;
-        dmft_problem *p = NULL;
-        dmft_error err = {0};
-        (void)snprintf(path, sizeof path, "%s/tests/reference/%s.yaml", folder != NULL ? folder : ".", name[i]);
-        ck_assert_msg(dmft_config_read(&config, path, &err) == 0, "%s", err.text);
-        ck_assert_msg(dmft_problem_create(&p, config, &err) == 0, "%s", err.text);
+        dmft_problem *p = reference_problem(name[i], NULL);
         ck_assert(p->mlp.samples == 4 && p->outlier_count == 1 && p->steps == 40);
         expect_stable(p);
         dmft_problem_free(p);
-        dmft_config_free(config);
     }
 }
 END_TEST

@@ -13,6 +13,7 @@
 #include "base/trajectory.h"
 #include "folder.h"
 #include "network/network.h"
+#include "runs.h"
 
 Suite *suite_network(void);
 
@@ -68,41 +69,6 @@ static struct network *network_made(const dmft_problem *problem)
     dmft_error err;
     ck_assert_int_eq(network_create(&n, problem, &err), DMFT_OK);
     return n;
-}
-
-static dmft_trajectory *simulated(const dmft_problem *problem, int threads, int expected)
-{
-    dmft_trajectory *t = NULL;
-    dmft_run_options options = {.threads = threads};
-    dmft_error err = {.text = ""};
-    int status = dmft_simulate(problem, &options, &t, &err);
-    ck_assert_msg(status == expected, "status %d (%s), expected %d", status, err.text, expected);
-    ck_assert_ptr_nonnull(t);
-    return t;
-}
-
-static int same_bytes(const double *a, const double *b, size_t n) { return memcmp(a, b, n * sizeof *a) == 0; }
-
-/* Every series of two trajectories, and every number but the seconds, has the same bytes. */
-static void assert_same(const dmft_trajectory *a, const dmft_trajectory *b)
-{
-    ck_assert_uint_eq(a->rows, b->rows);
-    ck_assert_uint_eq(a->series_count, b->series_count);
-    ck_assert_uint_eq(a->number_count, b->number_count);
-    for (size_t i = 0; i < a->series_count; i++) {
-        ck_assert_str_eq(a->series[i].name, b->series[i].name);
-        ck_assert(same_bytes(a->series[i].value, b->series[i].value, a->rows));
-        if (a->series[i].error != NULL) ck_assert(same_bytes(a->series[i].error, b->series[i].error, a->rows));
-    }
-    for (size_t i = 0; i < a->number_count; i++)
-        if (strcmp(a->number[i].name, "seconds") != 0) ck_assert(same_bytes(&a->number[i].value, &b->number[i].value, 1));
-}
-
-static double at(const dmft_trajectory *t, const char *name, size_t row)
-{
-    const double *x = dmft_trajectory_series(t, name);
-    ck_assert_msg(x != NULL, "no series %s", name);
-    return x[row];
 }
 
 /* ---- The long way ---- */
@@ -565,7 +531,7 @@ START_TEST(test_flow_of_an_ensemble)
     f.problem.grid_first = 0.01;
     f.problem.outlier_every = 2;
     dmft_trajectory *one = simulated(&f.problem, 1, DMFT_OK), *three = simulated(&f.problem, 3, DMFT_OK);
-    assert_same(one, three);
+    expect_same_bytes(one, three);
     ck_assert_str_eq(dmft_trajectory_series_name(one, 1), "time");
     ck_assert(dmft_trajectory_series_shown(one, 1) == 0 && dmft_trajectory_errors(one, "time") == NULL);
     ck_assert(at(one, "time", 1) > 0.0099999 && at(one, "time", 1) < 0.0100001 && at(one, "time", 14) == 3);
@@ -802,8 +768,8 @@ START_TEST(test_threads_do_not_matter)
     f.problem.batch = _i != 0 ? BATCH_ONLINE : BATCH_FULL;
     f.problem.label_noise = 0.1;
     dmft_trajectory *one = simulated(&f.problem, 1, DMFT_OK), *two = simulated(&f.problem, 2, DMFT_OK), *five = simulated(&f.problem, 5, DMFT_OK);
-    assert_same(one, two);
-    assert_same(one, five);
+    expect_same_bytes(one, two);
+    expect_same_bytes(one, five);
     dmft_trajectory_free(one);
     dmft_trajectory_free(two);
     dmft_trajectory_free(five);
@@ -1029,7 +995,7 @@ START_TEST(test_divergence)
     ck_assert_double_eq_tol(dmft_trajectory_number(t, "diverged_mean"), (double)sum / (double)count, 1e-12);
     ck_assert(dmft_trajectory_number(t, "diverged_last") == (double)last);
     for (size_t row = 0; row < (size_t)earliest; row++) ck_assert(isfinite(at(t, "C_v", row)) && isfinite(at(t, "A0_sv1", row)));
-    assert_same(t, again);
+    expect_same_bytes(t, again);
     dmft_trajectory_free(t);
     dmft_trajectory_free(again);
 }
@@ -1194,7 +1160,7 @@ START_TEST(test_resume_is_the_same)
     dmft_trajectory *pieces = NULL, *whole = simulated(&f.problem, 2, kind == 2 ? DMFT_DIVERGED : DMFT_OK);
     int times = in_pieces(&f.problem, 3, _i < 4 ? 0 : 1e-9, &pieces);
     ck_assert_int_gt(times, kind == 2 ? 0 : 4);
-    assert_same(whole, pieces);
+    expect_same_bytes(whole, pieces);
     dmft_trajectory_free(whole);
     dmft_trajectory_free(pieces);
 }
@@ -1214,7 +1180,7 @@ START_TEST(test_networks_wait_in_the_checkpoint)
             .threads = run == 0 ? 5 : 1, .progress = stop_after, .user = &w, .checkpoint = path, .resume = run > 0 ? path : NULL};
         ck_assert_int_eq(dmft_simulate(&f.problem, &options, &resumed, NULL), run < 3 ? DMFT_STOPPED : DMFT_OK);
     }
-    assert_same(whole, resumed);
+    expect_same_bytes(whole, resumed);
     remove_folder();
     dmft_trajectory_free(whole);
     dmft_trajectory_free(resumed);
@@ -1235,7 +1201,7 @@ START_TEST(test_stopped_at_the_end)
     ck_assert(w.last == 3 * 6);
     options = (dmft_run_options){.resume = path};
     ck_assert_int_eq(dmft_simulate(&f.problem, &options, &t, NULL), DMFT_OK);
-    assert_same(whole, t);
+    expect_same_bytes(whole, t);
     remove_folder();
     dmft_trajectory_free(whole);
     dmft_trajectory_free(t);

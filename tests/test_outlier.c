@@ -11,6 +11,7 @@
 #include "cases.h"
 #include "model/model.h"
 #include "outlier/basis.h"
+#include "reference.h"
 #include "spectrum/leading.h"
 #include "suites.h"
 
@@ -879,11 +880,8 @@ END_TEST
 START_TEST(the_reference_table_from_the_basis)
 {
     enum { STEPS = 60 };
-    const char *root = getenv("DMFT_SRCDIR");
-    char path[4096], line[512];
-    (void)snprintf(path, sizeof path, "%s/tests/reference/rmt_outlier_ode_a.csv", root != NULL ? root : ".");
-    FILE *file = fopen(path, "r");
-    ck_assert_msg(file != NULL, "%s cannot be opened", path);
+    char line[512];
+    FILE *file = reference_open("rmt_outlier_ode_a");
     struct setting setting = runs[0];
     dmft_problem problem = problem_of(&setting);
     double table[2][STEPS][4], worst = 0.0;

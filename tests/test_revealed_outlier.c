@@ -9,19 +9,13 @@
 
 #include "base/random.h"
 #include "limit/limit.h"
+#include "numbers.h"
 #include "outlier/basis.h"
 #include "outlier/revealed.h"
 #include "state_file.h"
 #include "suites.h"
 
 enum { MOST = 128, COUNT = 3 };
-
-static double *numbers(size_t n)
-{
-    double *x = calloc(n > 0 ? n : 1, sizeof *x);
-    ck_assert_ptr_nonnull(x);
-    return x;
-}
 
 static void assert_near(double value, double expected, double allowed, const char *what, long step)
 {

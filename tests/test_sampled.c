@@ -10,17 +10,11 @@
 
 #include "limit/limit.h"
 #include "base/sobol.h"
+#include "numbers.h"
 #include "state_file.h"
 #include "suites.h"
 
 static const double tolerance = 1e-11;
-
-static double *numbers(size_t n)
-{
-    double *x = calloc(n > 0 ? n : 1, sizeof *x);
-    ck_assert_ptr_nonnull(x);
-    return x;
-}
 
 /* ---- a linear loop that depends on its own past, with several vectors a step ---- */
 
