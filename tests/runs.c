@@ -12,7 +12,7 @@ dmft_config *config_with(const char *text, const char *const *settings)
 {
     dmft_config *config = NULL;
     dmft_error err = {.text = ""};
-    ck_assert_msg(dmft_config_parse(&config, text, strlen(text), "test", &err) == DMFT_OK, "%s: %s", text, err.text);
+    ck_assert_msg(dmft_config_parse(&config, text, strlen(text), "run.yaml", &err) == DMFT_OK, "%s: %s", text, err.text);
     for (; settings != NULL && *settings != NULL; settings += 2)
         ck_assert_msg(dmft_config_set(config, settings[0], settings[1], &err) == DMFT_OK, "%s", err.text);
     return config;
@@ -26,6 +26,20 @@ dmft_problem *problem_with(const char *text, const char *const *settings)
     ck_assert_msg(dmft_problem_create(&problem, config, &err) == DMFT_OK, "%s: %s", text, err.text);
     dmft_config_free(config);
     return problem;
+}
+
+void expect_no_problem(const char *text, int status, const char *line)
+{
+    dmft_config *config = NULL;
+    dmft_problem *problem = NULL;
+    dmft_error err = {.text = ""};
+    int got = dmft_config_parse(&config, text, strlen(text), "run.yaml", &err);
+    if (got == DMFT_OK) got = dmft_problem_create(&problem, config, &err);
+    ck_assert_msg(got == status, "status %d, not %d, of: %s", got, status, text);
+    ck_assert_int_eq(err.status, status);
+    ck_assert_str_eq(err.text, line);
+    ck_assert_ptr_null(problem);
+    dmft_config_free(config);
 }
 
 /* ---- runs ---- */

@@ -7,9 +7,12 @@
 /* Settings to be changed: pairs of a key and its value. */
 #define WITH(...) (const char *const[]){__VA_ARGS__, NULL}
 
-/* Of a text, with settings or NULL. */
+/* Of a text, which is called run.yaml, with settings or NULL. */
 dmft_config *config_with(const char *text, const char *const *settings);
 dmft_problem *problem_with(const char *text, const char *const *settings);
+
+/* Of such a text there is no problem: this status, this line, nothing made. */
+void expect_no_problem(const char *text, int status, const char *line);
 
 /* dmft_solve or dmft_simulate. */
 typedef int runner(const dmft_problem *problem, const dmft_run_options *options, dmft_trajectory **out, dmft_error *err);

@@ -457,15 +457,8 @@ static const struct {
 START_TEST(what_does_not_fit_is_refused)
 {
     char text[512];
-    dmft_config *config;
-    dmft_problem *problem = NULL;
-    dmft_error err = {.text = ""};
     (void)snprintf(text, sizeof text, "model: extensive_output\n%s", lines[_i].text);
-    ck_assert_msg(dmft_config_parse(&config, text, strlen(text), "run.yaml", &err) == DMFT_OK, "%s", err.text);
-    ck_assert_int_eq(dmft_problem_create(&problem, config, &err), DMFT_ERROR_CONFIG);
-    ck_assert_str_eq(err.text, lines[_i].line);
-    ck_assert_ptr_null(problem);
-    dmft_config_free(config);
+    expect_no_problem(text, DMFT_ERROR_CONFIG, lines[_i].line);
 }
 END_TEST
 

@@ -625,13 +625,13 @@ START_TEST(settings_are_refused)
         const char *text, *key, *value, *key2, *value2, *line;
     } bad[] = {
         {SMALL, "network.kept", "42", NULL, NULL, "network.kept: at most the number of samples, 41, got 42"},
-        {SMALL, "network.features", "2", NULL, NULL, "test:2:27: network.kept: at most the number of features, 2, got 3"},
+        {SMALL, "network.features", "2", NULL, NULL, "run.yaml:2:27: network.kept: at most the number of features, 2, got 3"},
         {SMALL, "data.directions", "6", NULL, NULL, "data.directions: at most the number of inputs, 5, got 6"},
         {SMALL, "training.folds", "42", NULL, NULL, "training.folds: at most the number of samples, 41, got 42"},
-        {SMALL, "training.penalty_min", "2", NULL, NULL, "test:4:68: training.penalty_max: at least penalty_min, 2, got 1"},
+        {SMALL, "training.penalty_min", "2", NULL, NULL, "run.yaml:4:68: training.penalty_max: at least penalty_min, 2, got 1"},
         {SMALL, "data.test_file", "x.csv", NULL, NULL, "data.test_file: belongs to data.file"},
         {SMALL, "data.normalize", "true", NULL, NULL, "data.normalize: belongs to data.file"},
-        {SMALL, "data.file", path, NULL, NULL, "test:3:70: data.target_function: is for inputs that are drawn, not for those of data.file"},
+        {SMALL, "data.file", path, NULL, NULL, "run.yaml:3:70: data.target_function: is for inputs that are drawn, not for those of data.file"},
         {OF_FILE, "data.file", path, NULL, NULL, "data.file: the label of training row 1 must be +1 or -1 (data.labels: value takes any), got"},
         {OF_FILE, "data.file", path, "data.labels", "value", "data.samples: at most the rows of data.file, 12, got 30"},
         {OF_FILE, NULL, NULL, NULL, NULL, "data.target_function is missing: one of linear | quadratic | product | staircase; or data.file"},

@@ -236,18 +236,6 @@ END_TEST
 
 /* ---- the simulator against plain loops ---- */
 
-static dmft_problem *problem_of(const char *text, dmft_error *err)
-{
-    dmft_config *config = NULL;
-    dmft_problem *problem = NULL;
-    if (dmft_config_parse(&config, text, strlen(text), "test", err) == DMFT_OK) {
-        int status = dmft_problem_create(&problem, config, err);
-        ck_assert(status == DMFT_OK || problem == NULL);
-    }
-    dmft_config_free(config);
-    return problem;
-}
-
 #define MODEL "model: two_layer_linear_width\n"
 #define TINY MODEL "network: {width_ratio: 0.85, activation: softplus, readout: trained, readout_variance: 1.7, readout_scale: "
 #define TASK "}\ndata: {sample_ratio: 2.7, label_noise: 0.3, teacher: relu"
@@ -304,8 +292,7 @@ static void slow_step(struct slow *s, const struct two_layer *n, const double *X
 START_TEST(steps_are_those_of_plain_loops)
 {
     dmft_error err = {.text = ""};
-    dmft_problem *p = problem_of(trained[_i], &err);
-    ck_assert_msg(p != NULL, "%s", err.text);
+    dmft_problem *p = problem_with(trained[_i], NULL);
     struct two_layer *n;
     ck_assert_int_eq(two_layer_create(&n, p, &err), DMFT_OK);
     ck_assert_int_eq(two_layer_start(n, 1, &err), DMFT_OK);
@@ -333,7 +320,7 @@ START_TEST(kernels_are_those_of_the_jacobian)
 {
     enum { P = 19, PARAMETERS = 48 };
     dmft_error err = {.text = ""};
-    dmft_problem *p = problem_of(trained[_i], &err);
+    dmft_problem *p = problem_with(trained[_i], NULL);
     struct two_layer *n;
     ck_assert_int_eq(two_layer_create(&n, p, &err), DMFT_OK);
     ck_assert_int_eq(two_layer_start(n, 0, &err), DMFT_OK);
@@ -410,8 +397,7 @@ START_TEST(one_large_step_is_that_of_networks)
     static const char *const names[] = {"A0_outlier1", "A0_left_overlap", "A0_right_overlap", "A0_target_overlap", "ck_fresh_top"};
     static const char *const initial[] = {"train_loss", "test_loss", "ck_top", "ck_second", "ck_q55", "ck_q95", "ntk_top", "ntk_second", "ntk_q55", "ntk_q95"};
     dmft_error err = {.text = ""};
-    dmft_problem *p = problem_of(large_steps[_i], &err);
-    ck_assert_msg(p != NULL, "%s", err.text);
+    dmft_problem *p = problem_with(large_steps[_i], NULL);
     dmft_trajectory *theory = NULL, *sim = simulated(p, 0, DMFT_OK);
     ck_assert_int_eq(dmft_solve(p, NULL, &theory, &err), DMFT_OK);
     double mean, outlier;
@@ -436,8 +422,7 @@ START_TEST(the_bulk_is_invariant_at_small_rates_alone)
                          "training: {steps: 12, learning_rate: " rate "}\nsimulation: {input_dim: 40, seeds: 16}\nspectra: {nulls: 39, every: 100}\n"
     static const char *const texts[] = {BULK("0.1"), BULK("3")};
     for (int large = 0; large < 2; large++) {
-        dmft_error err = {.text = ""};
-        dmft_problem *p = problem_of(texts[large], &err);
+        dmft_problem *p = problem_with(texts[large], NULL);
         dmft_trajectory *t = simulated(p, 0, DMFT_OK);
         const double *chance = dmft_trajectory_series(t, "A0_p"), *distance = dmft_trajectory_series(t, "A0_distance");
         double before = chance[0], after = chance[12], null = dmft_trajectory_series(t, "A0_null_q95")[0], spread = 4.0 * sqrt(1.0 / 12.0 / 16.0);
@@ -460,9 +445,8 @@ END_TEST
 
 START_TEST(divergence_is_an_outcome)
 {
-    dmft_error err = {.text = ""};
-    dmft_problem *p = problem_of(MODEL "network: {width_ratio: 1, activation: relu, readout: trained, readout_scale: order_one}\ndata: {sample_ratio: 2}\n"
-                                       "training: {learning_rate: 50, steps: 40}\nsimulation: {input_dim: 10, seeds: 2}\nspectra: {nulls: 1}\n", &err);
+    dmft_problem *p = problem_with(MODEL "network: {width_ratio: 1, activation: relu, readout: trained, readout_scale: order_one}\ndata: {sample_ratio: 2}\n"
+                                       "training: {learning_rate: 50, steps: 40}\nsimulation: {input_dim: 10, seeds: 2}\nspectra: {nulls: 1}\n", NULL);
     dmft_trajectory *t = simulated(p, 0, DMFT_DIVERGED);
     ck_assert_int_ge((int)dmft_trajectory_diverged_at(t), 1);
     ck_assert_uint_eq(dmft_trajectory_rows(t), (size_t)dmft_trajectory_diverged_at(t));
@@ -477,29 +461,27 @@ static const struct {
     const char *text, *line;
 } refused[] = {
     {TINY "small" TASK ", batch_fraction: 0.4}\ntraining: {learning_rate: 1, steps: 2}\n",
-     "test:3:76: data.batch_fraction: belongs to training.optimizer: sgd | adam"},
+     "run.yaml:3:76: data.batch_fraction: belongs to training.optimizer: sgd | adam"},
     {TINY "small" TASK "}\ntraining: {learning_rate: 1, steps: 2, optimizer: sgd}\n",
-     "test: data.batch_fraction is missing: a number in (0, 1]; training.optimizer: sgd needs it"},
-    {TINY "small" TASK "}\ntraining: {learning_rate: 1, steps: 2, beta1: 0.5}\n", "test:4:47: training.beta1: belongs to training.optimizer: adam"},
+     "run.yaml: data.batch_fraction is missing: a number in (0, 1]; training.optimizer: sgd needs it"},
+    {TINY "small" TASK "}\ntraining: {learning_rate: 1, steps: 2, beta1: 0.5}\n", "run.yaml:4:47: training.beta1: belongs to training.optimizer: adam"},
     {TINY "tiny" TASK "}\ntraining: {learning_rate: 1, steps: 2}\n",
-     "test:2:108: network.readout_scale: must be one of small | order_one, got tiny; the nearest is small"},
-    {TINY "small" TASK "}\ntraining: {learning_rate: 1}\n", "test: training.steps is missing: an integer in [1, 10000000]"},
+     "run.yaml:2:108: network.readout_scale: must be one of small | order_one, got tiny; the nearest is small"},
+    {TINY "small" TASK "}\ntraining: {learning_rate: 1}\n", "run.yaml: training.steps is missing: an integer in [1, 10000000]"},
     {TINY "small" TASK "}\ntraining: {learning_rate: 1, steps: 2, momentum: 0.5}\n",
-     "test:4:40: training.momentum: does not belong to model two_layer_linear_width"},
+     "run.yaml:4:40: training.momentum: does not belong to model two_layer_linear_width"},
 };
 
 START_TEST(what_does_not_belong_is_refused)
 {
-    dmft_error err = {.text = ""};
-    ck_assert(problem_of(refused[_i].text, &err) == NULL);
-    ck_assert_str_eq(err.text, refused[_i].line);
+    expect_no_problem(refused[_i].text, DMFT_ERROR_CONFIG, refused[_i].line);
 }
 END_TEST
 
 START_TEST(memory_runs_out_cleanly)
 {
     dmft_error err = {.text = ""};
-    dmft_problem *p = problem_of(trained[3], &err);
+    dmft_problem *p = problem_with(trained[3], NULL);
     int (*run[])(const dmft_problem *, const dmft_run_options *, dmft_trajectory **, dmft_error *) = {dmft_solve, dmft_simulate};
     for (int kind = 0; kind < 2; kind++)
         for (long n = 1;; n += n < 60 ? 1 : 17) {

@@ -702,15 +702,8 @@ static void fill_in(char *out, size_t size, const char *text)
 START_TEST(what_does_not_fit_is_refused)
 {
     char text[1024];
-    dmft_config *config = NULL;
-    dmft_problem *p = NULL;
-    dmft_error err = {.text = ""};
     fill_in(text, sizeof text, refused[_i].text);
-    int status = dmft_config_parse(&config, text, strlen(text), "run.yaml", &err);
-    if (status == DMFT_OK) status = dmft_problem_create(&p, config, &err);
-    ck_assert_int_eq(status, DMFT_ERROR_CONFIG);
-    ck_assert_str_eq(err.text, refused[_i].message);
-    dmft_config_free(config);
+    expect_no_problem(text, DMFT_ERROR_CONFIG, refused[_i].message);
 }
 END_TEST
 

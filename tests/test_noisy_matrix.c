@@ -721,24 +721,14 @@ END_TEST
 
 /* ---- edges of use ---- */
 
-static void expect_problem_error(const char *text, const char *line)
-{
-    dmft_config *config = config_with(text, NULL);
-    dmft_problem *problem = NULL;
-    dmft_error err = {0};
-    ck_assert_int_eq(dmft_problem_create(&problem, config, &err), DMFT_ERROR_CONFIG);
-    ck_assert_str_eq(err.text, line);
-    dmft_config_free(config);
-}
-
 START_TEST(what_does_not_fit_is_refused)
 {
 #define REST "training: {learning_rate: 0.1, steps: 1}\n"
-    expect_problem_error("model: noisy_matrix\nnetwork: {width_ratio: 1, weight_variance: [1, 1]}\n" REST,
-                         "test:2:44: network.weight_variance: one number for the one matrix, got a list of 2");
-    expect_problem_error("model: noisy_matrix\nnetwork: {width_ratio: 1, weight_variance: 1}\ndata: {label_noise: 0.5}\n" REST,
-                         "test:3:21: data.label_noise: needs data.sample_ratio: over infinitely many samples it averages out");
-    expect_problem_error("model: noisy_matrix\nnetwork: {weight_variance: 1}\n" REST, "test: network.width_ratio is missing: a number in (0, inf)");
+    expect_no_problem("model: noisy_matrix\nnetwork: {width_ratio: 1, weight_variance: [1, 1]}\n" REST, DMFT_ERROR_CONFIG,
+                         "run.yaml:2:44: network.weight_variance: one number for the one matrix, got a list of 2");
+    expect_no_problem("model: noisy_matrix\nnetwork: {width_ratio: 1, weight_variance: 1}\ndata: {label_noise: 0.5}\n" REST, DMFT_ERROR_CONFIG,
+                         "run.yaml:3:21: data.label_noise: needs data.sample_ratio: over infinitely many samples it averages out");
+    expect_no_problem("model: noisy_matrix\nnetwork: {weight_variance: 1}\n" REST, DMFT_ERROR_CONFIG, "run.yaml: network.width_ratio is missing: a number in (0, inf)");
 }
 END_TEST
 
