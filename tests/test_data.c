@@ -339,36 +339,37 @@ static void expect_zeros_in_the_type_refused(void)
     }
 }
 
+static const struct {
+    int version;
+    const char *head, *words;
+} wrong_npy[] = {
+    {4, "{'descr': '<f8', 'fortran_order': False, 'shape': (3, 4), }", "version 4"},
+    {0, "{'descr': '<f8', 'fortran_order': False, 'shape': (3, 4), }", "version 0"},
+    {1, "{'descr': '<c16', 'fortran_order': False, 'shape': (3, 4), }", "its header is not"},
+    {1, "{'descr': '|O', 'fortran_order': False, 'shape': (3, 4), }", "its header is not"},
+    {1, "{'descr': '<4f', 'fortran_order': False, 'shape': (3, 4), }", "its header is not"},
+    {1, "{'descr': '<f8', 'fortran_order': Maybe, 'shape': (3, 4), }", "its header is not"},
+    {1, "{'descr': '<f8', 'fortran_order': False, 'shape': (3, 2, 2), }", "its header is not"},
+    {1, "{'descr': '<f8', 'fortran_order': False, 'shape': (-3, 4), }", "its header is not"},
+    {1, "{'descr': '<f8', 'fortran_order': False, 'shape': (3, 4)", "its header is not"},
+    {1, "{'descr': '<f8', 'fortran_order': False, }", "its header is not"},
+    {1, "{'descr': '<f8', 'descr': '<f8', 'shape': (3, 4), }", "its header is not"},
+    {1, "{'descr': '<f8', 'fortran_order': False, 'shape': (3, 4), } x", "its header is not"},
+    {1, "", "its header is not"},
+    {1, "{'descr': '<f8', 'fortran_order': False, 'shape': (), }", "holds one number"},
+    {1, "{'descr': '<f8', 'fortran_order': False, 'shape': (0, 4), }", "is empty: 0 x 4"},
+    {1, "{'descr': '<f8', 'fortran_order': False, 'shape': (12,), }", "this array has one"},
+    {1, "{'descr': '<f8', 'fortran_order': False, 'shape': (4, 4), }", "is truncated"},
+    {1, "{'descr': '<f8', 'fortran_order': False, 'shape': (3, 3), }", "is longer than it should be"},
+    {1, "{'descr': '<f8', 'fortran_order': False, 'shape': (99999999999999999999999, 4), }", "its header is not"},
+    {1, "{'descr': '<f8', 'fortran_order': False, 'shape': (2000000000, 2000000000), }", "too large, or damaged"},
+    {1, "{'descr': '<f8', 'fortran_order': False, 'shape': (2000000000, 1), }", "is truncated"}};
+
 START_TEST(wrong_npy_files_are_refused)
 {
-    static const struct {
-        int version;
-        const char *head, *words;
-    } wrong[] = {
-        {4, "{'descr': '<f8', 'fortran_order': False, 'shape': (3, 4), }", "version 4"},
-        {0, "{'descr': '<f8', 'fortran_order': False, 'shape': (3, 4), }", "version 0"},
-        {1, "{'descr': '<c16', 'fortran_order': False, 'shape': (3, 4), }", "its header is not"},
-        {1, "{'descr': '|O', 'fortran_order': False, 'shape': (3, 4), }", "its header is not"},
-        {1, "{'descr': '<4f', 'fortran_order': False, 'shape': (3, 4), }", "its header is not"},
-        {1, "{'descr': '<f8', 'fortran_order': Maybe, 'shape': (3, 4), }", "its header is not"},
-        {1, "{'descr': '<f8', 'fortran_order': False, 'shape': (3, 2, 2), }", "its header is not"},
-        {1, "{'descr': '<f8', 'fortran_order': False, 'shape': (-3, 4), }", "its header is not"},
-        {1, "{'descr': '<f8', 'fortran_order': False, 'shape': (3, 4)", "its header is not"},
-        {1, "{'descr': '<f8', 'fortran_order': False, }", "its header is not"},
-        {1, "{'descr': '<f8', 'descr': '<f8', 'shape': (3, 4), }", "its header is not"},
-        {1, "{'descr': '<f8', 'fortran_order': False, 'shape': (3, 4), } x", "its header is not"},
-        {1, "", "its header is not"},
-        {1, "{'descr': '<f8', 'fortran_order': False, 'shape': (), }", "holds one number"},
-        {1, "{'descr': '<f8', 'fortran_order': False, 'shape': (0, 4), }", "is empty: 0 x 4"},
-        {1, "{'descr': '<f8', 'fortran_order': False, 'shape': (12,), }", "this array has one"},
-        {1, "{'descr': '<f8', 'fortran_order': False, 'shape': (4, 4), }", "is truncated"},
-        {1, "{'descr': '<f8', 'fortran_order': False, 'shape': (3, 3), }", "is longer than it should be"},
-        {1, "{'descr': '<f8', 'fortran_order': False, 'shape': (99999999999999999999999, 4), }", "its header is not"},
-        {1, "{'descr': '<f8', 'fortran_order': False, 'shape': (2000000000, 2000000000), }", "too large, or damaged"},
-        {1, "{'descr': '<f8', 'fortran_order': False, 'shape': (2000000000, 1), }", "is truncated"}};
-    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        write_npy("w.npy", wrong[i].version, wrong[i].head, inputs, sizeof inputs);
-        expect_error("w.npy", NULL, 1, wrong[i].words);
+    for (size_t i = 0; i < sizeof wrong_npy / sizeof *wrong_npy; i++) {
+        write_npy("w.npy", wrong_npy[i].version, wrong_npy[i].head, inputs, sizeof inputs);
+        expect_error("w.npy", NULL, 1, wrong_npy[i].words);
     }
     expect_zeros_in_the_type_refused();
     double bad[P * D];

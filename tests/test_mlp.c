@@ -16,6 +16,7 @@
 #include "model/mlp.h"
 #include "model/replica.h"
 #include "network/mlp.h"
+#include "numbers.h"
 #include "reference.h"
 #include "slow_mlp_linear.h"
 #include "state_file.h"
@@ -805,6 +806,25 @@ static void compare_kernel(const struct fields *f, const double *kernel, size_t 
         }
 }
 
+/* phi and g of every layer, two samples and two outputs, from a run of KERNEL_STEPS. */
+static void record_fields(struct mlp *n, struct fields *phi, struct fields *g)
+{
+    dmft_error err = {.text = ""};
+    for (size_t l = 1; l <= n->depth; l++) {
+        phi[l] = (struct fields){.room = 200, .x = calloc(200 * 2 * KERNEL_STEPS, sizeof(double))};
+        g[l] = (struct fields){.room = 200, .x = calloc(200 * 4 * KERNEL_STEPS, sizeof(double))};
+        ck_assert(phi[l].x != NULL && g[l].x != NULL);
+    }
+    for (long t = 0; t < KERNEL_STEPS; t++) {
+        ck_assert_int_eq(mlp_evaluate(n, &err), DMFT_OK);
+        for (size_t l = 1; l <= n->depth; l++) {
+            keep_rows(&phi[l], &n->phi[l], 2);
+            keep_rows(&g[l], &n->g[l], 4);
+        }
+        mlp_learn(n, t);
+    }
+}
+
 /* Exact and sampled, two outputs, depths 1 and 3; the coefficients that kernels are made of are those of what is above the tolerance. */
 START_TEST(stored_kernels)
 {
@@ -824,19 +844,7 @@ START_TEST(stored_kernels)
     dmft_error err = {.text = ""};
     ck_assert_int_eq(mlp_create(&n, &x.problem, &sites, &err), DMFT_OK);
     ck_assert_int_eq(mlp_start(n, 0, &err), DMFT_OK);
-    for (size_t l = 1; l <= n->depth; l++) {
-        phi[l] = (struct fields){.room = 200, .x = calloc(200 * 2 * KERNEL_STEPS, sizeof(double))};
-        g[l] = (struct fields){.room = 200, .x = calloc(200 * 4 * KERNEL_STEPS, sizeof(double))};
-        ck_assert(phi[l].x != NULL && g[l].x != NULL);
-    }
-    for (long t = 0; t < KERNEL_STEPS; t++) {
-        ck_assert_int_eq(mlp_evaluate(n, &err), DMFT_OK);
-        for (size_t l = 1; l <= n->depth; l++) {
-            keep_rows(&phi[l], &n->phi[l], 2);
-            keep_rows(&g[l], &n->g[l], 4);
-        }
-        mlp_learn(n, t);
-    }
+    record_fields(n, phi, g);
     struct mlp_table t = mlp_table_of(&x.problem, 0);
     struct ensemble_results r = solve(&x.problem);
     for (size_t l = 1; l <= n->depth; l++) {
@@ -971,8 +979,7 @@ START_TEST(resumed_members_have_the_same_bits)
     x.problem.store_kernels = 1;
     const struct ensemble_kind *kind = _i == 2 ? &ensemble_revealed_network : &ensemble_replica;
     struct mlp_table t = mlp_table_of(&x.problem, 0);
-    double *whole = calloc(t.slot, sizeof *whole), *parts = calloc(t.slot, sizeof *parts);
-    ck_assert(whole != NULL && parts != NULL);
+    double *whole = numbers(t.slot), *parts = numbers(t.slot), *other = numbers(t.slot);
     void *a, *b;
     dmft_error err = {.text = ""};
     ck_assert_int_eq(kind->create(&a, &x.problem, &err), DMFT_OK);
@@ -981,10 +988,7 @@ START_TEST(resumed_members_have_the_same_bits)
     run_rows(kind, a, 0, 7, whole);
     memcpy(parts, whole, t.slot * sizeof *parts);
     ck_assert_int_eq(kind->start(b, 0, &err), DMFT_OK); /* another one was here before, and went further */
-    double *other = calloc(t.slot, sizeof *other);
-    ck_assert_ptr_nonnull(other);
     run_rows(kind, b, 0, 10, other);
-    free(other);
     ck_assert_int_eq(kind->start(b, 1, &err), DMFT_OK);
     archive *file = begin_writing();
     kind->transfer(a, file);
@@ -998,6 +1002,7 @@ START_TEST(resumed_members_have_the_same_bits)
     kind->free(b);
     free(whole);
     free(parts);
+    free(other);
 }
 END_TEST
 

@@ -129,14 +129,6 @@ END_TEST
 
 /* ---- reference tables ---- */
 
-static struct setting references[] = {
-    {"deep_linear_a", 2, 0.5, 8.48528137423857, {0.25, 0.25, 0.25}, 4.0, 0.0, 0.02, MUP, FULL, 60},
-    {"deep_linear_b", 3, 1.5, 2.4, {0.5, 0.5, 0.5, 0.5}, 1.5, 0.2, 0.05, MUP, FULL, 60},
-    {"deep_linear_c", 2, 1.0, 4.0, {1.0, 1.0, 1.0}, 2.0, 0.3, 0.05, NTK, FULL, 40},
-    {"deep_linear_online", 2, 1.0, 4.0, {0.5, 0.5, 0.5}, 0.5, 0.3, 0.02, MUP, ONLINE, 40},
-};
-enum { REFERENCES = sizeof references / sizeof *references };
-
 /* The correlations of one line against the table, which has them in the order of kernel_rows_diagonal after its first column. */
 static double check_line(const kernel_rows *r, size_t t, char *line)
 {
@@ -156,7 +148,7 @@ static double check_line(const kernel_rows *r, size_t t, char *line)
 
 START_TEST(reference_tables)
 {
-    struct setting *s = &references[_i];
+    struct setting *s = reference_setting(_i);
     dmft_problem p = stored_problem_of(s);
     FILE *file = reference_open(s->name);
     kernel_rows *r = rows_created(&p);
