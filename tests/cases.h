@@ -6,8 +6,6 @@
 #include <stdlib.h>
 
 #include "base/problem.h"
-#include "numbers.h"
-#include "runs.h"
 #include "slow_deep_linear.h"
 
 enum { MOST_LAYERS = 5, NAME = 32 };

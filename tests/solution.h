@@ -4,6 +4,7 @@
 
 #include "cases.h"
 #include "kernel/rows.h"
+#include "numbers.h"
 
 enum { MOST_FIELDS = 2 * MOST_LAYERS + 3 };
 

@@ -10,7 +10,9 @@
 #include <string.h>
 
 #include "cases.h"
+#include "numbers.h"
 #include "reference.h"
+#include "runs.h"
 #include "suites.h"
 
 static const double *kernel(const dmft_trajectory *t, const char *name, size_t *order, size_t *stride)

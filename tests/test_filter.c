@@ -13,6 +13,7 @@
 #include "cases.h"
 #include "folder.h"
 #include "model/gaussian_kernel.h"
+#include "runs.h"
 #include "slow_filter.h"
 #include "spectrum/moment.h"
 #include "spectrum/ridge.h"

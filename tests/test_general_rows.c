@@ -8,6 +8,7 @@
 
 #include "base/problem.h"
 #include "kernel/general.h"
+#include "numbers.h"
 #include "reference.h"
 #include "runs.h"
 #include "solution.h"

@@ -8,6 +8,7 @@
 
 #include "cases.h"
 #include "model/model.h"
+#include "numbers.h"
 #include "outlier/basis.h"
 #include "outlier/follow.h"
 #include "reference.h"

@@ -13,7 +13,9 @@
 #include "base/random.h"
 #include "cases.h"
 #include "network/network.h"
+#include "numbers.h"
 #include "reference.h"
+#include "runs.h"
 #include "slow_training.h"
 #include "suites.h"
 

@@ -10,6 +10,7 @@
 
 #include "cases.h"
 #include "model/model.h"
+#include "numbers.h"
 #include "outlier/basis.h"
 #include "reference.h"
 #include "spectrum/leading.h"

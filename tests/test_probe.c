@@ -9,7 +9,9 @@
 
 #include "cases.h"
 #include "kernel/nested.h"
+#include "numbers.h"
 #include "reference.h"
+#include "runs.h"
 #include "suites.h"
 
 /* A run of `text` with more lines behind it. */

@@ -1,8 +1,5 @@
 /* A solve that goes on from a checkpoint ends as one that was never interrupted, to the last bit. */
 #include <check.h>
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>

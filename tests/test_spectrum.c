@@ -5,7 +5,6 @@
 #include <gsl/gsl_rng.h>
 #include <lapacke.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
