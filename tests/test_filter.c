@@ -112,15 +112,22 @@ static double check_moment(const dmft_trajectory *t, const struct slow_filter *f
     return largest;
 }
 
+/* The first draw of the data, and the slow definition on it. */
+static struct slow_filter *slow_of_first_draw(const dmft_problem *p, struct labelled *data)
+{
+    struct slow_filter *f = malloc(sizeof *f);
+    ck_assert_ptr_nonnull(f);
+    ck_assert_int_eq(labelled_create(data, p, NULL), DMFT_OK);
+    labelled_draw(data, p, 0);
+    slow_from(f, p, data);
+    return f;
+}
+
 START_TEST(theory_is_the_slow_definition)
 {
     dmft_problem *p = problem_with(SMALL, WITH("simulation.seeds", "1"));
     struct labelled data;
-    struct slow_filter *f = malloc(sizeof *f);
-    ck_assert_ptr_nonnull(f);
-    ck_assert_int_eq(labelled_create(&data, p, NULL), DMFT_OK);
-    labelled_draw(&data, p, 0);
-    slow_from(f, p, &data);
+    struct slow_filter *f = slow_of_first_draw(p, &data);
     dmft_trajectory *t = solved(p, DMFT_OK);
     double largest = check_readout(t, f, &data, 0);
     ck_assert(isnan(at(t, "kernel_test_error", 0)) && isnan(at(t, "eigenvalue_top1", 0)) && isnan(at(t, "outliers", 0)));
@@ -152,11 +159,7 @@ START_TEST(simulator_is_the_slow_definition)
     dmft_problem *p = problem_with(SMALL, WITH("simulation.seeds", "1", "network.depth", "1", "network.features", sizes[_i]));
     size_t features = p->filter.features;
     struct labelled data;
-    struct slow_filter *f = malloc(sizeof *f);
-    ck_assert_ptr_nonnull(f);
-    ck_assert_int_eq(labelled_create(&data, p, NULL), DMFT_OK);
-    labelled_draw(&data, p, 0);
-    slow_from(f, p, &data);
+    struct slow_filter *f = slow_of_first_draw(p, &data);
     struct random_stream stream = random_start(p->simulation.seed, 0, WEIGHTS);
     random_gaussians(&stream, 1.0, 5 * features, W);
     double c2 = 0.0;

@@ -83,32 +83,9 @@ static double worst_error(const struct solution *s, size_t i, const double *slow
     return worst;
 }
 
-static struct setting settings[] = {
-    {"one layer", 1, 0.7, 2.385, {0.6, 1.1}, 1.7, 0.3, 0.11, MUP, FULL, 17},
-    {"one layer, NTK", 1, 2.3, 1.4, {1.0, 0.5}, 0.6, 0.2, 0.13, NTK, FULL, 61},
-    {"one layer, one pass", 1, 1.3, 1.385, {0.5, 0.8}, 1.9, 0.4, 0.17, MUP, ONLINE, 61},
-    {"two layers", 2, 0.5, 4.0, {0.25, 0.3, 0.4}, 4.0, 0.5, 0.02, MUP, FULL, 61},
-    {"two layers, few samples", 2, 1.7, 1.3, {0.9, 0.7, 0.8}, 0.4, 0.0, 0.07, NTK, FULL, 61},
-    {"two layers, one pass", 2, 1.0, 4.0, {0.5, 0.4, 0.6}, 0.5, 0.3, 0.02, MUP, ONLINE, 61},
-    {"three layers", 3, 1.5, 2.4, {0.5, 0.6, 0.7, 0.8}, 1.5, 0.2, 0.05, MUP, FULL, 40},
-    {"three layers, one pass, NTK", 3, 0.6, 3.0, {0.5, 0.5, 0.6, 0.4}, 0.8, 0.5, 0.03, NTK, ONLINE, 61},
-    {"one step", 2, 0.5, 4.0, {0.25, 0.3, 0.4}, 4.0, 0.5, 0.02, MUP, FULL, 1},
-    {"two steps", 2, 0.5, 4.0, {0.25, 0.3, 0.4}, 4.0, 0.5, 0.5, MUP, FULL, 2},
-    {"three steps", 3, 0.5, 4.0, {0.25, 0.3, 0.4, 0.9}, 4.0, 0.5, 0.5, MUP, FULL, 3},
-    {"no variance below", 2, 1.2, 2.0, {0.0, 0.7, 0.9}, 3.0, 0.3, 0.1, MUP, FULL, 17},
-    {"no variance between", 2, 1.2, 2.0, {0.8, 0.0, 0.9}, 3.0, 0.3, 0.1, MUP, FULL, 17},
-    {"no readout", 2, 1.2, 2.0, {0.8, 0.7, 0.0}, 3.0, 0.3, 0.1, MUP, FULL, 17},
-    {"no readout, one pass", 2, 1.2, 2.0, {0.8, 0.7, 0.0}, 3.0, 0.3, 0.1, MUP, ONLINE, 17},
-    {"nothing at all", 2, 1.2, 2.0, {0.0, 0.0, 0.0}, 3.0, 0.3, 0.1, MUP, FULL, 17},
-    /* Noise that keeps a memory, oscillations: what a march must not amplify (doc/theory.md, (M14)). */
-    {"rich and noisy", 3, 2.0, 6.0, {1.0, 1.0, 1.0, 1.0}, 1.2, 1.0, 0.02, MUP, FULL, 80},
-    {"edge of stability", 2, 0.5, 5.0, {0.5, 0.5, 0.5}, 0.5, 0.0, 0.04, NTK, FULL, 80},
-};
-enum { SETTINGS = sizeof settings / sizeof *settings };
-
 START_TEST(slow_definition)
 {
-    struct setting *s = &settings[_i];
+    struct setting *s = march_setting(_i);
     dmft_problem p = stored_problem_of(s);
     struct solution fast = rows_marched(&p);
     slow_kernels *slow = slow_of(s, (int)s->steps);
@@ -172,7 +149,7 @@ END_TEST
 START_TEST(basis_form)
 {
     static const int chosen[] = {1, 3, 5, 6, 7, 16, 17};
-    struct setting *s = &settings[chosen[_i]];
+    struct setting *s = march_setting(chosen[_i]);
     dmft_problem p = stored_problem_of(s);
     struct solution rows = rows_marched(&p);
     dmft_trajectory *basis = NULL;
@@ -202,7 +179,7 @@ END_TEST
 /* A run of fewer rows has the same numbers to the bit; responses end at the diagonal, correlations are symmetric. */
 START_TEST(causality)
 {
-    struct setting more = settings[_i == 0 ? 6 : 5], fewer = more;
+    struct setting more = *march_setting(_i == 0 ? 6 : 5), fewer = more;
     more.steps = 48;
     fewer.steps = 32;
     dmft_problem p = stored_problem_of(&more), q = stored_problem_of(&fewer);
@@ -222,7 +199,7 @@ END_TEST
 /* What level 2 is given: the kernels as they stand, c for every update, and m of (O5') from its own recursion. */
 START_TEST(matrices)
 {
-    struct setting *s = &settings[3];
+    struct setting *s = march_setting(3);
     dmft_problem p = stored_problem_of(s);
     size_t T = (size_t)s->steps, now = 40;
     kernel_rows *r = rows_created(&p);
@@ -262,7 +239,7 @@ END_TEST
 /* A march that was stored and read half-way ends with the same bits. */
 START_TEST(checkpoint)
 {
-    dmft_problem full = stored_problem_of(&settings[6]), online = stored_problem_of(&settings[5]), flow = flow_of(&settings[3], 2.0, 40, GRID_UNIFORM, 0.0);
+    dmft_problem full = stored_problem_of(march_setting(6)), online = stored_problem_of(march_setting(5)), flow = flow_of(march_setting(3), 2.0, 40, GRID_UNIFORM, 0.0);
     dmft_problem *p = _i == 0 ? &full : _i == 1 ? &online : &flow;
     struct solution whole = rows_marched(p);
     kernel_rows *first = rows_created(p), *second = rows_created(p);
@@ -309,7 +286,7 @@ START_TEST(refused)
 {
     kernel_rows *r = NULL;
     dmft_error err;
-    dmft_problem p = flow_of(&settings[3], 10.0, 8, GRID_GEOMETRIC, 0.01); /* each interval 2.2 times the one before */
+    dmft_problem p = flow_of(march_setting(3), 10.0, 8, GRID_GEOMETRIC, 0.01); /* each interval 2.2 times the one before */
     ck_assert_int_eq(kernel_rows_create(&r, &p, &err), DMFT_ERROR_ARGUMENT);
     ck_assert_ptr_nonnull(strstr(err.text, "grow"));
     p.grid = GRID_ADAPTIVE;
