@@ -73,6 +73,7 @@ int main(void)
     int run = 0, failed = 0;
     openblas_set_num_threads(1); /* a threaded OpenBLAS can hang in the children that Check forks */
     (void)setvbuf(stdout, NULL, _IOLBF, BUFSIZ); /* nothing is left in the buffer when Check forks */
+    (void)setenv("CK_DEFAULT_TIMEOUT", "60", 0); /* seconds a test; Check's 4 are too few on a machine that others use too */
     trap();
     make_folder_of_all();
     for (size_t i = 0; i < sizeof suites / sizeof *suites; i++) {

@@ -4,7 +4,7 @@
 
 #include "dmft.h"
 
-/* Settings to be changed: pairs of a key and its value. */
+/* A list of words with NULL behind it. Settings that are to be changed are pairs of a key and its value. */
 #define WITH(...) (const char *const[]){__VA_ARGS__, NULL}
 
 /* Of a text, which is called run.yaml, with settings or NULL. */

@@ -505,7 +505,6 @@ Suite *suite_allocation(void)
 {
     Suite *suite = suite_create("allocation");
     TCase *all = tcase_create("failures");
-    tcase_set_timeout(all, 60);
     tcase_add_unchecked_fixture(all, share_count, print_count);
     tcase_add_loop_test(all, allocations_fail, 0, (int)(sizeof function / sizeof *function));
     suite_add_tcase(suite, all);

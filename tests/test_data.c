@@ -651,7 +651,6 @@ Suite *suite_data(void)
     Suite *suite = suite_create("data");
     TCase *tests = tcase_create("data");
     tcase_add_checked_fixture(tests, make_folder, remove_folder);
-    tcase_set_timeout(tests, 60);
     tcase_add_test(tests, hdf5_files_are_read);
     tcase_add_test(tests, wrong_hdf5_files_are_refused);
     tcase_add_test(tests, strange_hdf5_datasets_are_refused);

@@ -708,7 +708,5 @@ Suite *suite_deep_linear(void)
     suite_add_tcase(s, numbers_of);
     suite_add_tcase(s, invariants);
     suite_add_tcase(s, runs);
-    tcase_set_timeout(numbers_of, 60.0);
-    tcase_set_timeout(runs, 60.0);
     return s;
 }

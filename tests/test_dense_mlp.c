@@ -955,7 +955,6 @@ Suite *suite_dense_mlp(void)
 {
     Suite *suite = suite_create("dense mlp");
     TCase *cases = tcase_create("dense mlp");
-    tcase_set_timeout(cases, 60);
     tcase_add_loop_test(cases, steps_are_those_of_plain_loops, 0, STEP_CASES);
     tcase_add_loop_test(cases, updates_descend_the_gradient, 0, STEP_CASES);
     tcase_add_loop_test(cases, tangent_kernel_is_the_gram_matrix_of_the_jacobian, 0, STEP_CASES);

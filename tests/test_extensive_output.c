@@ -180,7 +180,7 @@ START_TEST(frozen_networks_follow_the_flow)
     const size_t D = 8, N = 6, K = _i == 0 ? 4 : 9;
     static matrix V, W, teacher;
     dmft_trajectory *t = simulated_with(frozen, WITH("simulation.input_dim=8", "simulation.seeds=1", times, "output.quantiles=6",
-                                                                  _i == 0 ? "network.output_ratio=0.67" : "network.output_ratio=1.5"), 1);
+                                                     _i == 0 ? "network.output_ratio=0.67" : "network.output_ratio=1.5"), 1);
     for (size_t row = 0; row < 3; row++) {
         double s[MOST];
         memset(V, 0, sizeof V), memset(W, 0, sizeof W);
@@ -204,7 +204,7 @@ START_TEST(trained_networks_follow_the_flow)
     const size_t D = 8, N = 5, K = 3;
     static matrix V, W, R, teacher;
     dmft_trajectory *t = simulated_with(trained, WITH("simulation.input_dim=8", "simulation.seeds=1", "network.width_ratio=0.625",
-                                                                   "data.teacher_ratio=0.375", "output.quantiles=3"), 1);
+                                                      "data.teacher_ratio=0.375", "output.quantiles=3"), 1);
     static const double time[] = {0.0, 0.5, 2.0};
     for (size_t row = 0; row < 3; row++) {
         double s[MOST];
@@ -242,7 +242,7 @@ START_TEST(a_triangle_has_the_law_of_the_whole)
     dmft_trajectory *t[2];
     for (int i = 0; i < 2; i++) /* D = 10, K = 3, N = 13 and 14 */
         t[i] = simulated_with(trained, WITH("simulation.input_dim=10", "simulation.seeds=400", i == 0 ? "network.width_ratio=1.3" : "network.width_ratio=1.4",
-                                                        "training.times=[0, 1]"), 2);
+                                            "training.times=[0, 1]"), 2);
     for (size_t k = 0; k < sizeof names / sizeof *names; k++)
         for (size_t row = 0; row < 2; row++) {
             double se = hypot(error_at(t[0], names[k], row), error_at(t[1], names[k], row)), difference = at(t[1], names[k], row) - at(t[0], names[k], row);
@@ -261,7 +261,7 @@ START_TEST(small_weights_end_at_roots_of_the_teacher)
     static const char *const common[] = {"network.first_layer_gram=1e-8", "network.readout_gram=1e-8", "training.times=[100]"};
     for (int i = 0; i < 2; i++) {
         dmft_trajectory *t = simulated_with(trained, WITH(common[0], common[1], common[2], "simulation.input_dim=20", "simulation.seeds=3",
-                                                                       i == 0 ? "network.width_ratio=0.5" : "network.width_ratio=5"), 1);
+                                                          i == 0 ? "network.width_ratio=0.5" : "network.width_ratio=5"), 1);
         dmft_trajectory *theory = solved_with(trained, WITH(common[0], common[1], "training.times=[1000]"));
         double upper = sqrt(sqrt(2.0) * (1.0 + sqrt(0.3))), lower = sqrt(sqrt(2.0) * (1.0 - sqrt(0.3)));
         ck_assert_double_lt(fabs(at(t, "test_loss", 0)), 1e-6);
@@ -353,7 +353,7 @@ START_TEST(frozen_networks_at_two_sizes)
     dmft_trajectory *theory = solved_with(frozen, WITH("output.quantiles=5")), *networks[2];
     for (int i = 0; i < 2; i++) {
         networks[i] = simulated_with(frozen, WITH("output.quantiles=5", i == 0 ? "simulation.input_dim=60" : "simulation.input_dim=120",
-                                                              "simulation.seeds=24"), 1);
+                                                  "simulation.seeds=24"), 1);
         expect_agreement(theory, networks[i], NULL);
         expect_agreement(theory, networks[i], quantiles);
     }
@@ -380,7 +380,7 @@ START_TEST(trained_networks_at_two_widths)
     double difference[2];
     for (int i = 0; i < 2; i++) {
         dmft_trajectory *networks = simulated_with(trained, WITH(i == 0 ? "network.width_ratio=16" : "network.width_ratio=256", "simulation.input_dim=60",
-                                                                             "simulation.seeds=8"), 1);
+                                                                 "simulation.seeds=8"), 1);
         expect_agreement(theory, networks, NULL);
         difference[i] = at(networks, "W_upper", 0) - at(theory, "W_upper", 0);
         printf("N/D = %d: W_upper at time 0 less theory %.4f(%.4f), times (N/D)^{1/2} %.2f\n", i == 0 ? 16 : 256, difference[i], error_at(networks, "W_upper", 0),

@@ -348,7 +348,8 @@ START_TEST(features_need_not_be_held)
     dmft_run_options all = {.threads = 1}, none = {.threads = 1, .memory_limit = (size_t)least.bytes}, some = none, few = none;
     some.memory_limit += 64 * 1000 * 8 + 100; /* one block */
     few.memory_limit -= 1;
-    dmft_trajectory *a = ran(dmft_simulate, p, &all, DMFT_OK), *b = ran(dmft_simulate, p, &none, DMFT_OK), *c = ran(dmft_simulate, p, &some, DMFT_OK), *d = NULL;
+    dmft_trajectory *a = ran(dmft_simulate, p, &all, DMFT_OK), *b = ran(dmft_simulate, p, &none, DMFT_OK), *c = ran(dmft_simulate, p, &some, DMFT_OK);
+    dmft_trajectory *d = NULL;
     dmft_error err = {.text = ""};
     expect_equal(a, b, 0.0);
     expect_equal(a, c, 0.0);

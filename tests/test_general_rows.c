@@ -912,7 +912,6 @@ Suite *suite_general_rows(void)
     Suite *suite = suite_create("general_rows");
     TCase *forms = tcase_create("against other forms"), *closed = tcase_create("closed formulas"), *structure = tcase_create("structure"),
           *probes = tcase_create("probes");
-    tcase_set_timeout(closed, 30.0);
     tcase_add_loop_test(forms, equal_to_the_tuned_march, 0, PLAIN + REFERENCES);
     tcase_add_loop_test(forms, equal_to_the_tuned_flow, 0, 4);
     tcase_add_loop_test(forms, plain_tables, 0, REFERENCES);

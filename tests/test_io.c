@@ -638,7 +638,6 @@ Suite *suite_io(void)
     tcase_add_checked_fixture(files, make_paths, remove_folder);
     tcase_add_checked_fixture(tables, make_paths, remove_folder);
     tcase_add_checked_fixture(text, make_paths, remove_folder);
-    tcase_set_timeout(files, 60);
     tcase_add_loop_test(files, round_trip, 0, 7);
     tcase_add_test(files, round_trip_diverged);
     tcase_add_test(files, round_trip_of_events);

@@ -707,6 +707,5 @@ Suite *suite_limit(void)
     tcase_add_loop_test(law, sampled_matrices_obey_the_same_law, 0, 3);
     suite_add_tcase(s, basis);
     suite_add_tcase(s, law);
-    tcase_set_timeout(law, 60.0);
     return s;
 }

@@ -30,7 +30,9 @@ static struct linear_width case_of(enum activation_kind kind, double psi, double
     return (struct linear_width){.width_ratio = psi, .sample_ratio = alpha, .slope = m.slope, .second = 1.0, .slope2 = m.slope2, .readout = readout};
 }
 
-static width_spectrum *spectrum_of(int (*law)(width_spectrum **, const struct linear_width *, size_t, dmft_error *), const struct linear_width *w, size_t points)
+typedef int width_law(width_spectrum **out, const struct linear_width *w, size_t points, dmft_error *err);
+
+static width_spectrum *spectrum_of(width_law *law, const struct linear_width *w, size_t points)
 {
     width_spectrum *s = NULL;
     dmft_error err = {.text = ""};

@@ -1089,7 +1089,6 @@ END_TEST
 static void add_case(Suite *s, const char *name, const TTest *test, int count)
 {
     TCase *c = tcase_create(name);
-    tcase_set_timeout(c, 60);
     tcase_add_loop_test(c, test, 0, count);
     suite_add_tcase(s, c);
 }

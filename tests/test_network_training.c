@@ -875,9 +875,6 @@ Suite *suite_network_training(void)
 {
     Suite *suite = suite_create("network_training");
     TCase *steps = tcase_create("steps"), *probes = tcase_create("probes"), *ensembles = tcase_create("ensembles");
-    tcase_set_timeout(steps, 60);
-    tcase_set_timeout(probes, 60);
-    tcase_set_timeout(ensembles, 60);
     tcase_add_loop_test(steps, test_training_is_backpropagation, 0, SETTINGS);
     tcase_add_loop_test(steps, test_flow_of_branches_and_spectra, 0, 2);
     tcase_add_test(steps, test_law_of_the_inputs);

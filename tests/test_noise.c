@@ -753,8 +753,6 @@ Suite *suite_noise(void)
     tcase_add_test(networks, networks_refuse_the_variance_of_the_last_step);
     tcase_add_loop_test(settings, what_does_not_fit_is_refused, 0, REFUSED);
     tcase_add_test(settings, the_text_makes_it_again);
-    tcase_set_timeout(theory, 60);
-    tcase_set_timeout(networks, 60);
     suite_add_tcase(suite, theory);
     suite_add_tcase(suite, networks);
     suite_add_tcase(suite, settings);

@@ -31,7 +31,8 @@ static int by_value(const void *a, const void *b)
 /* Settings are "key=value", up to a NULL. */
 static dmft_problem *problem_of(const char *const *settings)
 {
-    dmft_config *config = config_with("model: noisy_matrix\nnetwork: {width_ratio: 0.5, weight_variance: 1}\ntraining: {learning_rate: 0.1, steps: 15}\n", NULL);
+    static const char plain[] = "model: noisy_matrix\nnetwork: {width_ratio: 0.5, weight_variance: 1}\ntraining: {learning_rate: 0.1, steps: 15}\n";
+    dmft_config *config = config_with(plain, NULL);
     dmft_problem *problem = NULL;
     dmft_error err = {0};
     for (; *settings != NULL; settings++) {
@@ -610,8 +611,8 @@ START_TEST(the_stationary_variance_depends_on_rate_over_batch)
                  {"training.learning_rate=0.1", "training.batch_size=5", 0.1},
                  {"training.learning_rate=0.4", "training.batch_size=20", 0.4}};
     for (size_t i = 0; i < 3; i++) {
-        dmft_trajectory *t = simulated_with(WITH(cases[i].rate, cases[i].batch, "training.gradient_noise=4", "network.weight_variance=0.04", "training.steps=60",
-                                               "outliers.every=60", "simulation.input_dim=60", "simulation.seeds=8"));
+        dmft_trajectory *t = simulated_with(WITH(cases[i].rate, cases[i].batch, "training.gradient_noise=4", "network.weight_variance=0.04",
+                                                 "training.steps=60", "outliers.every=60", "simulation.input_dim=60", "simulation.seeds=8"));
         double mean = last(t, "bulk_variance"), se = dmft_trajectory_errors(t, "bulk_variance")[60], limit = 0.04, theory = limit / (1.0 - 0.5 * cases[i].eta);
         double kept = pow(1.0 - cases[i].eta, 120); /* of the start, which is the limit */
         theory += kept * (limit - theory);
@@ -684,7 +685,8 @@ END_TEST
 /* Of matrices after training; the null of the distance is that of the spectra above. */
 START_TEST(trained_matrices_keep_their_repulsion)
 {
-    dmft_trajectory *t = simulated_with(WITH("training.gradient_noise=4", "training.steps=40", "outliers.every=40", "simulation.input_dim=200", "simulation.seeds=12"));
+    dmft_trajectory *t = simulated_with(WITH("training.gradient_noise=4", "training.steps=40", "outliers.every=40",
+                                             "simulation.input_dim=200", "simulation.seeds=12"));
     double ratio = last(t, "spacing_ratio"), se = dmft_trajectory_errors(t, "spacing_ratio")[40], distance = last(t, "spacing_distance");
     double distance_se = dmft_trajectory_errors(t, "spacing_distance")[40], null = 0.0, null_square = 0.0, level[LEVELS], spacing[LEVELS];
     struct random_stream stream = random_start(12, 0, 0);
@@ -725,10 +727,11 @@ START_TEST(what_does_not_fit_is_refused)
 {
 #define REST "training: {learning_rate: 0.1, steps: 1}\n"
     expect_no_problem("model: noisy_matrix\nnetwork: {width_ratio: 1, weight_variance: [1, 1]}\n" REST, DMFT_ERROR_CONFIG,
-                         "run.yaml:2:44: network.weight_variance: one number for the one matrix, got a list of 2");
+                      "run.yaml:2:44: network.weight_variance: one number for the one matrix, got a list of 2");
     expect_no_problem("model: noisy_matrix\nnetwork: {width_ratio: 1, weight_variance: 1}\ndata: {label_noise: 0.5}\n" REST, DMFT_ERROR_CONFIG,
-                         "run.yaml:3:21: data.label_noise: needs data.sample_ratio: over infinitely many samples it averages out");
-    expect_no_problem("model: noisy_matrix\nnetwork: {weight_variance: 1}\n" REST, DMFT_ERROR_CONFIG, "run.yaml: network.width_ratio is missing: a number in (0, inf)");
+                      "run.yaml:3:21: data.label_noise: needs data.sample_ratio: over infinitely many samples it averages out");
+    expect_no_problem("model: noisy_matrix\nnetwork: {weight_variance: 1}\n" REST, DMFT_ERROR_CONFIG,
+                      "run.yaml: network.width_ratio is missing: a number in (0, inf)");
 }
 END_TEST
 

@@ -1104,7 +1104,5 @@ Suite *suite_outlier(void)
     suite_add_tcase(s, spikes);
     suite_add_tcase(s, sampled);
     suite_add_tcase(s, sites);
-    tcase_set_timeout(dense, 60.0);
-    tcase_set_timeout(sampled, 60.0);
     return s;
 }

@@ -651,8 +651,6 @@ Suite *suite_probe(void)
 {
     Suite *suite = suite_create("probe");
     TCase *laws_case = tcase_create("laws"), *runs = tcase_create("runs");
-    tcase_set_timeout(laws_case, 60);
-    tcase_set_timeout(runs, 60);
     tcase_add_test(laws_case, reference_sharpness);
     tcase_add_loop_test(laws_case, printed_tables, 0, sizeof printed / sizeof *printed);
     tcase_add_test(laws_case, untrained_networks_are_marchenko_pastur);

@@ -916,8 +916,6 @@ Suite *suite_represent(void)
 {
     Suite *suite = suite_create("represent");
     TCase *records = tcase_create("records"), *agreement = tcase_create("agreement"), *analysis = tcase_create("analysis"), *files = tcase_create("files");
-    tcase_set_timeout(agreement, 60);
-    tcase_set_timeout(analysis, 60);
     tcase_add_loop_test(records, matrices_are_those_of_the_kernels, 0, sizeof recorders / sizeof *recorders);
     tcase_add_test(records, nothing_is_recorded_unless_asked_for);
     tcase_add_test(records, summary_is_that_of_slow_sums);

@@ -669,7 +669,6 @@ Suite *suite_response(void)
 {
     Suite *s = suite_create("response");
     TCase *c = tcase_create("response");
-    tcase_set_timeout(c, 60);
     tcase_add_test(c, test_differences);
     tcase_add_test(c, test_conditional);
     tcase_add_test(c, test_linear);

@@ -419,8 +419,8 @@ struct differences {
     size_t seen;
 };
 
-static void compare_with_kernels(const struct run *r, const outlier_revealed *w, const struct limit_view *view, const dmft_outliers *o, long t, const char *name,
-                                 struct differences *most)
+static void compare_with_kernels(const struct run *r, const outlier_revealed *w, const struct limit_view *view, const dmft_outliers *o, long t,
+                                 const char *name, struct differences *most)
 {
     size_t T = view->E->count;
     for (size_t j = 0; j < COUNT; j++) {

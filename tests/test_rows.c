@@ -239,7 +239,8 @@ END_TEST
 /* A march that was stored and read half-way ends with the same bits. */
 START_TEST(checkpoint)
 {
-    dmft_problem full = stored_problem_of(march_setting(6)), online = stored_problem_of(march_setting(5)), flow = flow_of(march_setting(3), 2.0, 40, GRID_UNIFORM, 0.0);
+    dmft_problem full = stored_problem_of(march_setting(6)), online = stored_problem_of(march_setting(5));
+    dmft_problem flow = flow_of(march_setting(3), 2.0, 40, GRID_UNIFORM, 0.0);
     dmft_problem *p = _i == 0 ? &full : _i == 1 ? &online : &flow;
     struct solution whole = rows_marched(p);
     kernel_rows *first = rows_created(p), *second = rows_created(p);

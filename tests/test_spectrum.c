@@ -518,6 +518,5 @@ Suite *suite_spectrum(void)
     tcase_add_test(leading, no_convergence_is_reported);
     suite_add_tcase(s, bulk);
     suite_add_tcase(s, leading);
-    tcase_set_timeout(leading, 60.0);
     return s;
 }

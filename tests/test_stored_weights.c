@@ -168,10 +168,16 @@ END_TEST
 
 /* ---- The same bytes ---- */
 
+static void expect_same_weights(const dmft_trajectory *a, const dmft_trajectory *b)
+{
+    ck_assert_uint_gt(dmft_trajectory_array_count(a), 0);
+    expect_same_bytes(a, b);
+}
+
 START_TEST(threads_do_not_matter)
 {
     dmft_trajectory *one = simulated_text(configurations[_i], 1, DMFT_OK), *three = simulated_text(configurations[_i], 3, DMFT_OK);
-    expect_same_bytes(one, three);
+    expect_same_weights(one, three);
     dmft_trajectory_free(one);
     dmft_trajectory_free(three);
 }
@@ -184,7 +190,7 @@ START_TEST(resumed_runs_have_the_same_weights)
     dmft_problem *problem = problem_with(configurations[_i], NULL);
     dmft_trajectory *whole = simulated_text(configurations[_i], 2, DMFT_OK), *pieces = ran_in_pieces(dmft_simulate, problem, 1, &stops);
     ck_assert_int_ge(stops, 2);
-    expect_same_bytes(whole, pieces);
+    expect_same_weights(whole, pieces);
     dmft_trajectory_free(whole);
     dmft_trajectory_free(pieces);
     dmft_problem_free(problem);
@@ -199,7 +205,7 @@ START_TEST(files_give_them_back)
     const char *path = in_folder("run.h5");
     ck_assert_msg(dmft_trajectory_write(t, path, 0, &err) == DMFT_OK, "%s", err.text);
     ck_assert_msg(dmft_trajectory_read(&back, path, &err) == DMFT_OK, "%s", err.text);
-    expect_same_bytes(t, back);
+    expect_same_weights(t, back);
     remove_folder();
     dmft_trajectory_free(t);
     dmft_trajectory_free(back);
@@ -249,7 +255,8 @@ END_TEST
 /* The n-th allocation fails, for all n: an error each time, and nothing handed out. */
 START_TEST(allocations_that_fail)
 {
-    dmft_problem *problem = problem_with(MLP "training: {learning_rate: 0.3, steps: 2}\nsimulation: {width: 7, seeds: 2}\noutput: {weights: true, samples: false}\n", NULL);
+    static const char text[] = MLP "training: {learning_rate: 0.3, steps: 2}\nsimulation: {width: 7, seeds: 2}\noutput: {weights: true, samples: false}\n";
+    dmft_problem *problem = problem_with(text, NULL);
     ck_assert_int_gt(ran_without_memory(dmft_simulate, problem), 0);
     dmft_problem_free(problem);
 }
@@ -301,7 +308,6 @@ Suite *suite_stored_weights(void)
 {
     Suite *suite = suite_create("stored weights");
     TCase *cases = tcase_create("stored weights");
-    tcase_set_timeout(cases, 60);
     tcase_add_loop_test(cases, first_weights_have_their_variance, 0, 3);
     tcase_add_loop_test(cases, singular_values_are_those_recorded, 0, 3);
     tcase_add_test(cases, stored_weights_are_the_network);

@@ -579,8 +579,6 @@ Suite *suite_sweep(void)
 {
     Suite *suite = suite_create("sweep");
     TCase *grids = tcase_create("grids"), *results = tcase_create("results"), *memory = tcase_create("memory");
-    tcase_set_timeout(results, 60);
-    tcase_set_timeout(memory, 60);
     tcase_add_checked_fixture(results, make_paths, remove_folder);
     tcase_add_checked_fixture(memory, make_paths, remove_folder);
     suite_add_tcase(suite, grids);

@@ -806,7 +806,5 @@ Suite *suite_training(void)
     suite_add_tcase(s, probes);
     suite_add_tcase(s, reference);
     suite_add_tcase(s, limits);
-    tcase_set_timeout(probes, 60.0);
-    tcase_set_timeout(reference, 60.0);
     return s;
 }

@@ -952,9 +952,11 @@ Suite *suite_weights(void)
     tcase_add_test(fit, levels_of_fit_are_uniform);
     tcase_add_test(fit, bulks_with_spikes_fit);
     tcase_add_test(fit, other_bulks_are_told);
-    tcase_set_timeout(noise, is_long() ? 3600 : 60);
-    tcase_set_timeout(spikes, is_long() ? 3600 : 60);
-    tcase_set_timeout(fit, is_long() ? 3600 : 60);
+    if (is_long()) {
+        tcase_set_timeout(noise, 3600);
+        tcase_set_timeout(spikes, 3600);
+        tcase_set_timeout(fit, 3600);
+    }
     tcase_add_test(matrices, zeros_and_rank_one);
     tcase_add_test(matrices, thin_matrices);
     tcase_add_test(matrices, outliers_that_are_a_place);
@@ -962,7 +964,6 @@ Suite *suite_weights(void)
     tcase_add_test(matrices, top_is_the_beginning_of_all);
     tcase_add_test(matrices, what_is_refused);
     tcase_add_test(matrices, out_of_memory);
-    tcase_set_timeout(matrices, 60);
     tcase_add_checked_fixture(files, make_folder, remove_folder);
     tcase_add_test(files, arrays_of_numpy);
     tcase_add_test(files, arrays_that_are_refused);
