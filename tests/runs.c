@@ -96,6 +96,7 @@ long ran_without_memory(runner *run, const dmft_problem *problem)
         allocation_fail_at(0);
         ck_assert_msg(status == (failed ? DMFT_ERROR_MEMORY : DMFT_OK), "allocation %ld: %d, %s", n, status, err.text);
         ck_assert_int_eq(failed, t == NULL);
+        if (failed) ck_assert_msg(err.text[0] != '\0' && strchr(err.text, '\n') == NULL, "allocation %ld: '%s'", n, err.text);
         dmft_trajectory_free(t);
         if (!failed) return n - 1;
     }
