@@ -27,6 +27,19 @@ struct setting {
 
 static char model_name[] = "deep_linear", no_text[] = "model: deep_linear\n";
 
+/* The settings of the tables of tests/reference that are of plain networks. */
+enum { REFERENCES = 4 };
+static inline struct setting *reference_setting(int i)
+{
+    static struct setting references[REFERENCES] = {
+        {"deep_linear_a", 2, 0.5, 8.48528137423857, {0.25, 0.25, 0.25}, 4.0, 0.0, 0.02, MUP, FULL, 60},
+        {"deep_linear_b", 3, 1.5, 2.4, {0.5, 0.5, 0.5, 0.5}, 1.5, 0.2, 0.05, MUP, FULL, 60},
+        {"deep_linear_c", 2, 1.0, 4.0, {1.0, 1.0, 1.0}, 2.0, 0.3, 0.05, NTK, FULL, 40},
+        {"deep_linear_online", 2, 1.0, 4.0, {0.5, 0.5, 0.5}, 0.5, 0.3, 0.02, MUP, ONLINE, 40},
+    };
+    return &references[i];
+}
+
 /* The problem points into the setting. */
 static inline dmft_problem problem_of(struct setting *s)
 {
@@ -63,24 +76,6 @@ static inline slow_kernels *slow_of(const struct setting *s, int steps)
     slow_kernels *k = slow_solve(&p);
     ck_assert_ptr_nonnull(k);
     return k;
-}
-
-/* Solved, with this outcome. */
-static inline dmft_trajectory *solved(const dmft_problem *p, int expected)
-{
-    dmft_trajectory *t = NULL;
-    dmft_error err = {.text = ""};
-    int status = dmft_solve(p, NULL, &t, &err);
-    ck_assert_msg(status == expected, "status %d (%s), expected %d", status, err.text, expected);
-    ck_assert_ptr_nonnull(t);
-    return t;
-}
-
-static inline double *numbers(size_t n)
-{
-    double *x = calloc(n > 0 ? n : 1, sizeof *x);
-    ck_assert_ptr_nonnull(x);
-    return x;
 }
 
 /* DMFT_TEST_SHRINK divides what takes long, for valgrind; 1 when it is not set. */

@@ -1,30 +1,19 @@
-/* A folder of the test's own, made before it and removed behind it. */
+/* A folder of the test's own, made before it and removed behind it. All are in one of the whole run, which goes with what tests that failed have left. */
 #ifndef TESTS_FOLDER_H
 #define TESTS_FOLDER_H
 
-#include <check.h>
-#include <stdio.h>
-#include <stdlib.h>
+extern char folder[];
 
-static char folder[64];
+void make_folder(void);
 
-static inline void make_folder(void)
-{
-    (void)snprintf(folder, sizeof folder, "/tmp/dmft_test_XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-}
+/* Removes the files that in_folder was asked for; anything else in the folder fails the test. */
+void remove_folder(void);
 
-static inline void remove_folder(void)
-{
-    char command[128];
-    (void)snprintf(command, sizeof command, "rm -rf %s", folder);
-    ck_assert_int_eq(system(command), 0);
-}
+/* The path of a file there. It stays until the next folder is made. */
+const char *in_folder(const char *name);
 
-static inline char *in_folder(char path[128], const char *name)
-{
-    (void)snprintf(path, 128, "%s/%s", folder, name);
-    return path;
-}
+/* The folder of the whole run, in TMPDIR or /tmp: first and last of all. */
+void make_folder_of_all(void);
+void remove_folder_of_all(void);
 
 #endif

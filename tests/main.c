@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "folder.h"
 #include "suites.h"
 
 #define SUITE_MADE(name) suite_##name,
@@ -14,6 +15,8 @@ int main(void)
     int run = 0, failed = 0;
     openblas_set_num_threads(1); /* a threaded OpenBLAS can hang in the children that Check forks */
     (void)setvbuf(stdout, NULL, _IOLBF, BUFSIZ); /* nothing is left in the buffer when Check forks */
+    (void)setenv("CK_DEFAULT_TIMEOUT", "60", 0); /* seconds a test; Check's 4 are too few on a machine that others use too */
+    make_folder_of_all();
     for (size_t i = 0; i < sizeof suites / sizeof *suites; i++) {
         SRunner *runner = srunner_create(suites[i]());
         srunner_run_all(runner, CK_NORMAL);
@@ -21,6 +24,7 @@ int main(void)
         failed += srunner_ntests_failed(runner);
         srunner_free(runner);
     }
+    remove_folder_of_all();
     printf("%d passed, %d failed\n", run - failed, failed);
     return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

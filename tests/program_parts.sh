@@ -1,4 +1,12 @@
-# What test_program.sh, test_sweep.sh and test_spectrum.sh share: counts, checks, and the program run with its exit status and words looked at. $dmft is the program.
+# What the tests of the program share, sourced with its path: a folder of their own to work in, which goes with them; counts and checks; the program run with its
+# exit status and words looked at. They print "ok" and "not ok" lines and end with `totals`, with status 1 when one is not ok.
+set -u
+dmft=$(realpath "${1:?usage: $0 PATH/TO/dmft}")
+source_folder=$(realpath "$(dirname "$0")")
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cd "$folder" || exit 1
+export LC_ALL=C OPENBLAS_NUM_THREADS=1
 passed=0 failed=0
 
 ok() { passed=$((passed + 1)); echo "ok - $1"; }
@@ -17,4 +25,9 @@ expect() {
     if [ "$status" -eq 2 ] && [ "$(wc -l <err)" -ne 1 ]; then bad "$name (not one line: $(cat err))"; return; fi
     if grep -q "HDF5" err && ! grep -q '^dmft: ' err; then bad "$name (HDF5 speaks: $(cat err))"; return; fi
     ok "$name"
+}
+
+totals() {
+    echo "$passed passed, $failed failed"
+    [ "$failed" -eq 0 ]
 }

@@ -1,7 +1,6 @@
 /* Activation functions against definitions in long double and finite differences; the order of batches. */
 #include <check.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/activation.h"

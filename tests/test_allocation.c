@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "allocation.h"
 #include "dmft.h"
+#include "folder.h"
 #include "suites.h"
 
 enum { MOST = 120 };
@@ -69,17 +69,6 @@ static const char swept[] = DEEP STEPS DEEP_END "sweep:\n  training.learning_rat
 
 /* ---- what the functions work on, and what they make ---- */
 
-static char folder[64];
-
-static const char *path(const char *name)
-{
-    static char text[4][128];
-    static int next;
-    next = (next + 1) % 4;
-    (void)snprintf(text[next], sizeof text[next], "%s/%s", folder, name);
-    return text[next];
-}
-
 /* There before, of the problem of a case. */
 static dmft_config *given_config;
 static dmft_problem *given_problem;
@@ -124,7 +113,7 @@ static const char *yaml; /* of the case */
 
 static int config_create(dmft_error *err) { return dmft_config_create(&made.config, "mlp", err); }
 static int config_parse(dmft_error *err) { return dmft_config_parse(&made.config, yaml, strlen(yaml), "text", err); }
-static int config_read(dmft_error *err) { return dmft_config_read(&made.config, path("given.yaml"), err); }
+static int config_read(dmft_error *err) { return dmft_config_read(&made.config, in_folder("given.yaml"), err); }
 static int config_set(dmft_error *err) { return dmft_config_set(made.config, "network.weight_variance", "[0.5, 0.25, 1]", err); }
 static int config_point(dmft_error *err) { return dmft_config_point(&made.config, given_config, 3, err); }
 static int problem_create(dmft_error *err) { return dmft_problem_create(&made.problem, given_config, err); }
@@ -161,11 +150,11 @@ static int stepped(dmft_error *err)
     int status = solver_create(err);
     return status == DMFT_OK ? solver_step(err) : status;
 }
-static int solver_save(dmft_error *err) { return dmft_solver_save(made.solver, path("state"), err); }
+static int solver_save(dmft_error *err) { return dmft_solver_save(made.solver, in_folder("state"), err); }
 static int solver_finish(dmft_error *err) { return dmft_solver_finish(made.solver, &made.trajectory, err); }
 static int solver_resume(dmft_error *err)
 {
-    const dmft_run_options options = {.resume = path("stopped")};
+    const dmft_run_options options = {.resume = in_folder("stopped")};
     return dmft_solver_create(&made.solver, given_problem, &options, err);
 }
 
@@ -179,12 +168,12 @@ static int run_until(int simulated, const char *checkpoint, dmft_error *err)
     const dmft_run_options options = {.progress = stop_soon, .checkpoint = checkpoint};
     return simulated ? dmft_simulate(given_problem, &options, &made.trajectory, err) : dmft_solve(given_problem, &options, &made.trajectory, err);
 }
-static int solve_stopped(dmft_error *err) { return run_until(0, path("state"), err); }
-static int simulate_stopped(dmft_error *err) { return run_until(1, path("state"), err); }
+static int solve_stopped(dmft_error *err) { return run_until(0, in_folder("state"), err); }
+static int simulate_stopped(dmft_error *err) { return run_until(1, in_folder("state"), err); }
 
 static int resume(int simulated, dmft_error *err)
 {
-    const dmft_run_options options = {.resume = path("stopped")};
+    const dmft_run_options options = {.resume = in_folder("stopped")};
     return simulated ? dmft_simulate(given_problem, &options, &made.trajectory, err) : dmft_solve(given_problem, &options, &made.trajectory, err);
 }
 static int solve_resumed(dmft_error *err) { return resume(0, err); }
@@ -192,16 +181,16 @@ static int simulate_resumed(dmft_error *err) { return resume(1, err); }
 
 /* ---- trajectories and sweeps ---- */
 
-static int trajectory_copy(dmft_error *err) { return dmft_trajectory_read(&made.trajectory, path("given.h5"), err); }
-static int trajectory_write(dmft_error *err) { return dmft_trajectory_write(given_theory, path("out.h5"), 1, err); }
-static int trajectory_read_csv(dmft_error *err) { return dmft_trajectory_read_csv(&made.trajectory, path("given.csv"), err); }
+static int trajectory_copy(dmft_error *err) { return dmft_trajectory_read(&made.trajectory, in_folder("given.h5"), err); }
+static int trajectory_write(dmft_error *err) { return dmft_trajectory_write(given_theory, in_folder("out.h5"), 1, err); }
+static int trajectory_read_csv(dmft_error *err) { return dmft_trajectory_read_csv(&made.trajectory, in_folder("given.csv"), err); }
 static int trajectory_set_text(dmft_error *err) { return dmft_trajectory_set_text(made.trajectory, "command", "dmft solve", err); }
 static int sweep_create(dmft_error *err) { return dmft_sweep_create(&made.sweep, given_config, err); }
 static int sweep_enter(dmft_error *err) { return dmft_sweep_enter(made.sweep, 1, given_theory, err); }
 static int sweep_fail(dmft_error *err) { return dmft_sweep_fail(made.sweep, 2, DMFT_POINT_FAILED, "no reason", err); }
 static int sweep_set_text(dmft_error *err) { return dmft_sweep_set_text(made.sweep, "command", "dmft sweep", err); }
-static int sweep_write(dmft_error *err) { return dmft_sweep_write(made.sweep, path("out.h5"), 1, err); }
-static int sweep_read(dmft_error *err) { return dmft_sweep_read(&made.sweep, path("sweep.h5"), err); }
+static int sweep_write(dmft_error *err) { return dmft_sweep_write(made.sweep, in_folder("out.h5"), 1, err); }
+static int sweep_read(dmft_error *err) { return dmft_sweep_read(&made.sweep, in_folder("sweep.h5"), err); }
 static int sweep_full(dmft_error *err)
 {
     int status = sweep_create(err);
@@ -400,7 +389,7 @@ static const struct function {
 
 static void write_file(const char *name, const char *text)
 {
-    FILE *f = fopen(path(name), "w");
+    FILE *f = fopen(in_folder(name), "w");
     ck_assert(f != NULL && fputs(text, f) >= 0 && fclose(f) == 0);
 }
 
@@ -411,20 +400,19 @@ static void prepare_runs(int need)
     dmft_error err = {.text = ""};
     if (need & THEORY) expect(dmft_solve(given_problem, NULL, &given_theory, &err), DMFT_OK, &err);
     if (need & SAMPLE) expect(dmft_simulate(given_problem, NULL, &given_sample, &err), DMFT_OK, &err);
-    if (need & STOPPED) expect(run_until(0, path("stopped"), &err), DMFT_STOPPED, &err);
-    if (need & STOPPED_SAMPLE) expect(run_until(1, path("stopped"), &err), DMFT_STOPPED, &err);
-    if ((need & FILES) && (need & THEORY)) expect(dmft_trajectory_write(given_theory, path("given.h5"), 0, &err), DMFT_OK, &err);
+    if (need & STOPPED) expect(run_until(0, in_folder("stopped"), &err), DMFT_STOPPED, &err);
+    if (need & STOPPED_SAMPLE) expect(run_until(1, in_folder("stopped"), &err), DMFT_STOPPED, &err);
+    if ((need & FILES) && (need & THEORY)) expect(dmft_trajectory_write(given_theory, in_folder("given.h5"), 0, &err), DMFT_OK, &err);
     if (!(need & SWEEP_FILE)) return;
     expect(sweep_full(&err), DMFT_OK, &err);
-    expect(dmft_sweep_write(made.sweep, path("sweep.h5"), 0, &err), DMFT_OK, &err);
+    expect(dmft_sweep_write(made.sweep, in_folder("sweep.h5"), 0, &err), DMFT_OK, &err);
     free_made();
 }
 
 static void prepare(const struct function *f)
 {
     dmft_error err = {.text = ""};
-    (void)strcpy(folder, "/tmp/dmft_allocationXXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    make_folder();
     yaml = f->yaml;
     if (f->need & FILES) {
         write_file("given.yaml", yaml);
@@ -443,7 +431,6 @@ static void prepare(const struct function *f)
 
 static void clean_up(void)
 {
-    static const char *const names[] = {"given.yaml", "given.csv", "given.h5", "sweep.h5", "out.h5", "state", "stopped"};
     dmft_trajectory_free(given_theory);
     dmft_trajectory_free(given_sample);
     dmft_problem_free(given_problem);
@@ -451,8 +438,7 @@ static void clean_up(void)
     given_theory = given_sample = NULL;
     given_problem = NULL;
     given_config = NULL;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) (void)unlink(path(names[i]));
-    ck_assert_msg(rmdir(folder) == 0, "something is left in %s: %s", folder, strerror(errno));
+    remove_folder();
 }
 
 /* ---- the test ---- */
@@ -519,7 +505,6 @@ Suite *suite_allocation(void)
 {
     Suite *suite = suite_create("allocation");
     TCase *all = tcase_create("failures");
-    tcase_set_timeout(all, 60);
     tcase_add_unchecked_fixture(all, share_count, print_count);
     tcase_add_loop_test(all, allocations_fail, 0, (int)(sizeof function / sizeof *function));
     suite_add_tcase(suite, all);

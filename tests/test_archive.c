@@ -1,6 +1,5 @@
 /* Checkpoints as files: what is written is read again bit by bit; what is cut, damaged, foreign or of another run is refused, always in one line. */
 #include <check.h>
-#include <errno.h>
 #include <math.h>
 #include <signal.h>
 #include <stdint.h>
@@ -13,24 +12,17 @@
 
 #include "base/archive.h"
 #include "base/error.h"
+#include "folder.h"
 #include "suites.h"
 
 static const char problem[] = "model: deep_linear\nnetwork:\n  depth: 2\n  gamma0: 2.5\ntraining:\n  steps: 20\n";
 
-static char folder[256], path[300];
+static const char *path;
 
-static void make_folder(void)
+static void make_path(void)
 {
-    const char *base = getenv("TMPDIR");
-    (void)snprintf(folder, sizeof folder, "%s/dmft_archive_XXXXXX", base != NULL && strlen(base) < 200 ? base : "/tmp");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-    (void)snprintf(path, sizeof path, "%s/state", folder);
-}
-
-static void remove_folder(void)
-{
-    (void)unlink(path);
-    ck_assert_msg(rmdir(folder) == 0, "something is left in %s: %s", folder, strerror(errno));
+    make_folder();
+    path = in_folder("state");
 }
 
 /* ---- A state ---- */
@@ -137,7 +129,6 @@ START_TEST(test_round_trip)
     struct state written = sample(), read = {.n = 0};
     dmft_error err = {.text = ""};
     archive *a;
-    make_folder();
     write_sample();
     write_sample(); /* over the first */
     ck_assert_msg(read_state(&read, &err) == DMFT_OK, "%s", err.text);
@@ -150,14 +141,12 @@ START_TEST(test_round_trip)
     ck_assert_str_eq(head->blas, "OpenBLAS, core Haswell");
     ck_assert_int_eq(archive_close(a, &err), DMFT_ERROR_FORMAT); /* its parts were not read */
     ck_assert_ptr_nonnull(strstr(err.text, "left over"));
-    remove_folder();
 }
 END_TEST
 
 START_TEST(test_cut_at_every_byte)
 {
     size_t size;
-    make_folder();
     write_sample();
     unsigned char *bytes = slurp(&size);
     for (size_t cut = 0; cut < size; cut++) {
@@ -165,7 +154,6 @@ START_TEST(test_cut_at_every_byte)
         assert_refused(DMFT_ERROR_READ, "solve", problem, cut == 0 ? "empty" : "truncated");
     }
     free(bytes);
-    remove_folder();
 }
 END_TEST
 
@@ -173,7 +161,6 @@ END_TEST
 START_TEST(test_damage_at_every_byte)
 {
     size_t size;
-    make_folder();
     write_sample();
     unsigned char *bytes = slurp(&size);
     for (size_t i = 0; i < size; i++)
@@ -189,7 +176,6 @@ START_TEST(test_damage_at_every_byte)
             bytes[i] = kept;
         }
     free(bytes);
-    remove_folder();
 }
 END_TEST
 
@@ -197,20 +183,17 @@ END_TEST
 START_TEST(test_longer_file)
 {
     size_t size;
-    make_folder();
     write_sample();
     unsigned char *bytes = slurp(&size);
     bytes[size] = 'x';
     spit(bytes, size + 1);
     assert_refused(DMFT_ERROR_READ, "solve", problem, "truncated");
     free(bytes);
-    remove_folder();
 }
 END_TEST
 
 START_TEST(test_other_files)
 {
-    make_folder();
     assert_refused(DMFT_ERROR_READ, "solve", problem, "No such file");
     spit("model: deep_linear\nnetwork: {depth: 2}\n", 39);
     assert_refused(DMFT_ERROR_FORMAT, "solve", problem, "not a checkpoint");
@@ -220,13 +203,11 @@ START_TEST(test_other_files)
     ck_assert_int_eq(mkdir(path, 0777), 0);
     assert_refused(DMFT_ERROR_READ, "solve", problem, "not a regular file");
     (void)rmdir(path);
-    remove_folder();
 }
 END_TEST
 
 START_TEST(test_other_runs)
 {
-    make_folder();
     write_sample();
     assert_refused(DMFT_ERROR_FORMAT, "simulate", problem, "a checkpoint of solve, not of simulate");
     assert_refused(DMFT_ERROR_CONFIG, "solve", "model: deep_linear\nnetwork:\n  depth: 2\n  gamma0: 2.75\ntraining:\n  steps: 30\n",
@@ -235,7 +216,6 @@ START_TEST(test_other_runs)
                    "network.gamma0 is 2.5 there and not set here");
     assert_refused(DMFT_ERROR_CONFIG, "solve", "model: deep_linear\nnetwork:\n  depth: 2\n  gamma0: 2.5\ntraining:\n  steps: 20\n  flow: true\n",
                    "training.flow is not set there and true here");
-    remove_folder();
 }
 END_TEST
 
@@ -247,7 +227,6 @@ START_TEST(test_misread)
     double many[4096];
     dmft_error err;
     archive *a;
-    make_folder();
     write_sample();
     for (int way = 0; way < 4; way++) {
         size_t size = 99;
@@ -261,7 +240,6 @@ START_TEST(test_misread)
         ck_assert_msg(strstr(err.text, words[way]) != NULL, "%s", err.text);
         ck_assert(s.n == 0 && size == 99);
     }
-    remove_folder();
 }
 END_TEST
 
@@ -272,7 +250,6 @@ START_TEST(test_failure_of_a_module)
     dmft_error err, own;
     archive *a;
     struct archive_head head = {.kind = "solve", .problem = problem};
-    make_folder();
     write_sample();
     ck_assert_int_eq(archive_create_write(&a, path, &head, NULL), DMFT_OK);
     archive_fail(a, DMFT_ERROR_MEMORY, (error_set(&own, DMFT_ERROR_MEMORY, "no room"), &own));
@@ -280,7 +257,6 @@ START_TEST(test_failure_of_a_module)
     ck_assert_int_eq(archive_close(a, &err), DMFT_ERROR_MEMORY);
     ck_assert_str_eq(err.text, "no room");
     ck_assert(read_state(&read, &err) == DMFT_OK && same(&s, &read));
-    remove_folder();
 }
 END_TEST
 
@@ -291,7 +267,6 @@ START_TEST(test_copy)
     dmft_error err = {.text = ""};
     archive *from, *to;
     struct archive_head head = {.kind = "solve", .problem = problem};
-    make_folder();
     write_sample();
     ck_assert_int_eq(archive_open_read(&from, path, "solve", problem, &err), DMFT_OK);
     size_t place = archive_place(from);
@@ -309,7 +284,6 @@ START_TEST(test_copy)
     read = (struct state){.n = 0};
     ck_assert(read_state(&read, &err) == DMFT_OK && same(&s, &read));
     ck_assert_int_eq(archive_close(NULL, NULL), DMFT_OK);
-    remove_folder();
 }
 END_TEST
 
@@ -318,7 +292,6 @@ START_TEST(test_places_to_write)
     struct state s = sample();
     dmft_error err;
     struct stat there;
-    make_folder();
     ck_assert_int_eq(archive_may_write(path, &err), DMFT_OK);
     ck_assert(stat(path, &there) != 0); /* it leaves nothing */
     spit("a: result", 9);
@@ -331,7 +304,6 @@ START_TEST(test_places_to_write)
     ck_assert_int_eq(archive_may_write(folder, &err), DMFT_ERROR_WRITE);
     ck_assert_int_eq(archive_may_write("/proc/nowhere/x", &err), DMFT_ERROR_WRITE);
     ck_assert_int_eq(archive_may_write("", &err), DMFT_ERROR_WRITE);
-    remove_folder();
 }
 END_TEST
 
@@ -341,7 +313,6 @@ START_TEST(test_full_disk)
     struct state s = sample(), read = {.n = 0};
     struct rlimit limit, small;
     dmft_error err;
-    make_folder();
     write_sample();
     s.n = 5;
     (void)signal(SIGXFSZ, SIG_IGN);
@@ -355,7 +326,6 @@ START_TEST(test_full_disk)
         ck_assert_int_eq(read_state(&read, &err), DMFT_OK);
         ck_assert_int_eq(read.n == 5, status == DMFT_OK);
     }
-    remove_folder();
 }
 END_TEST
 
@@ -364,6 +334,7 @@ Suite *suite_archive(void)
     Suite *suite = suite_create("archive");
     TCase *cases = tcase_create("archive");
     tcase_set_timeout(cases, 120);
+    tcase_add_checked_fixture(cases, make_path, remove_folder);
     tcase_add_test(cases, test_round_trip);
     tcase_add_test(cases, test_cut_at_every_byte);
     tcase_add_test(cases, test_damage_at_every_byte);

@@ -1,7 +1,6 @@
 /* The verdict: the rule of (S3) of doc/theory.md on numbers small enough to be checked by hand. */
 #include <check.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/trajectory.h"

@@ -10,8 +10,10 @@
 
 #include "base/problem.h"
 #include "dmft.h"
+#include "folder.h"
 #include "io/number.h"
 #include "io/settings.h"
+#include "runs.h"
 
 /* The models, as messages list them. */
 #define MODELS "deep_linear | mlp | extensive_output | noisy_matrix | two_layer_linear_width | low_degree_filter"
@@ -34,20 +36,6 @@ static const char *const valid_mlp = "model: mlp\n"
                                      "data: {gram: [[1, 0.5], [0.5, 1]], target: [1, -1]}\n"
                                      "training: {learning_rate: 0.2, steps: 2}\n";
 
-
-static int parse(dmft_config **config, const char *text, dmft_error *err)
-{
-    return dmft_config_parse(config, text, strlen(text), "run.yaml", err);
-}
-
-static dmft_config *parsed(const char *text)
-{
-    dmft_config *config = NULL;
-    dmft_error err = {0};
-    ck_assert_msg(parse(&config, text, &err) == 0, "%s", err.text);
-    return config;
-}
-
 static dmft_problem *problem_of(const dmft_config *config)
 {
     dmft_problem *problem = NULL;
@@ -57,29 +45,14 @@ static dmft_problem *problem_of(const dmft_config *config)
 }
 
 /* The problem of `valid` with one setting changed. */
-static dmft_problem *problem_with(const char *key, const char *value)
+static dmft_problem *problem_changed(const char *key, const char *value)
 {
-    dmft_config *config = parsed(valid);
+    dmft_config *config = config_with(valid, NULL);
     dmft_error err = {0};
     ck_assert_msg(dmft_config_set(config, key, value, &err) == 0, "%s", err.text);
     dmft_problem *problem = problem_of(config);
     dmft_config_free(config);
     return problem;
-}
-
-/* Parsing, or making the problem, ends with this status and this line. */
-static void expect_line(const char *text, int status, const char *line)
-{
-    dmft_config *config = NULL;
-    dmft_problem *problem = NULL;
-    dmft_error err = {0};
-    int got = parse(&config, text, &err);
-    if (got == 0) got = dmft_problem_create(&problem, config, &err);
-    ck_assert_msg(got == status, "status %d, not %d, of: %s", got, status, text);
-    ck_assert_int_eq(err.status, status);
-    ck_assert_str_eq(err.text, line);
-    ck_assert_ptr_null(problem);
-    dmft_config_free(config);
 }
 
 /* Setting ends with this status and a line that begins with "key: ", and changes nothing. */
@@ -110,12 +83,12 @@ static dmft_config *configuration_for(const struct setting *row)
         MODEL_TABLE(MODEL_ENTRY)
 #undef MODEL_ENTRY
     };
-    if (settings_belongs(row, "deep_linear")) return parsed(valid);
-    if (settings_belongs(row, "mlp")) return parsed(valid_mlp);
+    if (settings_belongs(row, "deep_linear")) return config_with(valid, NULL);
+    if (settings_belongs(row, "mlp")) return config_with(valid_mlp, NULL);
     int model = MODEL_MLP + 1;
     while (model < MODEL_COUNT && !settings_belongs(row, others[model])) model++;
     ck_assert_int_lt(model, MODEL_COUNT);
-    return parsed(dmft_config_template(others[model]));
+    return config_with(dmft_config_template(others[model]), NULL);
 }
 
 static int is_word(const struct setting *row) { return row->type == TYPE_CHOICE || row->type == TYPE_BOOLEAN; }
@@ -174,7 +147,7 @@ END_TEST
 START_TEST(texts_are_scalars_that_can_be_printed)
 {
     static const char *const wrong[] = {"", "''", "[a]", "{a: b}", "\"a\\nb\"", "\"a\\0\"", "\"\\x7f\"", "*a", "a\n---\nb"};
-    dmft_config *config = parsed(valid_mlp);
+    dmft_config *config = config_with(valid_mlp, NULL);
     for (size_t j = 0; j < sizeof wrong / sizeof *wrong; j++) expect_refused(config, "data.file", wrong[j], DMFT_ERROR_CONFIG);
     dmft_config_free(config);
 }
@@ -183,7 +156,7 @@ END_TEST
 START_TEST(lists_of_lists_have_rows_of_one_length)
 {
     static const char *const wrong[] = {"1", "[1, 2]", "[[1], 2]", "[[1, 2], [3]]", "[[], []]", "[[1, 2], []]", "[[1, x], [1, 2]]", "[[[1]]]", "[[1], {a: 1}]", "[[1], [.nan]]"};
-    dmft_config *config = parsed(valid_mlp);
+    dmft_config *config = config_with(valid_mlp, NULL);
     for (size_t j = 0; j < sizeof wrong / sizeof *wrong; j++) {
         expect_refused(config, "data.gram", wrong[j], DMFT_ERROR_CONFIG);
         if (j != 1) expect_refused(config, "data.target", wrong[j], DMFT_ERROR_CONFIG);
@@ -335,7 +308,7 @@ static const struct {
     {"model: deep_linear\nnetwork: {depth: 2, width_ratio: 1}\n", CONFIG, "run.yaml: network.gamma0 is missing: a number in (0, inf)"},
 };
 
-START_TEST(errors_name_the_place) { expect_line(lines[_i].text, lines[_i].status, lines[_i].line); }
+START_TEST(errors_name_the_place) { expect_no_problem(lines[_i].text, lines[_i].status, lines[_i].line); }
 END_TEST
 
 START_TEST(a_nul_byte_is_refused)
@@ -364,7 +337,7 @@ START_TEST(each_required_setting_is_missed)
         else
             memset(at, ' ', strcspn(at, "\n"));
         snprintf(line, sizeof line, "run.yaml: %s is missing: %s", row->key, row->shape);
-        expect_line(text, DMFT_ERROR_CONFIG, line);
+        expect_no_problem(text, DMFT_ERROR_CONFIG, line);
     }
     ck_assert_int_eq(count, 7);
 }
@@ -374,7 +347,7 @@ START_TEST(a_list_of_variances_has_one_for_each_matrix)
 {
     static const char *const wrong = "network.weight_variance: one number, or a list for "
                                      "A_0 .. A_{L-1} and the readout: L+1 = 3 numbers, got ";
-    dmft_config *config = parsed(valid);
+    dmft_config *config = config_with(valid, NULL);
     dmft_problem *problem = NULL;
     dmft_error err = {0};
     char line[256];
@@ -390,7 +363,7 @@ START_TEST(a_list_of_variances_has_one_for_each_matrix)
     char *text = strdup(valid), *at = strstr(text, "0.25");
     memcpy(at, "[ 1]", 4);
     snprintf(line, sizeof line, "run.yaml:6:20: %s1", wrong);
-    expect_line(text, DMFT_ERROR_CONFIG, line);
+    expect_no_problem(text, DMFT_ERROR_CONFIG, line);
     free(text);
 }
 END_TEST
@@ -409,7 +382,7 @@ START_TEST(setting_names_the_key_alone)
         {"", "1", ": unknown key; the nearest known key is data"},
         {"st\neps", "1", "st?eps: unknown key; the nearest known key is training.steps"},
     };
-    dmft_config *config = parsed(valid);
+    dmft_config *config = config_with(valid, NULL);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         dmft_error err = {0};
         ck_assert_int_eq(dmft_config_set(config, cases[i].key, cases[i].value, &err), DMFT_ERROR_CONFIG);
@@ -481,12 +454,11 @@ END_TEST
 
 START_TEST(files_are_read)
 {
-    char path[] = "/tmp/dmft_config_XXXXXX";
-    int fd = mkstemp(path);
-    ck_assert_int_ge(fd, 0);
-    ck_assert_int_eq(write(fd, valid, strlen(valid)), (int)strlen(valid));
-    close(fd);
-    dmft_config *config = NULL, *same = parsed(valid);
+    make_folder();
+    const char *path = in_folder("run.yaml");
+    FILE *file = fopen(path, "w");
+    ck_assert(file != NULL && fputs(valid, file) >= 0 && fclose(file) == 0);
+    dmft_config *config = NULL, *same = config_with(valid, NULL);
     dmft_error err = {0};
     ck_assert_msg(dmft_config_read(&config, path, &err) == 0, "%s", err.text);
     dmft_problem *one = problem_of(config), *two = problem_of(same);
@@ -495,7 +467,7 @@ START_TEST(files_are_read)
     dmft_problem_free(two);
     dmft_config_free(config);
     dmft_config_free(same);
-    unlink(path);
+    remove_folder();
 }
 END_TEST
 
@@ -533,12 +505,12 @@ END_TEST
 
 START_TEST(a_problem_holds_what_was_given)
 {
-    dmft_config *config = parsed("model: deep_linear\nmethod: basis\ntolerance: 1e-9\n"
+    dmft_config *config = config_with("model: deep_linear\nmethod: basis\ntolerance: 1e-9\n"
                                  "network: {depth: 3, width_ratio: 0.7, parameterization: ntk, gamma0: 2.385,\n"
                                  "          weight_variance: [0, 0.1, 2, 3e-1]}\n"
                                  "data: {sample_ratio: 1.7, label_noise: 0.3, batch: online}\n"
                                  "training: {learning_rate: 1e-2, steps: 17}\noutliers: {count: 3, every: 64}\noutput: {kernels: true}\n"
-                                 "simulation: {input_dim: 64, seeds: 17, seed: 4294967295, engine: dense}\n");
+                                 "simulation: {input_dim: 64, seeds: 17, seed: 4294967295, engine: dense}\n", NULL);
     dmft_problem *p = problem_of(config);
     dmft_config_free(config);
     ck_assert_str_eq(p->model, "deep_linear");
@@ -554,7 +526,7 @@ END_TEST
 
 START_TEST(a_problem_holds_the_defaults)
 {
-    dmft_config *config = parsed(valid);
+    dmft_config *config = config_with(valid, NULL);
     dmft_problem *p = problem_of(config);
     dmft_config_free(config);
     ck_assert(p->parameterization == PARAMETERIZATION_MUP && p->batch == BATCH_FULL && p->label_noise == 0 && p->tolerance == 1e-11);
@@ -584,7 +556,7 @@ START_TEST(a_flow_has_a_time_and_a_grid)
 {
     char text[512];
     (void)snprintf(text, sizeof text, "%straining: {flow: true, time: 10, steps: 200}\n", flowing);
-    dmft_config *config = parsed(text);
+    dmft_config *config = config_with(text, NULL);
     dmft_problem *p = problem_of(config);
     ck_assert(p->flow == 1 && p->time == 10 && p->steps == 200 && p->rows == 201 && dmft_problem_rows(p) == 201 && p->learning_rate == 1);
     ck_assert(p->grid == GRID_UNIFORM && p->grid_tolerance == 1e-8 && p->method == METHOD_BASIS);
@@ -630,7 +602,7 @@ START_TEST(flow_and_steps_are_told_apart)
 {
     char text[512];
     (void)snprintf(text, sizeof text, "%s%s\n", flowing, flow_errors[_i].more);
-    expect_line(text, DMFT_ERROR_CONFIG, flow_errors[_i].line);
+    expect_no_problem(text, DMFT_ERROR_CONFIG, flow_errors[_i].line);
 }
 END_TEST
 
@@ -683,13 +655,13 @@ START_TEST(extensions_are_told_apart)
                      residual != NULL ? ", residual: true" : "");
     n += snprintf(text + n, sizeof text - (size_t)n, "data: {sample_ratio: 4%s\n", data != NULL ? data + 4 : "}");
     (void)snprintf(text + n, sizeof text - (size_t)n, "%.*s\n", length, more);
-    expect_line(text, DMFT_ERROR_CONFIG, extension_errors[_i].line);
+    expect_no_problem(text, DMFT_ERROR_CONFIG, extension_errors[_i].line);
 }
 END_TEST
 
 START_TEST(extensions_reach_the_problem)
 {
-    dmft_config *config = parsed(valid);
+    dmft_config *config = config_with(valid, NULL);
     static const char *const set[][2] = {{"data.batch", "epoch"},       {"data.batch_fraction", "0.25"}, {"data.spectrum.exponent", "1"},
                                          {"data.spectrum.modes", "2"},  {"data.spectrum.target_exponent", "2"},
                                          {"network.residual", "true"},  {"training.momentum", "0.9"},    {"training.weight_decay", "0.01"},
@@ -707,7 +679,7 @@ START_TEST(extensions_reach_the_problem)
     ck_assert_double_eq_tol(p->target_mode[0], sqrt(4.0 / 3.0), 1e-15);
     ck_assert_double_eq_tol(p->target_mode[1], sqrt(1.0 / 3.0), 1e-15);
     ck_assert_ptr_nonnull(strstr(dmft_problem_text(p), "  spectrum: {exponent: 1, target_exponent: 2, modes: 2}\n"));
-    dmft_config *again = parsed(dmft_problem_text(p));
+    dmft_config *again = config_with(dmft_problem_text(p), NULL);
     dmft_problem *same = problem_of(again);
     ck_assert_str_eq(dmft_problem_text(p), dmft_problem_text(same));
     dmft_problem_free(p);
@@ -716,7 +688,7 @@ START_TEST(extensions_reach_the_problem)
     dmft_config_free(again);
     ck_assert_int_eq(dmft_config_create(&config, "deep_linear", NULL), 0);
     dmft_config_free(config);
-    expect_line("model: deep_linear\nnetwork: {depth: 1, width_ratio: 1, gamma0: 1, weight_variance: 1}\ndata: {sample_ratio: 1}\n"
+    expect_no_problem("model: deep_linear\nnetwork: {depth: 1, width_ratio: 1, gamma0: 1, weight_variance: 1}\ndata: {sample_ratio: 1}\n"
                 "training: {learning_rate: 1, steps: 1}\nsimulation: {engine: revealed}\n",
                 DMFT_ERROR_UNAVAILABLE, "run.yaml:5:22: simulation.engine: revealed is not available in this version for model deep_linear");
 }
@@ -730,7 +702,7 @@ START_TEST(a_configuration_can_be_built_by_setting)
     for (size_t i = 0; i < SETTING_COUNT; i++)
         if (settings_belongs(&settings_table[i], "deep_linear") && settings_table[i].need == NEED_REQUIRED)
             ck_assert_int_eq(dmft_config_set(built, settings_table[i].key, settings_table[i].value, &err), 0);
-    dmft_config *read = parsed(valid);
+    dmft_config *read = config_with(valid, NULL);
     dmft_problem *one = problem_of(built), *two = problem_of(read);
     ck_assert_str_eq(dmft_problem_text(one), dmft_problem_text(two));
     dmft_problem_free(one);
@@ -756,7 +728,7 @@ END_TEST
 /* The text of a problem, read again, gives the same text. */
 static void expect_stable(const dmft_problem *problem)
 {
-    dmft_config *config = parsed(dmft_problem_text(problem));
+    dmft_config *config = config_with(dmft_problem_text(problem), NULL);
     dmft_problem *again = problem_of(config);
     ck_assert_str_eq(dmft_problem_text(problem), dmft_problem_text(again));
     ck_assert(problem->gamma0 == again->gamma0);
@@ -772,12 +744,12 @@ START_TEST(canonical_text_is_stable)
         state = state * 6364136223846793005ULL + 1442695040888963407ULL;
         double x = ldexp((double)(state >> 11) + 1, (int)(state % 2000) - 1060);
         snprintf(text, sizeof text, "%.17g", x);
-        dmft_problem *problem = problem_with("network.gamma0", text);
+        dmft_problem *problem = problem_changed("network.gamma0", text);
         ck_assert(problem->gamma0 == x);
         expect_stable(problem);
         dmft_problem_free(problem);
     }
-    dmft_problem *problem = problem_with("network.weight_variance", "[0, 1e-300, 0.1]");
+    dmft_problem *problem = problem_changed("network.weight_variance", "[0, 1e-300, 0.1]");
     ck_assert_ptr_nonnull(strstr(dmft_problem_text(problem), "  weight_variance: [0, 1e-300, 0.1]\n"));
     expect_stable(problem);
     dmft_problem_free(problem);
@@ -819,7 +791,7 @@ START_TEST(the_locale_does_not_matter)
     if (i == n) return; /* no such locale on this machine */
     char comma[16];
     snprintf(comma, sizeof comma, "%.1f", 0.5);
-    dmft_problem *problem = problem_with("network.gamma0", "2.385");
+    dmft_problem *problem = problem_changed("network.gamma0", "2.385");
     int good = problem->gamma0 == 2.385 && problem->tolerance == 1e-11 && strstr(dmft_problem_text(problem), "  gamma0: 2.385\n") != NULL;
     expect_stable(problem);
     dmft_problem_free(problem);
@@ -846,7 +818,7 @@ static void expect_rows(const char *template, const char *model)
 START_TEST(the_templates_run)
 {
     const char *template = dmft_config_template("deep_linear"), *other = dmft_config_template("mlp"), *third = dmft_config_template("noisy_matrix");
-    dmft_config *filled = parsed(template), *bare = parsed(valid), *mlp = parsed(other), *matrix = parsed(third);
+    dmft_config *filled = config_with(template, NULL), *bare = config_with(valid, NULL), *mlp = config_with(other, NULL), *matrix = config_with(third, NULL);
     dmft_problem *one = problem_of(filled), *two = problem_of(bare), *three = problem_of(mlp), *four = problem_of(matrix);
     ck_assert_str_eq(dmft_problem_text(one), dmft_problem_text(two));
     ck_assert_int_eq(three->kind, MODEL_MLP);
@@ -873,13 +845,13 @@ END_TEST
 
 START_TEST(the_reference_page_is_up_to_date)
 {
-    const char *folder = getenv("DMFT_SRCDIR");
+    const char *source = getenv("DMFT_SRCDIR");
     char path[4096], *page = NULL;
     size_t length = 0;
     FILE *made = open_memstream(&page, &length);
     settings_page(made);
     ck_assert_int_eq(fclose(made), 0);
-    snprintf(path, sizeof path, "%s/doc/config.md", folder != NULL ? folder : ".");
+    snprintf(path, sizeof path, "%s/doc/config.md", source != NULL ? source : ".");
     FILE *file = fopen(path, "r");
     ck_assert_msg(file != NULL, "%s is missing", path);
     char *stored = calloc(1, length + 2);
@@ -895,7 +867,6 @@ END_TEST
 static TCase *group(Suite *suite, const char *name)
 {
     TCase *tests = tcase_create(name);
-    tcase_set_timeout(tests, 60);
     suite_add_tcase(suite, tests);
     return tests;
 }

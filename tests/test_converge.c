@@ -1,7 +1,6 @@
 /* Orders of convergence, (S5)-(S8) of doc/theory.md, on series whose orders and limits are known by construction. */
 #include <check.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/random.h"

@@ -25,8 +25,7 @@ static const double test_target[Q] = {2, 3};
 
 static void write_bytes(const char *name, const void *bytes, size_t count)
 {
-    char path[128];
-    FILE *file = fopen(in_folder(path, name), "wb");
+    FILE *file = fopen(in_folder(name), "wb");
     ck_assert_ptr_nonnull(file);
     ck_assert_uint_eq(fwrite(bytes, 1, count, file), count);
     ck_assert_int_eq(fclose(file), 0);
@@ -51,10 +50,9 @@ struct set {
 
 static void write_hdf5(const char *name, const struct set *set, size_t count)
 {
-    char path[128];
     hid_t access = H5Pcreate(H5P_FILE_ACCESS);
     (void)H5Pset_libver_bounds(access, H5F_LIBVER_LATEST, H5F_LIBVER_LATEST); /* a small file */
-    hid_t file = H5Fcreate(in_folder(path, name), H5F_ACC_TRUNC, H5P_DEFAULT, access);
+    hid_t file = H5Fcreate(in_folder(name), H5F_ACC_TRUNC, H5P_DEFAULT, access);
     (void)H5Pclose(access);
     ck_assert(file >= 0);
     for (size_t i = 0; i < count; i++) write_set(file, set[i].name, set[i].rank, set[i].size, set[i].number);
@@ -86,8 +84,7 @@ static void write_npy(const char *name, int version, const char *head, const voi
 
 static int read_as(struct data_set *set, const char *name, const char *test, size_t columns, int normalize, dmft_error *err)
 {
-    char path[128], test_path[128];
-    return data_read(set, in_folder(path, name), test != NULL ? in_folder(test_path, test) : NULL, columns, normalize, err);
+    return data_read(set, in_folder(name), test != NULL ? in_folder(test) : NULL, columns, normalize, err);
 }
 
 static int read_set(struct data_set *set, const char *name, const char *test, size_t columns, dmft_error *err)
@@ -206,8 +203,7 @@ END_TEST
 /* Datasets that claim more than there is, hold words, or are groups. */
 START_TEST(strange_hdf5_datasets_are_refused)
 {
-    char path[128];
-    hid_t file = H5Fcreate(in_folder(path, "huge.h5"), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    hid_t file = H5Fcreate(in_folder("huge.h5"), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
     hsize_t size[2] = {1 << 20, 1000}, chunk[2] = {10, 10};
     hid_t space = H5Screate_simple(2, size, NULL), how = H5Pcreate(H5P_DATASET_CREATE);
     (void)H5Pset_chunk(how, 2, chunk);
@@ -217,14 +213,14 @@ START_TEST(strange_hdf5_datasets_are_refused)
     (void)H5Fclose(file);
     expect_error("huge.h5", NULL, 1, "inputs has 1048576 x 1000 numbers: more than the file can hold");
 
-    file = H5Fcreate(in_folder(path, "words.h5"), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    file = H5Fcreate(in_folder("words.h5"), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
     space = H5Screate_simple(2, chunk, NULL);
     (void)H5Dclose(H5Dcreate2(file, "inputs", H5T_C_S1, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
     (void)H5Sclose(space);
     (void)H5Fclose(file);
     expect_error("words.h5", NULL, 1, "inputs does not hold real numbers");
 
-    file = H5Fcreate(in_folder(path, "group.h5"), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    file = H5Fcreate(in_folder("group.h5"), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
     (void)H5Gclose(H5Gcreate2(file, "inputs", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
     (void)H5Fclose(file);
     expect_error("group.h5", NULL, 1, "inputs is not a dataset that can be opened");
@@ -234,13 +230,12 @@ END_TEST
 /* Cut by one byte after the other: an error, never half a set. */
 static void expect_truncations(const char *name)
 {
-    char path[128];
     struct stat there;
-    ck_assert_int_eq(stat(in_folder(path, name), &there), 0);
+    ck_assert_int_eq(stat(in_folder(name), &there), 0);
     for (off_t n = there.st_size - 1; n >= 0; n--) {
         struct data_set set = {0};
         dmft_error err = {0};
-        ck_assert_int_eq(truncate(path, n), 0);
+        ck_assert_int_eq(truncate(in_folder(name), n), 0);
         ck_assert_msg(read_set(&set, name, NULL, 1, &err) < 0 && set.gram == NULL, "%s of %lld bytes is read", name, (long long)n);
         ck_assert_msg(strstr(err.text, name) != NULL, "%s", err.text);
     }
@@ -334,9 +329,8 @@ END_TEST
 static void expect_zeros_in_the_type_refused(void)
 {
     for (size_t letter = 0; letter < 3; letter++) {
-        char path[128];
         write_npy("w.npy", 1, f8, inputs, sizeof inputs);
-        FILE *file = fopen(in_folder(path, "w.npy"), "r+b");
+        FILE *file = fopen(in_folder("w.npy"), "r+b");
         ck_assert_ptr_nonnull(file);
         ck_assert_int_eq(fseek(file, (long)(10 + (strstr(f8, "<f8") - f8) + (long)letter), SEEK_SET), 0);
         ck_assert_int_eq(fputc(0, file), 0);
@@ -345,36 +339,37 @@ static void expect_zeros_in_the_type_refused(void)
     }
 }
 
+static const struct {
+    int version;
+    const char *head, *words;
+} wrong_npy[] = {
+    {4, "{'descr': '<f8', 'fortran_order': False, 'shape': (3, 4), }", "version 4"},
+    {0, "{'descr': '<f8', 'fortran_order': False, 'shape': (3, 4), }", "version 0"},
+    {1, "{'descr': '<c16', 'fortran_order': False, 'shape': (3, 4), }", "its header is not"},
+    {1, "{'descr': '|O', 'fortran_order': False, 'shape': (3, 4), }", "its header is not"},
+    {1, "{'descr': '<4f', 'fortran_order': False, 'shape': (3, 4), }", "its header is not"},
+    {1, "{'descr': '<f8', 'fortran_order': Maybe, 'shape': (3, 4), }", "its header is not"},
+    {1, "{'descr': '<f8', 'fortran_order': False, 'shape': (3, 2, 2), }", "its header is not"},
+    {1, "{'descr': '<f8', 'fortran_order': False, 'shape': (-3, 4), }", "its header is not"},
+    {1, "{'descr': '<f8', 'fortran_order': False, 'shape': (3, 4)", "its header is not"},
+    {1, "{'descr': '<f8', 'fortran_order': False, }", "its header is not"},
+    {1, "{'descr': '<f8', 'descr': '<f8', 'shape': (3, 4), }", "its header is not"},
+    {1, "{'descr': '<f8', 'fortran_order': False, 'shape': (3, 4), } x", "its header is not"},
+    {1, "", "its header is not"},
+    {1, "{'descr': '<f8', 'fortran_order': False, 'shape': (), }", "holds one number"},
+    {1, "{'descr': '<f8', 'fortran_order': False, 'shape': (0, 4), }", "is empty: 0 x 4"},
+    {1, "{'descr': '<f8', 'fortran_order': False, 'shape': (12,), }", "this array has one"},
+    {1, "{'descr': '<f8', 'fortran_order': False, 'shape': (4, 4), }", "is truncated"},
+    {1, "{'descr': '<f8', 'fortran_order': False, 'shape': (3, 3), }", "is longer than it should be"},
+    {1, "{'descr': '<f8', 'fortran_order': False, 'shape': (99999999999999999999999, 4), }", "its header is not"},
+    {1, "{'descr': '<f8', 'fortran_order': False, 'shape': (2000000000, 2000000000), }", "too large, or damaged"},
+    {1, "{'descr': '<f8', 'fortran_order': False, 'shape': (2000000000, 1), }", "is truncated"}};
+
 START_TEST(wrong_npy_files_are_refused)
 {
-    static const struct {
-        int version;
-        const char *head, *words;
-    } wrong[] = {
-        {4, "{'descr': '<f8', 'fortran_order': False, 'shape': (3, 4), }", "version 4"},
-        {0, "{'descr': '<f8', 'fortran_order': False, 'shape': (3, 4), }", "version 0"},
-        {1, "{'descr': '<c16', 'fortran_order': False, 'shape': (3, 4), }", "its header is not"},
-        {1, "{'descr': '|O', 'fortran_order': False, 'shape': (3, 4), }", "its header is not"},
-        {1, "{'descr': '<4f', 'fortran_order': False, 'shape': (3, 4), }", "its header is not"},
-        {1, "{'descr': '<f8', 'fortran_order': Maybe, 'shape': (3, 4), }", "its header is not"},
-        {1, "{'descr': '<f8', 'fortran_order': False, 'shape': (3, 2, 2), }", "its header is not"},
-        {1, "{'descr': '<f8', 'fortran_order': False, 'shape': (-3, 4), }", "its header is not"},
-        {1, "{'descr': '<f8', 'fortran_order': False, 'shape': (3, 4)", "its header is not"},
-        {1, "{'descr': '<f8', 'fortran_order': False, }", "its header is not"},
-        {1, "{'descr': '<f8', 'descr': '<f8', 'shape': (3, 4), }", "its header is not"},
-        {1, "{'descr': '<f8', 'fortran_order': False, 'shape': (3, 4), } x", "its header is not"},
-        {1, "", "its header is not"},
-        {1, "{'descr': '<f8', 'fortran_order': False, 'shape': (), }", "holds one number"},
-        {1, "{'descr': '<f8', 'fortran_order': False, 'shape': (0, 4), }", "is empty: 0 x 4"},
-        {1, "{'descr': '<f8', 'fortran_order': False, 'shape': (12,), }", "this array has one"},
-        {1, "{'descr': '<f8', 'fortran_order': False, 'shape': (4, 4), }", "is truncated"},
-        {1, "{'descr': '<f8', 'fortran_order': False, 'shape': (3, 3), }", "is longer than it should be"},
-        {1, "{'descr': '<f8', 'fortran_order': False, 'shape': (99999999999999999999999, 4), }", "its header is not"},
-        {1, "{'descr': '<f8', 'fortran_order': False, 'shape': (2000000000, 2000000000), }", "too large, or damaged"},
-        {1, "{'descr': '<f8', 'fortran_order': False, 'shape': (2000000000, 1), }", "is truncated"}};
-    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        write_npy("w.npy", wrong[i].version, wrong[i].head, inputs, sizeof inputs);
-        expect_error("w.npy", NULL, 1, wrong[i].words);
+    for (size_t i = 0; i < sizeof wrong_npy / sizeof *wrong_npy; i++) {
+        write_npy("w.npy", wrong_npy[i].version, wrong_npy[i].head, inputs, sizeof inputs);
+        expect_error("w.npy", NULL, 1, wrong_npy[i].words);
     }
     expect_zeros_in_the_type_refused();
     double bad[P * D];
@@ -400,8 +395,7 @@ START_TEST(truncated_npy_files_are_refused)
     }
     write_npy("whole.npy", 1, f8, inputs, sizeof inputs);
     expect_read("whole.npy", NULL, 1, 0, 1, target, NULL);
-    char path[128];
-    ck_assert_int_eq(truncate(in_folder(path, "whole_target.npy"), 80), 0);
+    ck_assert_int_eq(truncate(in_folder("whole_target.npy"), 80), 0);
     expect_error("whole.npy", NULL, 1, "whole_target.npy: is truncated");
 }
 END_TEST
@@ -463,8 +457,7 @@ START_TEST(wrong_csv_files_are_refused)
     expect_error("absent.csv", NULL, 1, "No such file");
     expect_error("x.txt", NULL, 1, "a data file must end in .h5, .npy or .csv");
     expect_error(".", NULL, 1, "must end in");
-    char path[128];
-    ck_assert_int_eq(mkdir(in_folder(path, "d.csv"), 0700), 0);
+    ck_assert_int_eq(mkdir(in_folder("d.csv"), 0700), 0);
     expect_error("d.csv", NULL, 1, "not a regular file");
     write_text("x.csv", "1e200,1\n1e200,1\n");
     expect_error("x.csv", NULL, 1, "the inputs of samples 0 and 0 have no finite product");
@@ -514,14 +507,14 @@ END_TEST
 
 static int make_problem(dmft_problem **out, const char *data, const char *more, dmft_error *err)
 {
-    char path[128], text[512];
+    char text[512];
     dmft_config *config = NULL;
     (void)snprintf(text, sizeof text,
                    "model: mlp\nnetwork: {depth: 2, activation: tanh, gamma0: 1, weight_variance: 1}\ndata: {%s}\n"
                    "training: {learning_rate: 0.1, steps: 2}\n%s",
                    data, more);
     write_text("run.yaml", text);
-    int status = dmft_config_read(&config, in_folder(path, "run.yaml"), err);
+    int status = dmft_config_read(&config, in_folder("run.yaml"), err);
     if (status == 0) status = dmft_problem_create(out, config, err);
     dmft_config_free(config);
     return status;
@@ -533,7 +526,6 @@ START_TEST(small_data_go_into_the_text)
     dmft_problem *p = NULL, *again = NULL;
     dmft_config *config = NULL;
     dmft_error err = {0};
-    char path[128];
     write_text("x.csv", ROWS);
     write_text("t.csv", "1,1,1,1,2\n0,0,0,7,3\n");
     ck_assert_msg(make_problem(&p, "file: x.csv, outputs: 1, test_file: t.csv", "", &err) == 0, "%s", err.text);
@@ -541,7 +533,7 @@ START_TEST(small_data_go_into_the_text)
     ck_assert_ptr_nonnull(strstr(p->text, "  target: [1, -1, 0.5]\n"));
     ck_assert_ptr_nonnull(strstr(p->text, "  test_target: [2, 3]\n"));
     ck_assert(strstr(p->text, "file") == NULL && strstr(p->text, "outputs:") == NULL);
-    ck_assert_int_eq(unlink(in_folder(path, "x.csv")), 0);
+    ck_assert_int_eq(unlink(in_folder("x.csv")), 0);
     ck_assert_int_eq(dmft_config_parse(&config, p->text, strlen(p->text), NULL, &err), 0);
     ck_assert_msg(dmft_problem_create(&again, config, &err) == 0, "%s", err.text);
     ck_assert_str_eq(again->text, p->text);
@@ -578,8 +570,7 @@ END_TEST
 
 static void write_many(const char *name, int rows, double last)
 {
-    char path[128];
-    FILE *file = fopen(in_folder(path, name), "w");
+    FILE *file = fopen(in_folder(name), "w");
     for (int i = 0; i < rows; i++) fprintf(file, "%d,%g,%g\n", i % 7, 0.5 * (i % 5), i + 1 < rows ? 1.0 : last);
     (void)fclose(file);
 }
@@ -640,8 +631,7 @@ START_TEST(targets_of_files_are_checked)
     dmft_config *config = NULL;
     dmft_problem *p = NULL;
     dmft_error err = {0};
-    char path[128];
-    ck_assert_int_eq(dmft_config_read(&config, in_folder(path, "run.yaml"), &err), 0);
+    ck_assert_int_eq(dmft_config_read(&config, in_folder("run.yaml"), &err), 0);
     ck_assert_int_eq(dmft_config_set(config, "data.outputs", "1", &err), 0);
     ck_assert_int_eq(dmft_config_set(config, "training.loss", "logistic", &err), 0);
     ck_assert_int_eq(dmft_problem_create(&p, config, &err), DMFT_ERROR_CONFIG);
@@ -649,7 +639,7 @@ START_TEST(targets_of_files_are_checked)
     ck_assert_int_eq(dmft_config_set(config, "training.loss", "squared", &err), 0);
     ck_assert_int_eq(dmft_config_set(config, "data.file", "x.csv", &err), 0); /* of the command line: from the working directory */
     ck_assert_int_eq(dmft_problem_create(&p, config, &err), DMFT_ERROR_READ);
-    ck_assert_int_eq(dmft_config_set(config, "data.file", in_folder(path, "x.csv"), &err), 0);
+    ck_assert_int_eq(dmft_config_set(config, "data.file", in_folder("x.csv"), &err), 0);
     ck_assert_msg(dmft_problem_create(&p, config, &err) == 0, "%s", err.text);
     dmft_problem_free(p);
     dmft_config_free(config);
@@ -661,7 +651,6 @@ Suite *suite_data(void)
     Suite *suite = suite_create("data");
     TCase *tests = tcase_create("data");
     tcase_add_checked_fixture(tests, make_folder, remove_folder);
-    tcase_set_timeout(tests, 60);
     tcase_add_test(tests, hdf5_files_are_read);
     tcase_add_test(tests, wrong_hdf5_files_are_refused);
     tcase_add_test(tests, strange_hdf5_datasets_are_refused);

@@ -10,14 +10,10 @@
 #include <string.h>
 
 #include "cases.h"
+#include "numbers.h"
+#include "reference.h"
+#include "runs.h"
 #include "suites.h"
-
-static const double *series(const dmft_trajectory *t, const char *name)
-{
-    const double *x = dmft_trajectory_series(t, name);
-    ck_assert_msg(x != NULL, "no series %s", name);
-    return x;
-}
 
 static const double *kernel(const dmft_trajectory *t, const char *name, size_t *order, size_t *stride)
 {
@@ -28,14 +24,6 @@ static const double *kernel(const dmft_trajectory *t, const char *name, size_t *
 
 /* ---- reference tables ---- */
 
-static struct setting references[] = {
-    {"deep_linear_a", 2, 0.5, 8.48528137423857, {0.25, 0.25, 0.25}, 4.0, 0.0, 0.02, MUP, FULL, 60},
-    {"deep_linear_b", 3, 1.5, 2.4, {0.5, 0.5, 0.5, 0.5}, 1.5, 0.2, 0.05, MUP, FULL, 60},
-    {"deep_linear_c", 2, 1.0, 4.0, {1.0, 1.0, 1.0}, 2.0, 0.3, 0.05, NTK, FULL, 40},
-    {"deep_linear_online", 2, 1.0, 4.0, {0.5, 0.5, 0.5}, 0.5, 0.3, 0.02, MUP, ONLINE, 40},
-};
-enum { REFERENCES = sizeof references / sizeof *references };
-
 enum { MOST_COLUMNS = 32 };
 
 struct table {
@@ -43,16 +31,6 @@ struct table {
     char name[MOST_COLUMNS][NAME];
     double *value; /* row after row */
 };
-
-static FILE *open_reference(const char *name)
-{
-    const char *root = getenv("DMFT_SRCDIR");
-    char path[4096];
-    (void)snprintf(path, sizeof path, "%s/tests/reference/%s.csv", root != NULL ? root : ".", name);
-    FILE *file = fopen(path, "r");
-    ck_assert_msg(file != NULL, "%s cannot be opened", path);
-    return file;
-}
 
 static void read_header(struct table *t, char *line)
 {
@@ -78,7 +56,7 @@ static struct table read_table(const char *name)
 {
     struct table t = {0};
     char line[4096];
-    FILE *file = open_reference(name);
+    FILE *file = reference_open(name);
     ck_assert_ptr_nonnull(fgets(line, sizeof line, file));
     read_header(&t, line);
     t.value = numbers(1000 * t.columns);
@@ -105,7 +83,7 @@ static double check_column(const struct table *t, size_t column, const double *v
 
 START_TEST(reference_tables)
 {
-    struct setting *s = &references[_i];
+    struct setting *s = reference_setting(_i);
     dmft_problem p = problem_of(s);
     struct table table = read_table(s->name);
     dmft_trajectory *t = solved(&p, DMFT_OK);
@@ -224,7 +202,7 @@ static void check_positive(const double *C, size_t order, size_t stride, const c
 
 START_TEST(kernels_are_symmetric_and_positive)
 {
-    dmft_problem p = problem_of(&references[_i]);
+    dmft_problem p = problem_of(reference_setting(_i));
     p.store_kernels = 1;
     p.steps = p.rows = 133; /* more than two blocks of any blocked transposition */
     p.outlier_every = 133;
@@ -244,7 +222,7 @@ END_TEST
 /* Causality: a run of 20 steps is, bit by bit, the beginning of a run of 40, outliers included. */
 START_TEST(causality_is_bitwise)
 {
-    dmft_problem p = problem_of(&references[_i]);
+    dmft_problem p = problem_of(reference_setting(_i));
     p.steps = p.rows = 20;
     dmft_trajectory *early = solved(&p, DMFT_OK);
     p.steps = p.rows = 40;
@@ -262,7 +240,7 @@ END_TEST
 /* Storing kernels, or following more outliers, changes no other number. */
 START_TEST(what_is_recorded_does_not_matter)
 {
-    dmft_problem p = problem_of(&references[_i]);
+    dmft_problem p = problem_of(reference_setting(_i));
     dmft_trajectory *plain = solved(&p, DMFT_OK);
     p.store_kernels = 1;
     p.outlier_count = 1;
@@ -279,7 +257,7 @@ END_TEST
 
 START_TEST(losses_follow_from_the_kernels)
 {
-    struct setting *s = &references[_i];
+    struct setting *s = reference_setting(_i);
     dmft_problem p = problem_of(s);
     dmft_trajectory *t = solved(&p, DMFT_OK);
     const double *test = series(t, "test_loss"), *train = series(t, "train_loss"), *step = series(t, "step");
@@ -300,7 +278,7 @@ END_TEST
 /* A wider tolerance gives the same network to about that tolerance. */
 START_TEST(tolerance_bounds_the_error)
 {
-    dmft_problem p = problem_of(&references[_i]);
+    dmft_problem p = problem_of(reference_setting(_i));
     dmft_trajectory *fine = solved(&p, DMFT_OK);
     p.tolerance = 1e-6;
     dmft_trajectory *coarse = solved(&p, DMFT_OK);
@@ -490,7 +468,7 @@ END_TEST
 
 START_TEST(memory_limit_refuses)
 {
-    dmft_problem p = problem_of(&references[0]);
+    dmft_problem p = problem_of(reference_setting(0));
     p.steps = p.rows = 4321;
     p.store_kernels = 1;
     dmft_estimate e = dmft_solve_estimate(&p, 1);
@@ -529,7 +507,7 @@ static int watch_progress(void *user, const dmft_progress *progress)
 
 START_TEST(the_caller_can_stop_a_run)
 {
-    dmft_problem p = problem_of(&references[0]);
+    dmft_problem p = problem_of(reference_setting(0));
     struct watch watch = {.stop_at = 17};
     dmft_run_options options = {.progress = watch_progress, .user = &watch};
     dmft_trajectory *t = NULL;
@@ -564,7 +542,7 @@ static void check_same(const dmft_trajectory *a, const dmft_trajectory *b)
 
 START_TEST(step_by_step_is_the_same_as_at_once)
 {
-    dmft_problem p = problem_of(&references[_i]);
+    dmft_problem p = problem_of(reference_setting(_i));
     p.store_kernels = 1;
     dmft_trajectory *whole = solved(&p, DMFT_OK), *t = NULL;
     dmft_solver *s = NULL;
@@ -614,7 +592,7 @@ END_TEST
 
 START_TEST(a_run_can_be_finished_early)
 {
-    dmft_problem p = problem_of(&references[1]);
+    dmft_problem p = problem_of(reference_setting(1));
     p.store_kernels = 1;
     for (int steps = 0; steps <= 7; steps += 7) {
         dmft_solver *s = NULL;
@@ -635,7 +613,7 @@ END_TEST
 
 START_TEST(an_unknown_model_is_not_available)
 {
-    dmft_problem p = problem_of(&references[0]);
+    dmft_problem p = problem_of(reference_setting(0));
     char other[] = "perceptron";
     p.model = other;
     dmft_solver *s = NULL;
@@ -668,7 +646,7 @@ static const long intervals[] = {2, 3, 5, 7, 13, 29, 100};
 
 START_TEST(outliers_every_few_steps)
 {
-    dmft_problem p = problem_of(&references[_i / 3]);
+    dmft_problem p = problem_of(reference_setting(_i / 3));
     p.outlier_count = _i % 3 + 1;
     dmft_trajectory *all = solved(&p, DMFT_OK);
     for (size_t k = 0; k < sizeof intervals / sizeof *intervals; k++) {
@@ -730,7 +708,5 @@ Suite *suite_deep_linear(void)
     suite_add_tcase(s, numbers_of);
     suite_add_tcase(s, invariants);
     suite_add_tcase(s, runs);
-    tcase_set_timeout(numbers_of, 60.0);
-    tcase_set_timeout(runs, 60.0);
     return s;
 }

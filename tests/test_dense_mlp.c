@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "allocation.h"
 #include "base/activation.h"
@@ -17,6 +16,8 @@
 #include "base/batch.h"
 #include "network/mlp.h"
 #include "network/mlp_many.h"
+#include "reference.h"
+#include "state_file.h"
 #include "suites.h"
 
 Suite *suite_dense_mlp(void);
@@ -703,24 +704,6 @@ static void run_rows(struct dense_mlp *n, long from, long to, double *slot)
     }
 }
 
-static void pass_through_a_file(struct dense_mlp *from, struct dense_mlp *to)
-{
-    char folder[] = "/tmp/dmft_mlp_XXXXXX", path[64];
-    struct archive_head head = {.kind = "simulate", .problem = "model: mlp\n", .threads = 1, .done = 3, .total = 6};
-    archive *a = NULL;
-    dmft_error err = {.text = ""};
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-    (void)snprintf(path, sizeof path, "%s/state", folder);
-    ck_assert_msg(archive_create_write(&a, path, &head, &err) == DMFT_OK, "%s", err.text);
-    ensemble_dense_mlp.transfer(from, a);
-    ck_assert_msg(archive_close(a, &err) == DMFT_OK, "%s", err.text);
-    ck_assert_msg(archive_open_read(&a, path, "simulate", "model: mlp\n", &err) == DMFT_OK, "%s", err.text);
-    ensemble_dense_mlp.transfer(to, a);
-    ck_assert_msg(archive_close(a, &err) == DMFT_OK, "%s", err.text);
-    (void)unlink(path);
-    (void)rmdir(folder);
-}
-
 /* A network that was written down and goes on in another's room leaves the same bits; so does one that begins where another was. */
 START_TEST(resumed_networks_have_the_same_bits)
 {
@@ -742,7 +725,11 @@ START_TEST(resumed_networks_have_the_same_bits)
     run_rows(b, 0, 5, parts);
     memcpy(parts, whole, a->table.slot * sizeof *parts);
     ck_assert_int_eq(ensemble_dense_mlp.start(b, 1, &err), DMFT_OK);
-    pass_through_a_file(a, b);
+    archive *file = begin_writing();
+    ensemble_dense_mlp.transfer(a, file);
+    file = begin_reading(file);
+    ensemble_dense_mlp.transfer(b, file);
+    end_reading(file);
     run_rows(a, 3, 6, whole);
     run_rows(b, 3, 6, parts);
     ck_assert(memcmp(whole, parts, a->table.slot * sizeof *whole) == 0);
@@ -849,11 +836,8 @@ static int columns_of(const struct limit *c) { return 5 + 2 * c->depth + c->dept
 
 static void read_reference(const struct limit *c, double table[ROWS][MOST_COLUMNS])
 {
-    const char *root = getenv("DMFT_SRCDIR");
-    char path[512], line[1024];
-    (void)snprintf(path, sizeof path, "%s/tests/reference/%s.csv", root != NULL ? root : ".", c->file);
-    FILE *file = fopen(path, "r");
-    ck_assert_msg(file != NULL, "%s", path);
+    char line[1024];
+    FILE *file = reference_open(c->file);
     ck_assert(fgets(line, sizeof line, file) != NULL && strstr(line, c->depth == 2 ? ",C_g2,A1_outlier1\n" : ",C_g3,A1_outlier1,A2_outlier1\n") != NULL);
     for (int t = 0; t < ROWS; t++) {
         ck_assert_ptr_nonnull(fgets(line, sizeof line, file));
@@ -864,7 +848,7 @@ static void read_reference(const struct limit *c, double table[ROWS][MOST_COLUMN
     (void)fclose(file);
 }
 
-static void reference_problem(struct fixture *f, const struct limit *c)
+static void fixture_limit(struct fixture *f, const struct limit *c)
 {
     static const double gram[16] = {1.031494140625, -0.03662109375, -0.299072265625, -0.42724609375, -0.03662109375, 0.9033203125, -0.238037109375,
                                     0.164794921875, -0.299072265625, -0.238037109375, 0.762939453125, 0.286865234375, -0.42724609375, 0.164794921875,
@@ -915,7 +899,7 @@ START_TEST(linear_networks_have_their_limit)
     const struct limit *c = &limits[_i];
     struct fixture f;
     struct ensemble_results r;
-    reference_problem(&f, c);
+    fixture_limit(&f, c);
     read_reference(c, exact);
     struct mlp_table table = mlp_table_of(&f.problem, 0);
     ck_assert_int_eq(run_ensemble(&f.problem, 1, &r), DMFT_OK);
@@ -971,7 +955,6 @@ Suite *suite_dense_mlp(void)
 {
     Suite *suite = suite_create("dense mlp");
     TCase *cases = tcase_create("dense mlp");
-    tcase_set_timeout(cases, 60);
     tcase_add_loop_test(cases, steps_are_those_of_plain_loops, 0, STEP_CASES);
     tcase_add_loop_test(cases, updates_descend_the_gradient, 0, STEP_CASES);
     tcase_add_loop_test(cases, tangent_kernel_is_the_gram_matrix_of_the_jacobian, 0, STEP_CASES);

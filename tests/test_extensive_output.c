@@ -5,11 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "allocation.h"
 #include "base/random.h"
 #include "dmft.h"
+#include "reference.h"
+#include "runs.h"
 #include "suites.h"
 
 static const char frozen[] = "model: extensive_output\n"
@@ -24,10 +24,9 @@ static const char trained[] = "model: extensive_output\n"
 /* The problem of a text with "key=value" changes after it, NULL at the end. */
 static dmft_problem *problem_of(const char *text, const char *const changes[])
 {
-    dmft_config *config;
-    dmft_problem *problem;
+    dmft_config *config = config_with(text, NULL);
+    dmft_problem *problem = NULL;
     dmft_error err = {.text = ""};
-    ck_assert_msg(dmft_config_parse(&config, text, strlen(text), "run.yaml", &err) == DMFT_OK, "%s", err.text);
     for (size_t i = 0; changes != NULL && changes[i] != NULL; i++) {
         char key[64];
         const char *value = strchr(changes[i], '=') + 1;
@@ -39,32 +38,20 @@ static dmft_problem *problem_of(const char *text, const char *const changes[])
     return problem;
 }
 
-static dmft_trajectory *solved(const char *text, const char *const changes[])
+static dmft_trajectory *solved_with(const char *text, const char *const changes[])
 {
     dmft_problem *problem = problem_of(text, changes);
-    dmft_trajectory *t;
-    dmft_error err = {.text = ""};
-    ck_assert_msg(dmft_solve(problem, NULL, &t, &err) == DMFT_OK, "%s", err.text);
+    dmft_trajectory *t = solved(problem, DMFT_OK);
     dmft_problem_free(problem);
     return t;
 }
 
-static dmft_trajectory *simulated(const char *text, const char *const changes[], int threads)
+static dmft_trajectory *simulated_with(const char *text, const char *const changes[], int threads)
 {
     dmft_problem *problem = problem_of(text, changes);
-    dmft_trajectory *t;
-    dmft_error err = {.text = ""};
-    dmft_run_options options = {.threads = threads};
-    ck_assert_msg(dmft_simulate(problem, &options, &t, &err) == DMFT_OK, "%s", err.text);
+    dmft_trajectory *t = simulated(problem, threads, DMFT_OK);
     dmft_problem_free(problem);
     return t;
-}
-
-static double at(const dmft_trajectory *t, const char *name, size_t row)
-{
-    const double *series = dmft_trajectory_series(t, name);
-    ck_assert_msg(series != NULL && row < dmft_trajectory_rows(t), "%s", name);
-    return series[row];
 }
 
 static double error_at(const dmft_trajectory *t, const char *name, size_t row) { return dmft_trajectory_errors(t, name)[row]; }
@@ -81,19 +68,10 @@ static const char *const references[] = {"rmt_extensive_a", "rmt_extensive_wide_
 
 START_TEST(reference_tables)
 {
-    char path[512], line[256];
-    const char *srcdir = getenv("DMFT_SRCDIR");
-    dmft_config *config;
-    dmft_problem *problem;
-    dmft_trajectory *t;
-    dmft_error err = {.text = ""};
-    (void)snprintf(path, sizeof path, "%s/tests/reference/%s.yaml", srcdir != NULL ? srcdir : ".", references[_i]);
-    ck_assert_msg(dmft_config_read(&config, path, &err) == DMFT_OK, "%s", err.text);
-    ck_assert_msg(dmft_problem_create(&problem, config, &err) == DMFT_OK, "%s", err.text);
-    ck_assert_msg(dmft_solve(problem, NULL, &t, &err) == DMFT_OK, "%s", err.text);
-    (void)snprintf(path, sizeof path, "%s/tests/reference/%s.csv", srcdir != NULL ? srcdir : ".", references[_i]);
-    FILE *file = fopen(path, "r");
-    ck_assert_ptr_nonnull(file);
+    char line[256];
+    dmft_problem *problem = reference_problem(references[_i], NULL);
+    dmft_trajectory *t = solved(problem, DMFT_OK);
+    FILE *file = reference_open(references[_i]);
     size_t row = 0;
     double worst = 0.0;
     while (fgets(line, sizeof line, file) != NULL) {
@@ -114,7 +92,6 @@ START_TEST(reference_tables)
     printf("%s: %zu rows, largest relative error %.1e\n", references[_i], row, worst);
     dmft_trajectory_free(t);
     dmft_problem_free(problem);
-    dmft_config_free(config);
 }
 END_TEST
 
@@ -202,8 +179,8 @@ START_TEST(frozen_networks_follow_the_flow)
     static const double time[] = {0.0, 0.4, 2.385};
     const size_t D = 8, N = 6, K = _i == 0 ? 4 : 9;
     static matrix V, W, teacher;
-    dmft_trajectory *t = simulated(frozen, (const char *const[]){"simulation.input_dim=8", "simulation.seeds=1", times, "output.quantiles=6",
-                                                                  _i == 0 ? "network.output_ratio=0.67" : "network.output_ratio=1.5", NULL}, 1);
+    dmft_trajectory *t = simulated_with(frozen, WITH("simulation.input_dim=8", "simulation.seeds=1", times, "output.quantiles=6",
+                                                     _i == 0 ? "network.output_ratio=0.67" : "network.output_ratio=1.5"), 1);
     for (size_t row = 0; row < 3; row++) {
         double s[MOST];
         memset(V, 0, sizeof V), memset(W, 0, sizeof W);
@@ -226,8 +203,8 @@ START_TEST(trained_networks_follow_the_flow)
 {
     const size_t D = 8, N = 5, K = 3;
     static matrix V, W, R, teacher;
-    dmft_trajectory *t = simulated(trained, (const char *const[]){"simulation.input_dim=8", "simulation.seeds=1", "network.width_ratio=0.625",
-                                                                   "data.teacher_ratio=0.375", "output.quantiles=3", NULL}, 1);
+    dmft_trajectory *t = simulated_with(trained, WITH("simulation.input_dim=8", "simulation.seeds=1", "network.width_ratio=0.625",
+                                                      "data.teacher_ratio=0.375", "output.quantiles=3"), 1);
     static const double time[] = {0.0, 0.5, 2.0};
     for (size_t row = 0; row < 3; row++) {
         double s[MOST];
@@ -264,8 +241,8 @@ START_TEST(a_triangle_has_the_law_of_the_whole)
     static const char *const names[] = {"W_upper", "W_lower", "VW_upper", "VW_lower", "test_loss"};
     dmft_trajectory *t[2];
     for (int i = 0; i < 2; i++) /* D = 10, K = 3, N = 13 and 14 */
-        t[i] = simulated(trained, (const char *const[]){"simulation.input_dim=10", "simulation.seeds=400", i == 0 ? "network.width_ratio=1.3" : "network.width_ratio=1.4",
-                                                        "training.times=[0, 1]", NULL}, 2);
+        t[i] = simulated_with(trained, WITH("simulation.input_dim=10", "simulation.seeds=400", i == 0 ? "network.width_ratio=1.3" : "network.width_ratio=1.4",
+                                            "training.times=[0, 1]"), 2);
     for (size_t k = 0; k < sizeof names / sizeof *names; k++)
         for (size_t row = 0; row < 2; row++) {
             double se = hypot(error_at(t[0], names[k], row), error_at(t[1], names[k], row)), difference = at(t[1], names[k], row) - at(t[0], names[k], row);
@@ -283,9 +260,9 @@ START_TEST(small_weights_end_at_roots_of_the_teacher)
 {
     static const char *const common[] = {"network.first_layer_gram=1e-8", "network.readout_gram=1e-8", "training.times=[100]"};
     for (int i = 0; i < 2; i++) {
-        dmft_trajectory *t = simulated(trained, (const char *const[]){common[0], common[1], common[2], "simulation.input_dim=20", "simulation.seeds=3",
-                                                                       i == 0 ? "network.width_ratio=0.5" : "network.width_ratio=5", NULL}, 1);
-        dmft_trajectory *theory = solved(trained, (const char *const[]){common[0], common[1], "training.times=[1000]", NULL});
+        dmft_trajectory *t = simulated_with(trained, WITH(common[0], common[1], common[2], "simulation.input_dim=20", "simulation.seeds=3",
+                                                          i == 0 ? "network.width_ratio=0.5" : "network.width_ratio=5"), 1);
+        dmft_trajectory *theory = solved_with(trained, WITH(common[0], common[1], "training.times=[1000]"));
         double upper = sqrt(sqrt(2.0) * (1.0 + sqrt(0.3))), lower = sqrt(sqrt(2.0) * (1.0 - sqrt(0.3)));
         ck_assert_double_lt(fabs(at(t, "test_loss", 0)), 1e-6);
         assert_close(at(theory, "W_upper", 0), upper, 1e-7, "upper end point");
@@ -304,7 +281,7 @@ END_TEST
 /* One output for many inputs: (XT4) against the flow of Q = [[w2, f], [f, v2]] of one mode, by Runge-Kutta. */
 START_TEST(one_mode_of_the_wide_limit)
 {
-    dmft_trajectory *t = solved(trained, (const char *const[]){"data.teacher_ratio=1e-20", "training.times=[0.1, 0.7, 2.385]", NULL});
+    dmft_trajectory *t = solved_with(trained, WITH("data.teacher_ratio=1e-20", "training.times=[0.1, 0.7, 2.385]"));
     double y[3] = {1.0, 0.5, 0.0}, s = sqrt(2.0), now = 0.0;
     const double h = 1e-3;
     for (size_t row = 0; row < 3; row++) {
@@ -337,7 +314,7 @@ START_TEST(the_edge_converges_like_outputs_over_width)
         (void)snprintf(ratio, sizeof ratio, "network.width_ratio=%.17g", nu);
         (void)snprintf(outputs, sizeof outputs, "network.output_ratio=%.17g", 0.3 / nu);
         (void)snprintf(variance, sizeof variance, "network.weight_variance=%.17g", 1.0 / nu);
-        dmft_trajectory *t = solved(frozen, (const char *const[]){ratio, outputs, variance, "training.times=[2]", NULL});
+        dmft_trajectory *t = solved_with(frozen, WITH(ratio, outputs, variance, "training.times=[2]"));
         error[i] = fabs(at(t, "edge_upper", 0) - limit);
         printf("N/D = %4.0f: edge %.6f, error %.3e\n", nu, at(t, "edge_upper", 0), error[i]);
         dmft_trajectory_free(t);
@@ -373,10 +350,10 @@ static void expect_agreement(const dmft_trajectory *theory, const dmft_trajector
 START_TEST(frozen_networks_at_two_sizes)
 {
     static const char quantiles[] = "test_loss,quantile1,quantile2,quantile3,quantile4,quantile5";
-    dmft_trajectory *theory = solved(frozen, (const char *const[]){"output.quantiles=5", NULL}), *networks[2];
+    dmft_trajectory *theory = solved_with(frozen, WITH("output.quantiles=5")), *networks[2];
     for (int i = 0; i < 2; i++) {
-        networks[i] = simulated(frozen, (const char *const[]){"output.quantiles=5", i == 0 ? "simulation.input_dim=60" : "simulation.input_dim=120",
-                                                              "simulation.seeds=24", NULL}, 1);
+        networks[i] = simulated_with(frozen, WITH("output.quantiles=5", i == 0 ? "simulation.input_dim=60" : "simulation.input_dim=120",
+                                                  "simulation.seeds=24"), 1);
         expect_agreement(theory, networks[i], NULL);
         expect_agreement(theory, networks[i], quantiles);
     }
@@ -399,11 +376,11 @@ END_TEST
 
 START_TEST(trained_networks_at_two_widths)
 {
-    dmft_trajectory *theory = solved(trained, NULL);
+    dmft_trajectory *theory = solved_with(trained, NULL);
     double difference[2];
     for (int i = 0; i < 2; i++) {
-        dmft_trajectory *networks = simulated(trained, (const char *const[]){i == 0 ? "network.width_ratio=16" : "network.width_ratio=256", "simulation.input_dim=60",
-                                                                             "simulation.seeds=8", NULL}, 1);
+        dmft_trajectory *networks = simulated_with(trained, WITH(i == 0 ? "network.width_ratio=16" : "network.width_ratio=256", "simulation.input_dim=60",
+                                                                 "simulation.seeds=8"), 1);
         expect_agreement(theory, networks, NULL);
         difference[i] = at(networks, "W_upper", 0) - at(theory, "W_upper", 0);
         printf("N/D = %d: W_upper at time 0 less theory %.4f(%.4f), times (N/D)^{1/2} %.2f\n", i == 0 ? 16 : 256, difference[i], error_at(networks, "W_upper", 0),
@@ -419,7 +396,7 @@ START_TEST(a_bulk_splits_in_theory_and_in_networks)
 {
     static const char *const changes[] = {"network.width_ratio=1.5", "network.output_ratio=0.266666666667", "network.weight_variance=0.25", "data.teacher_variance=16",
                                           "training.times=[0.1, 0.78, 4]", "simulation.input_dim=240", "simulation.seeds=4", NULL};
-    dmft_trajectory *theory = solved(frozen, changes), *networks = simulated(frozen, changes, 1);
+    dmft_trajectory *theory = solved_with(frozen, changes), *networks = simulated_with(frozen, changes, 1);
     ck_assert(isnan(at(theory, "lo2", 0)) && at(networks, "gap", 0) == 0.0);
     ck_assert(at(networks, "gap", 2) == 1.0 && at(theory, "hi1", 2) < at(theory, "lo2", 2));
     ck_assert(at(theory, "hi2", 2) == at(theory, "edge_upper", 2) && at(theory, "lo1", 2) == at(theory, "edge_lower", 2));
@@ -437,19 +414,19 @@ END_TEST
 
 START_TEST(extremes_of_the_settings)
 {
-    dmft_trajectory *t = solved(frozen, (const char *const[]){"network.weight_variance=0", "training.times=[0, 1e-6, 1, 1e6]", "output.quantiles=2", NULL});
+    dmft_trajectory *t = solved_with(frozen, WITH("network.weight_variance=0", "training.times=[0, 1e-6, 1, 1e6]", "output.quantiles=2"));
     ck_assert(at(t, "lo1", 0) == 0.0 && at(t, "hi1", 0) == 0.0 && at(t, "quantile1", 0) == 0.0);
     ck_assert(at(t, "lo1", 1) > 0.0 && at(t, "hi1", 2) > at(t, "hi1", 1));
     /* W(0) = 0: W = V^T W* t to first order, with K = 0.3125 D rows: the law of a product, of mean square tau = t^2 sigma_*^2 u */
     ck_assert(isnan(at(t, "lo2", 3)));
     dmft_trajectory_free(t);
-    t = solved(frozen, (const char *const[]){"network.output_ratio=1", "training.times=[0.1, 100]", NULL}); /* the readout's spectrum comes down to 0 */
+    t = solved_with(frozen, WITH("network.output_ratio=1", "training.times=[0.1, 100]")); /* the readout's spectrum comes down to 0 */
     ck_assert(at(t, "lo1", 1) > 0.0 && at(t, "hi1", 1) > at(t, "hi1", 0));
     dmft_trajectory_free(t);
-    t = solved(frozen, (const char *const[]){"network.width_ratio=1", "data.teacher_variance=0", "training.times=[0, 5]", NULL});
+    t = solved_with(frozen, WITH("network.width_ratio=1", "data.teacher_variance=0", "training.times=[0, 5]"));
     ck_assert_double_le(at(t, "lo1", 0), 1e-7); /* a hard edge */
     dmft_trajectory_free(t);
-    t = solved(trained, (const char *const[]){"network.first_layer_gram=0", "network.readout_gram=0", "data.teacher_ratio=3", NULL});
+    t = solved_with(trained, WITH("network.first_layer_gram=0", "network.readout_gram=0", "data.teacher_ratio=3"));
     ck_assert(at(t, "W_upper", 2) == 0.0 && at(t, "VW_upper", 2) == 0.0);
     assert_close(at(t, "test_loss", 2), 1.0, 1e-12, "loss of zero weights"); /* sigma_*^2/2 */
     dmft_trajectory_free(t);
@@ -480,15 +457,8 @@ static const struct {
 START_TEST(what_does_not_fit_is_refused)
 {
     char text[512];
-    dmft_config *config;
-    dmft_problem *problem = NULL;
-    dmft_error err = {.text = ""};
     (void)snprintf(text, sizeof text, "model: extensive_output\n%s", lines[_i].text);
-    ck_assert_msg(dmft_config_parse(&config, text, strlen(text), "run.yaml", &err) == DMFT_OK, "%s", err.text);
-    ck_assert_int_eq(dmft_problem_create(&problem, config, &err), DMFT_ERROR_CONFIG);
-    ck_assert_str_eq(err.text, lines[_i].line);
-    ck_assert_ptr_null(problem);
-    dmft_config_free(config);
+    expect_no_problem(text, DMFT_ERROR_CONFIG, lines[_i].line);
 }
 END_TEST
 
@@ -506,7 +476,7 @@ START_TEST(what_has_no_theory_or_no_width_is_refused)
     problem = problem_of(wide, NULL);
     ck_assert_int_eq(dmft_simulate(problem, NULL, &t, &err), DMFT_ERROR_CONFIG);
     dmft_problem_free(problem);
-    problem = problem_of(wide, (const char *const[]){"simulation.input_dim=1000000", "network.width_ratio=1", NULL});
+    problem = problem_of(wide, WITH("simulation.input_dim=1000000", "network.width_ratio=1"));
     ck_assert_int_eq(dmft_simulate(problem, NULL, &t, &err), DMFT_ERROR_CONFIG);
     dmft_run_options small = {.memory_limit = 1000};
     dmft_problem_free(problem);
@@ -518,38 +488,17 @@ START_TEST(what_has_no_theory_or_no_width_is_refused)
 }
 END_TEST
 
-static int stop_at_second(void *user, const dmft_progress *progress)
-{
-    (void)progress;
-    return ++*(int *)user >= 2;
-}
-
-static void expect_same(const dmft_trajectory *a, const dmft_trajectory *b)
-{
-    for (size_t i = 0; i < dmft_trajectory_series_count(a); i++) {
-        const char *name = dmft_trajectory_series_name(a, i);
-        ck_assert_int_eq(memcmp(dmft_trajectory_series(a, name), dmft_trajectory_series(b, name), dmft_trajectory_rows(a) * sizeof(double)), 0);
-    }
-}
-
 START_TEST(threads_and_stops_change_nothing)
 {
     const char *text = _i == 0 ? frozen : trained;
     static const char *const changes[] = {"simulation.input_dim=20", "simulation.seeds=5", "network.width_ratio=0.75", "training.times=[0.1, 0.2, 0.7, 1, 3]", NULL};
-    dmft_trajectory *one = simulated(text, changes, 1), *three = simulated(text, changes, 3), *t = NULL;
-    expect_same(one, three);
-    char path[] = "/tmp/dmft_extensive_XXXXXX";
-    int file = mkstemp(path), calls = 0;
-    ck_assert_int_ge(file, 0);
-    (void)close(file);
-    (void)unlink(path);
+    dmft_trajectory *one = simulated_with(text, changes, 1), *three = simulated_with(text, changes, 3);
+    expect_same_bytes(one, three);
+    long stops = 0;
     dmft_problem *problem = problem_of(text, changes);
-    dmft_error err = {.text = ""};
-    dmft_run_options stopping = {.progress = stop_at_second, .user = &calls, .checkpoint = path}, resuming = {.resume = path};
-    ck_assert_int_eq(dmft_simulate(problem, &stopping, &t, &err), DMFT_STOPPED);
-    ck_assert_msg(dmft_simulate(problem, &resuming, &t, &err) == DMFT_OK, "%s", err.text);
-    expect_same(one, t);
-    (void)unlink(path);
+    dmft_trajectory *t = ran_in_pieces(dmft_simulate, problem, 2, &stops);
+    ck_assert_int_gt(stops, 0);
+    expect_same_bytes(one, t);
     dmft_problem_free(problem);
     dmft_trajectory_free(one);
     dmft_trajectory_free(three);
@@ -560,20 +509,8 @@ END_TEST
 START_TEST(failed_allocations_are_reported)
 {
     dmft_problem *problem = problem_of(_i / 2 == 0 ? frozen : trained,
-                                       (const char *const[]){"simulation.input_dim=6", "simulation.seeds=2", "training.times=[0.5, 1]", "output.quantiles=2", NULL});
-    for (long n = 1;; n++) {
-        dmft_trajectory *t = NULL;
-        dmft_error err;
-        allocation_fail_at(n);
-        int status = _i % 2 == 0 ? dmft_solve(problem, NULL, &t, &err) : dmft_simulate(problem, NULL, &t, &err), failed = allocation_failed();
-        allocation_fail_at(0);
-        if (!failed) {
-            ck_assert_int_eq(status, DMFT_OK);
-            dmft_trajectory_free(t);
-            break;
-        }
-        ck_assert_msg(status == DMFT_ERROR_MEMORY && t == NULL, "allocation %ld: %d", n, status);
-    }
+                                       WITH("simulation.input_dim=6", "simulation.seeds=2", "training.times=[0.5, 1]", "output.quantiles=2"));
+    ck_assert_int_gt(ran_without_memory(_i % 2 == 0 ? dmft_solve : dmft_simulate, problem), 0);
     dmft_problem_free(problem);
 }
 END_TEST

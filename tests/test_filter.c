@@ -5,14 +5,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "allocation.h"
 #include "base/activation.h"
 #include "base/labelled.h"
 #include "base/random.h"
 #include "cases.h"
+#include "folder.h"
 #include "model/gaussian_kernel.h"
+#include "runs.h"
 #include "slow_filter.h"
 #include "spectrum/moment.h"
 #include "spectrum/ridge.h"
@@ -24,46 +25,6 @@
     "training: {folds: 4, penalties: 5, penalty_min: 1e-4, penalty_max: 1, permutations: 3}\n"
 
 static const char *const network_keys[] = {"network.kept", "data.samples", "data.input_dim"};
-
-static dmft_config *parsed(const char *text)
-{
-    dmft_config *config = NULL;
-    dmft_error err = {.text = ""};
-    ck_assert_msg(dmft_config_parse(&config, text, strlen(text), "test", &err) == DMFT_OK, "%s", err.text);
-    return config;
-}
-
-/* A problem with further settings, "key=value" each, up to NULL. */
-static dmft_problem *problem_with(const char *text, const char *const *settings)
-{
-    dmft_config *config = parsed(text);
-    dmft_problem *problem = NULL;
-    dmft_error err = {.text = ""};
-    for (; settings != NULL && *settings != NULL; settings += 2)
-        ck_assert_msg(dmft_config_set(config, settings[0], settings[1], &err) == DMFT_OK, "%s", err.text);
-    ck_assert_msg(dmft_problem_create(&problem, config, &err) == DMFT_OK, "%s", err.text);
-    dmft_config_free(config);
-    return problem;
-}
-
-#define WITH(...) (const char *const[]){__VA_ARGS__, NULL}
-
-static dmft_trajectory *theory(const dmft_problem *p) { return solved(p, DMFT_OK); }
-
-static dmft_trajectory *simulated(const dmft_problem *p, const dmft_run_options *how)
-{
-    dmft_trajectory *t = NULL;
-    dmft_error err = {.text = ""};
-    ck_assert_msg(dmft_simulate(p, how, &t, &err) == DMFT_OK, "%s", err.text);
-    return t;
-}
-
-static double at(const dmft_trajectory *t, const char *name, size_t row)
-{
-    const double *series = dmft_trajectory_series(t, name);
-    ck_assert_msg(series != NULL, "no series %s", name);
-    return series[row];
-}
 
 static double near_to(const dmft_trajectory *t, const char *name, size_t row, double expected)
 {
@@ -151,16 +112,23 @@ static double check_moment(const dmft_trajectory *t, const struct slow_filter *f
     return largest;
 }
 
+/* The first draw of the data, and the slow definition on it. */
+static struct slow_filter *slow_of_first_draw(const dmft_problem *p, struct labelled *data)
+{
+    struct slow_filter *f = malloc(sizeof *f);
+    ck_assert_ptr_nonnull(f);
+    ck_assert_int_eq(labelled_create(data, p, NULL), DMFT_OK);
+    labelled_draw(data, p, 0);
+    slow_from(f, p, data);
+    return f;
+}
+
 START_TEST(theory_is_the_slow_definition)
 {
     dmft_problem *p = problem_with(SMALL, WITH("simulation.seeds", "1"));
     struct labelled data;
-    struct slow_filter *f = malloc(sizeof *f);
-    ck_assert_ptr_nonnull(f);
-    ck_assert_int_eq(labelled_create(&data, p, NULL), DMFT_OK);
-    labelled_draw(&data, p, 0);
-    slow_from(f, p, &data);
-    dmft_trajectory *t = theory(p);
+    struct slow_filter *f = slow_of_first_draw(p, &data);
+    dmft_trajectory *t = solved(p, DMFT_OK);
     double largest = check_readout(t, f, &data, 0);
     ck_assert(isnan(at(t, "kernel_test_error", 0)) && isnan(at(t, "eigenvalue_top1", 0)) && isnan(at(t, "outliers", 0)));
     for (size_t layer = 1; layer <= 2; layer++) {
@@ -191,11 +159,7 @@ START_TEST(simulator_is_the_slow_definition)
     dmft_problem *p = problem_with(SMALL, WITH("simulation.seeds", "1", "network.depth", "1", "network.features", sizes[_i]));
     size_t features = p->filter.features;
     struct labelled data;
-    struct slow_filter *f = malloc(sizeof *f);
-    ck_assert_ptr_nonnull(f);
-    ck_assert_int_eq(labelled_create(&data, p, NULL), DMFT_OK);
-    labelled_draw(&data, p, 0);
-    slow_from(f, p, &data);
+    struct slow_filter *f = slow_of_first_draw(p, &data);
     struct random_stream stream = random_start(p->simulation.seed, 0, WEIGHTS);
     random_gaussians(&stream, 1.0, 5 * features, W);
     double c2 = 0.0;
@@ -207,7 +171,7 @@ START_TEST(simulator_is_the_slow_definition)
             for (size_t d = 0; d < 5; d++) u += f->h[i][d] * W[d * features + a] / sqrt(c2);
             Z[i][a] = fmax(u, 0.0) / sqrt((double)features);
         }
-    dmft_trajectory *t = simulated(p, NULL);
+    dmft_trajectory *t = simulated(p, 0, DMFT_OK);
     double largest = check_readout(t, f, &data, 0);
     slow_filter_features(f, features, Z);
     largest = fmax(largest, check_kernel(t, f, 1));
@@ -294,8 +258,8 @@ START_TEST(features_converge)
         dmft_problem *p = problem_with(SMALL, WITH("data.shared", "true", "simulation.seeds", few ? "30" : "300", "network.features", i == 0 ? "100" : "400",
                                                    "network.depth", "1", "data.samples", "60", "data.target_function", "linear", "training.penalties", "1",
                                                    "training.penalty_min", "0.01", "network.kept", "2", "training.permutations", "0"));
-        if (i == 0) limit = theory(p);
-        network[i] = simulated(p, NULL);
+        if (i == 0) limit = solved(p, DMFT_OK);
+        network[i] = simulated(p, 0, DMFT_OK);
         dmft_problem_free(p);
     }
     ck_assert_ptr_null(dmft_trajectory_errors(limit, "test_loss"));
@@ -324,7 +288,7 @@ START_TEST(networks_agree_with_the_theory)
 {
     dmft_problem *p = problem_with(SMALL, WITH("network.activation", _i == 0 ? "relu" : "softplus", "network.features", "300", "simulation.seeds", "24",
                                                "data.shared", _i == 0 ? "false" : "true"));
-    dmft_trajectory *t = theory(p), *s = simulated(p, NULL);
+    dmft_trajectory *t = solved(p, DMFT_OK), *s = simulated(p, 0, DMFT_OK);
     dmft_comparison *c = NULL;
     dmft_error err = {.text = ""};
     size_t count;
@@ -364,7 +328,7 @@ START_TEST(eigensolvers_agree)
     dmft_problem *dense = problem_with(SMALL, WITH("simulation.eigensolver", "dense", "simulation.seeds", "3", "network.features", "130"));
     dmft_problem *krylov = problem_with(SMALL, WITH("simulation.eigensolver", "krylov", "simulation.seeds", "3", "network.features", "130"));
     dmft_problem *automatic = problem_with(SMALL, WITH("simulation.seeds", "3", "network.features", "130"));
-    dmft_trajectory *a = simulated(dense, NULL), *b = simulated(krylov, NULL), *c = simulated(automatic, NULL);
+    dmft_trajectory *a = simulated(dense, 0, DMFT_OK), *b = simulated(krylov, 0, DMFT_OK), *c = simulated(automatic, 0, DMFT_OK);
     expect_equal(a, b, 1e-8);
     expect_equal(a, c, 0.0);
     dmft_trajectory_free(a);
@@ -384,7 +348,8 @@ START_TEST(features_need_not_be_held)
     dmft_run_options all = {.threads = 1}, none = {.threads = 1, .memory_limit = (size_t)least.bytes}, some = none, few = none;
     some.memory_limit += 64 * 1000 * 8 + 100; /* one block */
     few.memory_limit -= 1;
-    dmft_trajectory *a = simulated(p, &all), *b = simulated(p, &none), *c = simulated(p, &some), *d = NULL;
+    dmft_trajectory *a = ran(dmft_simulate, p, &all, DMFT_OK), *b = ran(dmft_simulate, p, &none, DMFT_OK), *c = ran(dmft_simulate, p, &some, DMFT_OK);
+    dmft_trajectory *d = NULL;
     dmft_error err = {.text = ""};
     expect_equal(a, b, 0.0);
     expect_equal(a, c, 0.0);
@@ -401,7 +366,7 @@ START_TEST(threads_leave_no_trace)
 {
     dmft_problem *p = problem_with(SMALL, WITH("simulation.seeds", "5"));
     dmft_run_options one = {.threads = 1}, three = {.threads = 3};
-    dmft_trajectory *a = simulated(p, &one), *b = simulated(p, &three), *c = NULL, *d = NULL;
+    dmft_trajectory *a = ran(dmft_simulate, p, &one, DMFT_OK), *b = ran(dmft_simulate, p, &three, DMFT_OK), *c = NULL, *d = NULL;
     ck_assert_int_eq(dmft_solve(p, &one, &c, NULL), DMFT_OK);
     ck_assert_int_eq(dmft_solve(p, &three, &d, NULL), DMFT_OK);
     expect_equal(a, b, 0.0);
@@ -414,39 +379,17 @@ START_TEST(threads_leave_no_trace)
 }
 END_TEST
 
-/* Stops at the fourth report. */
-static int stop_soon(void *user, const dmft_progress *progress)
-{
-    int *left = user;
-    (void)progress;
-    return --*left == 0;
-}
-
-static int run_either(int simulate, const dmft_problem *p, const dmft_run_options *how, dmft_trajectory **out, dmft_error *err)
-{
-    return simulate ? dmft_simulate(p, how, out, err) : dmft_solve(p, how, out, err);
-}
-
 START_TEST(runs_go_on_from_a_checkpoint)
 {
-    char path[] = "/tmp/dmft_filterXXXXXX";
-    int fd = mkstemp(path), left = 4;
-    ck_assert_int_ge(fd, 0);
-    (void)close(fd);
-    (void)unlink(path);
+    runner *run = _i == 0 ? dmft_solve : dmft_simulate;
+    long stops = 0;
     dmft_problem *p = problem_with(SMALL, WITH("simulation.seeds", "3", "network.depth", "3"));
-    dmft_run_options stop = {.progress = stop_soon, .user = &left, .checkpoint = path}, resume = {.resume = path};
-    dmft_trajectory *whole = NULL, *rest = NULL;
-    dmft_error err = {.text = ""};
-    ck_assert_int_eq(run_either(_i, p, NULL, &whole, &err), DMFT_OK);
-    int status = run_either(_i, p, &stop, &rest, &err);
-    ck_assert_msg(status == DMFT_STOPPED, "%d: %s", status, err.text);
-    ck_assert_msg(run_either(_i, p, &resume, &rest, &err) == DMFT_OK, "%s", err.text);
-    expect_equal(whole, rest, 0.0);
+    dmft_trajectory *whole = ran(run, p, NULL, DMFT_OK), *rest = ran_in_pieces(run, p, 4, &stops);
+    ck_assert_int_gt(stops, 0);
+    expect_same_bytes(whole, rest);
     dmft_trajectory_free(whole);
     dmft_trajectory_free(rest);
     dmft_problem_free(p);
-    (void)unlink(path);
 }
 END_TEST
 
@@ -454,19 +397,7 @@ START_TEST(every_allocation_may_fail)
 {
     dmft_problem *p = problem_with(SMALL, WITH("simulation.seeds", "1", "network.features", "20", "data.samples", "12", "data.test_samples", "8", "network.depth",
                                                "1", "simulation.eigensolver", _i == 1 ? "dense" : "krylov"));
-    int status = DMFT_ERROR_MEMORY;
-    long count = 0;
-    for (; status == DMFT_ERROR_MEMORY; count++) {
-        dmft_trajectory *t = NULL;
-        dmft_error err = {.text = ""};
-        allocation_fail_at(count + 1);
-        status = run_either(_i > 0, p, NULL, &t, &err);
-        allocation_fail_at(0);
-        ck_assert((status == DMFT_OK) == (t != NULL));
-        dmft_trajectory_free(t);
-    }
-    ck_assert_int_eq(status, DMFT_OK);
-    ck_assert_int_gt(count, 60);
+    ck_assert_int_ge(ran_without_memory(_i > 0 ? dmft_simulate : dmft_solve, p), 60);
     dmft_problem_free(p);
 }
 END_TEST
@@ -513,7 +444,7 @@ START_TEST(edges_are_passed_as_often_as_stated)
         (void)snprintf(seed, sizeof seed, "%d", i + 1);
         dmft_problem *p = problem_with(SMALL, WITH("simulation.seeds", "1", "simulation.seed", seed, "network.depth", "1", "data.samples", "20", "data.label_noise",
                                                    "1e9", "data.test_samples", "1", "training.permutations", "9", "training.penalties", "1"));
-        dmft_trajectory *t = theory(p);
+        dmft_trajectory *t = solved(p, DMFT_OK);
         passed[0] += (at(t, "eigenvalue_top1", 1) > at(t, "edge_upper", 1)) / (double)runs;
         passed[1] += (at(t, "eigenvalue_bottom1", 1) < at(t, "edge_lower", 1)) / (double)runs;
         dmft_trajectory_free(t);
@@ -531,7 +462,7 @@ START_TEST(linear_features_keep_what_there_is)
 {
     dmft_problem *p = problem_with(SMALL, WITH("network.activation", "linear", "network.kept", "12", "simulation.seeds", "2", "training.penalties", "1",
                                                "training.penalty_min", "1e-12"));
-    dmft_trajectory *t = theory(p), *s = simulated(p, NULL);
+    dmft_trajectory *t = solved(p, DMFT_OK), *s = simulated(p, 0, DMFT_OK);
     for (size_t layer = 1; layer <= 2; layer++) {
         ck_assert_double_eq(at(t, "kept", layer), 5.0);
         ck_assert_double_eq(at(s, "kept", layer), 5.0);
@@ -631,18 +562,17 @@ static void write_rows(const char *path, size_t rows, double scale, double sign)
 /* Inputs in other units change nothing, and labels of the other sign turn the spectrum over. */
 START_TEST(files_scale_and_turn_over)
 {
-    char folder[] = "/tmp/dmft_filterXXXXXX", path[3][64];
     static const double scale[] = {1.0, 8.0, 1.0}, sign[] = {1.0, 1.0, -1.0};
     dmft_trajectory *t[3], *s[3];
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    make_folder();
     for (int i = 0; i < 3; i++) {
-        (void)snprintf(path[i], sizeof path[i], "%s/%d.csv", folder, i);
-        write_rows(path[i], 45, scale[i], sign[i]);
-        dmft_problem *p = problem_with(OF_FILE, WITH("data.file", path[i]));
+        const char *path = in_folder((const char *const[]){"0.csv", "1.csv", "2.csv"}[i]);
+        write_rows(path, 45, scale[i], sign[i]);
+        dmft_problem *p = problem_with(OF_FILE, WITH("data.file", path));
         ck_assert_uint_eq(p->filter.tests, 15);
         ck_assert_ptr_nonnull(strstr(dmft_problem_text(p), "# checksum of the data "));
-        t[i] = theory(p);
-        s[i] = simulated(p, NULL);
+        t[i] = solved(p, DMFT_OK);
+        s[i] = simulated(p, 0, DMFT_OK);
         dmft_problem_free(p);
     }
     expect_equal(t[0], t[1], 1e-9);
@@ -655,22 +585,19 @@ START_TEST(files_scale_and_turn_over)
     for (int i = 0; i < 3; i++) {
         dmft_trajectory_free(t[i]);
         dmft_trajectory_free(s[i]);
-        (void)unlink(path[i]);
     }
-    (void)rmdir(folder);
+    remove_folder();
 }
 END_TEST
 
 /* Test rows of a file of their own, which has the labels the other way round: every row comes from the right file, none twice, in orders that differ. */
 START_TEST(rows_of_two_files)
 {
-    char folder[] = "/tmp/dmft_filterXXXXXX", path[2][64];
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-    for (int i = 0; i < 2; i++) {
-        (void)snprintf(path[i], sizeof path[i], "%s/%d.csv", folder, i);
-        write_rows(path[i], i == 0 ? 45 : 12, 1.0, i == 0 ? 1.0 : -1.0);
-    }
-    dmft_problem *p = problem_with(OF_FILE, WITH("data.file", path[0], "data.test_file", path[1], "data.test_samples", "10"));
+    make_folder();
+    const char *train = in_folder("train.csv"), *test = in_folder("test.csv");
+    write_rows(train, 45, 1.0, 1.0);
+    write_rows(test, 12, 1.0, -1.0);
+    dmft_problem *p = problem_with(OF_FILE, WITH("data.file", train, "data.test_file", test, "data.test_samples", "10"));
     struct labelled data;
     double first[2] = {0.0, 0.0};
     ck_assert_int_eq(labelled_create(&data, p, NULL), DMFT_OK);
@@ -688,8 +615,7 @@ START_TEST(rows_of_two_files)
     ck_assert_double_ne(first[0], first[1]);
     labelled_free(&data);
     dmft_problem_free(p);
-    for (int i = 0; i < 2; i++) (void)unlink(path[i]);
-    (void)rmdir(folder);
+    remove_folder();
 }
 END_TEST
 
@@ -697,28 +623,27 @@ END_TEST
 
 START_TEST(settings_are_refused)
 {
-    char folder[] = "/tmp/dmft_filterXXXXXX", path[64];
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-    (void)snprintf(path, sizeof path, "%s/rows.csv", folder);
+    make_folder();
+    const char *path = in_folder("rows.csv");
     write_rows(path, 12, 1.0, 0.5);
     const struct {
         const char *text, *key, *value, *key2, *value2, *line;
     } bad[] = {
         {SMALL, "network.kept", "42", NULL, NULL, "network.kept: at most the number of samples, 41, got 42"},
-        {SMALL, "network.features", "2", NULL, NULL, "test:2:27: network.kept: at most the number of features, 2, got 3"},
+        {SMALL, "network.features", "2", NULL, NULL, "run.yaml:2:27: network.kept: at most the number of features, 2, got 3"},
         {SMALL, "data.directions", "6", NULL, NULL, "data.directions: at most the number of inputs, 5, got 6"},
         {SMALL, "training.folds", "42", NULL, NULL, "training.folds: at most the number of samples, 41, got 42"},
-        {SMALL, "training.penalty_min", "2", NULL, NULL, "test:4:68: training.penalty_max: at least penalty_min, 2, got 1"},
+        {SMALL, "training.penalty_min", "2", NULL, NULL, "run.yaml:4:68: training.penalty_max: at least penalty_min, 2, got 1"},
         {SMALL, "data.test_file", "x.csv", NULL, NULL, "data.test_file: belongs to data.file"},
         {SMALL, "data.normalize", "true", NULL, NULL, "data.normalize: belongs to data.file"},
-        {SMALL, "data.file", path, NULL, NULL, "test:3:70: data.target_function: is for inputs that are drawn, not for those of data.file"},
+        {SMALL, "data.file", path, NULL, NULL, "run.yaml:3:70: data.target_function: is for inputs that are drawn, not for those of data.file"},
         {OF_FILE, "data.file", path, NULL, NULL, "data.file: the label of training row 1 must be +1 or -1 (data.labels: value takes any), got"},
         {OF_FILE, "data.file", path, "data.labels", "value", "data.samples: at most the rows of data.file, 12, got 30"},
         {OF_FILE, NULL, NULL, NULL, NULL, "data.target_function is missing: one of linear | quadratic | product | staircase; or data.file"},
         {OF_FILE, "data.target_function", "linear", NULL, NULL, "data.directions is missing: an integer in [1, 16]; or data.file"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        dmft_config *config = parsed(bad[i].text);
+        dmft_config *config = config_with(bad[i].text, NULL);
         dmft_problem *p = NULL;
         dmft_error err = {.text = ""};
         if (bad[i].key != NULL) ck_assert_int_eq(dmft_config_set(config, bad[i].key, bad[i].value, &err), DMFT_OK);
@@ -728,8 +653,7 @@ START_TEST(settings_are_refused)
         ck_assert_ptr_null(p);
         dmft_config_free(config);
     }
-    (void)unlink(path);
-    (void)rmdir(folder);
+    remove_folder();
 }
 END_TEST
 

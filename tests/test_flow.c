@@ -5,10 +5,10 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/problem.h"
 #include "model/flow.h"
+#include "runs.h"
 #include "suites.h"
 
 enum { MOST_LAYERS = 4 };
@@ -29,24 +29,6 @@ static dmft_problem adaptive(dmft_problem p)
     p.grid = GRID_ADAPTIVE;
     return p;
 }
-
-static dmft_trajectory *solved(const dmft_problem *p)
-{
-    dmft_trajectory *t = NULL;
-    dmft_error err = {.text = ""};
-    int status = dmft_solve(p, NULL, &t, &err);
-    ck_assert_msg(status == DMFT_OK, "status %d: %s", status, err.text);
-    return t;
-}
-
-static const double *series(const dmft_trajectory *t, const char *name)
-{
-    const double *x = dmft_trajectory_series(t, name);
-    ck_assert_msg(x != NULL, "no series %s", name);
-    return x;
-}
-
-static double last(const dmft_trajectory *t, const char *name) { return series(t, name)[dmft_trajectory_rows(t) - 1]; }
 
 /* ---- closed forms ---- */
 
@@ -82,7 +64,7 @@ static void check_lazy(double alpha, double noise, double time, double tolerance
     double variance[] = {0.0, 1.5};
     dmft_problem p = adaptive(flow_of(1, 1e-6, variance, alpha, time, 1000, tolerance));
     p.label_noise = noise;
-    dmft_trajectory *t = solved(&p);
+    dmft_trajectory *t = solved(&p, DMFT_OK);
     size_t rows = dmft_trajectory_rows(t);
     const double *at = series(t, "time"), *C_v = series(t, "C_v"), *C_Delta = series(t, "C_Delta");
     ck_assert_uint_le(rows, 1001);
@@ -136,7 +118,7 @@ START_TEST(test_population)
     dmft_problem p = flow_of(1, 2.0, variance, 0.7, 6.0, 24, 1e-10);
     p.batch = BATCH_ONLINE;
     p.label_noise = 0.4;
-    dmft_trajectory *t = solved(&p);
+    dmft_trajectory *t = solved(&p, DMFT_OK);
     struct population z = {.s = 0.04, .kappa = 2.0}; /* gamma/sqrt(nu) */
     gsl_function f = {.function = population_time, .params = &z};
     gsl_integration_workspace *w = gsl_integration_workspace_alloc(1000);
@@ -168,12 +150,12 @@ START_TEST(test_small_steps)
         p.learning_rate = 1.0 / (256 << i);
         p.steps = p.rows = (256 << i) + 1;
         p.outlier_every = 256 << i;
-        dmft_trajectory *t = solved(&p);
+        dmft_trajectory *t = solved(&p, DMFT_OK);
         for (int j = 0; j < NAMES; j++) value[i][j] = last(t, names[j]);
         dmft_trajectory_free(t);
     }
     dmft_problem p = flow_of(2, 2.0, variance, 2.0, 1.0, 4, 1e-9);
-    dmft_trajectory *t = solved(&p);
+    dmft_trajectory *t = solved(&p, DMFT_OK);
     for (int j = 0; j < NAMES; j++) {
         double first = 2.0 * value[1][j] - value[0][j], second = 2.0 * value[2][j] - value[1][j], limit = (4.0 * second - first) / 3.0;
         ck_assert_msg(fabs(last(t, names[j]) / limit - 1.0) <= 1e-7, "%s: flow %.12g, limit of steps %.12g", names[j], last(t, names[j]), limit);
@@ -203,11 +185,11 @@ static void check_order(dmft_problem p, long coarsest)
     tight.steps = coarsest;
     tight.rows = coarsest + 1;
     tight.grid_tolerance = 1e-12;
-    dmft_trajectory *exact = solved(&tight);
+    dmft_trajectory *exact = solved(&tight, DMFT_OK);
     for (int i = 0; i < LEVELS; i++) {
         p.steps = coarsest << i;
         p.rows = p.steps + 1;
-        t[i] = solved(&p);
+        t[i] = solved(&p, DMFT_OK);
     }
     for (int j = 0; j < NAMES; j++) {
         double error[LEVELS];
@@ -237,7 +219,7 @@ START_TEST(test_grids)
     dmft_problem uniform = flow_of(2, 3.0, variance, 2.0, 20.0, 8, 1e-9), geometric = uniform, few = adaptive(uniform);
     geometric.grid = GRID_GEOMETRIC;
     few.grid_tolerance = 1e-8;
-    dmft_trajectory *a = solved(&uniform), *b = solved(&geometric), *c = solved(&few);
+    dmft_trajectory *a = solved(&uniform, DMFT_OK), *b = solved(&geometric, DMFT_OK), *c = solved(&few, DMFT_OK);
     ck_assert_uint_eq(dmft_trajectory_rows(a), 9);
     ck_assert_uint_eq(dmft_trajectory_rows(b), 9);
     ck_assert_uint_le(dmft_trajectory_rows(c), 9);
@@ -298,14 +280,14 @@ static void check_target(int depth, double alpha, double time, double span, long
 {
     double variance[MOST_LAYERS + 1] = {0.3, 0.3, 0.3, 0.3, 0.3};
     dmft_problem p = adaptive(flow_of(depth, 2.0, variance, alpha, time, 1000, 1e-8));
-    dmft_trajectory *t = solved(&p);
+    dmft_trajectory *t = solved(&p, DMFT_OK);
     size_t rows = dmft_trajectory_rows(t), at = 0;
     ck_assert_uint_le(rows, 1001);
     ck_assert(last(t, "time") == time);
     while (at + 1 < rows && series(t, "time")[at + 1] <= span) at++;
     dmft_problem q = flow_of(depth, 2.0, variance, alpha, series(t, "time")[at], fine, 0.0);
     q.outlier_every = fine;
-    dmft_trajectory *exact = solved(&q);
+    dmft_trajectory *exact = solved(&q, DMFT_OK);
     double C = last(exact, "C_v"), least = 1e-6 * series(exact, "C_v")[0];
     double error = fabs(series(t, "C_v")[at] - C) / fmax(C, least), z = last(exact, "A0_outlier1"), z_error = fabs(series(t, "A0_outlier1")[at] / z - 1.0);
     printf("flow, L = %d alpha %g: %zu nodes to %g, %g evaluations; at %.4g loss off %.2g, outlier %.9g off %.2g\n", depth, alpha, rows, time,

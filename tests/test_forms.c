@@ -15,6 +15,7 @@
 #include "base/problem.h"
 #include "dmft.h"
 #include "model/model.h"
+#include "runs.h"
 #include "suites.h"
 
 static const char *const configurations[] = {
@@ -33,31 +34,18 @@ static const char *const configurations[] = {
 
 static dmft_problem *problem_of_text(const char *configuration, const char *method)
 {
-    dmft_config *config = NULL;
-    dmft_problem *problem = NULL;
-    dmft_error err = {0};
     char text[1024];
-    (void)snprintf(text, sizeof text, "model: deep_linear\nmethod: %s\n%soutliers: {count: 2}\noutput: {kernels: true}\n", method,
-                   configuration);
-    ck_assert_msg(dmft_config_parse(&config, text, strlen(text), "test", &err) == DMFT_OK, "%s", err.text);
-    ck_assert_msg(dmft_problem_create(&problem, config, &err) == DMFT_OK, "%s", err.text);
-    dmft_config_free(config);
-    return problem;
+    (void)snprintf(text, sizeof text, "model: deep_linear\nmethod: %s\n%soutliers: {count: 2}\noutput: {kernels: true}\n", method, configuration);
+    return problem_with(text, NULL);
 }
-
-static dmft_problem *problem_of(int which, const char *method) { return problem_of_text(configurations[which], method); }
 
 static dmft_trajectory *solved_text(const char *configuration, const char *method)
 {
     dmft_problem *problem = problem_of_text(configuration, method);
-    dmft_trajectory *t = NULL;
-    dmft_error err = {0};
-    ck_assert_msg(dmft_solve(problem, NULL, &t, &err) == DMFT_OK, "%s", err.text);
+    dmft_trajectory *t = solved(problem, DMFT_OK);
     dmft_problem_free(problem);
     return t;
 }
-
-static dmft_trajectory *solved(int which, const char *method) { return solved_text(configurations[which], method); }
 
 /* ---- a matrix of rank one ---- */
 
@@ -100,7 +88,7 @@ static double difference(const dmft_trajectory *a, const dmft_trajectory *b, con
 
 START_TEST(correlations_agree)
 {
-    dmft_trajectory *basis = solved(_i, "basis"), *rows = solved(_i, "rows");
+    dmft_trajectory *basis = solved_text(configurations[_i], "basis"), *rows = solved_text(configurations[_i], "rows");
     double largest = 0.0;
     for (size_t i = 0; i < dmft_trajectory_kernel_count(basis); i++)
         largest = fmax(largest, difference(basis, rows, dmft_trajectory_kernel_name(basis, i)));
@@ -130,7 +118,7 @@ static const double *unit_of(const dmft_trajectory *t, const char *name)
 
 START_TEST(outliers_agree)
 {
-    dmft_trajectory *basis = solved(_i, "basis"), *rows = solved(_i, "rows");
+    dmft_trajectory *basis = solved_text(configurations[_i], "basis"), *rows = solved_text(configurations[_i], "rows");
     double largest = 0.0;
     int compared = 0;
     for (size_t i = 0; i < dmft_trajectory_series_count(basis); i++) {
@@ -231,8 +219,8 @@ static double check_products(const dmft_trajectory *rows, int l, double factor, 
 
 START_TEST(responses_agree)
 {
-    dmft_problem *p = problem_of(_i, "basis");
-    dmft_trajectory *rows = solved(_i, "rows");
+    dmft_problem *p = problem_of_text(configurations[_i], "basis");
+    dmft_trajectory *rows = solved_text(configurations[_i], "rows");
     size_t T = (size_t)p->steps, matrices = (size_t)p->depth;
     struct asked asked[8] = {{0}};
     model_deep_linear.free(run(p, matrices, asked, 0));

@@ -17,26 +17,18 @@
 #include "base/text.h"
 #include "base/trajectory.h"
 #include "base/outline.h"
+#include "folder.h"
 #include "io/print.h"
 
 Suite *suite_io(void);
 
-static char folder[256], path[300], other[300];
+static const char *path, *other;
 
-static void make_folder(void)
+static void make_paths(void)
 {
-    const char *base = getenv("TMPDIR");
-    (void)snprintf(folder, sizeof folder, "%s/dmft_io_XXXXXX", base != NULL && strlen(base) < 200 ? base : "/tmp");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-    (void)snprintf(path, sizeof path, "%s/result.h5", folder);
-    (void)snprintf(other, sizeof other, "%s/other", folder);
-}
-
-static void remove_folder(void)
-{
-    (void)unlink(path);
-    (void)unlink(other);
-    ck_assert_msg(rmdir(folder) == 0, "something is left in %s: %s", folder, strerror(errno));
+    make_folder();
+    path = in_folder("result.h5");
+    other = in_folder("other");
 }
 
 /* Awkward numbers in `rows` rows, and a kernel with a stride larger than its order. */
@@ -643,10 +635,9 @@ Suite *suite_io(void)
 {
     Suite *suite = suite_create("io");
     TCase *files = tcase_create("result files"), *tables = tcase_create("tables"), *text = tcase_create("printing");
-    tcase_add_checked_fixture(files, make_folder, remove_folder);
-    tcase_add_checked_fixture(tables, make_folder, remove_folder);
-    tcase_add_checked_fixture(text, make_folder, remove_folder);
-    tcase_set_timeout(files, 60);
+    tcase_add_checked_fixture(files, make_paths, remove_folder);
+    tcase_add_checked_fixture(tables, make_paths, remove_folder);
+    tcase_add_checked_fixture(text, make_paths, remove_folder);
     tcase_add_loop_test(files, round_trip, 0, 7);
     tcase_add_test(files, round_trip_diverged);
     tcase_add_test(files, round_trip_of_events);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cases.h"
+#include "folder.h"
 #include "io/kernels_hdf5.h"
 #include "suites.h"
 
@@ -36,14 +37,6 @@ static struct content content_of(size_t k)
     for (size_t i = 0; i < k; i++) c.d[i] = i + 1 < k ? 0.06 * 6.0 / sqrt(0.5) : 0.0;
     slow_free(slow);
     return c;
-}
-
-static const char *path_of(const char *name)
-{
-    static char path[PATH];
-    const char *folder = getenv("DMFT_BUILD");
-    (void)snprintf(path, sizeof path, "%s/%s", folder != NULL ? folder : "build", name);
-    return path;
 }
 
 /* How to write; `skip` names a dataset that is left out. */
@@ -104,24 +97,22 @@ START_TEST(all_types_of_numbers)
     struct content c = content_of(K);
     double z = NAN;
     for (int i = 0; i < 4; i++) {
-        const char *path = path_of("kernels_types.h5");
+        const char *path = in_folder("kernels_types.h5");
         write_file(path, &c, how[i]);
         dmft_outliers *o = outliers_in(path);
         ck_assert_uint_eq(dmft_outliers_count(o), 1);
         if (i == 0) z = dmft_outliers_z(o, 0);
         ck_assert_msg(fabs(dmft_outliers_z(o, 0) - z) <= precision[i] * z, "type %d: %.15g, expected %.15g", i, dmft_outliers_z(o, 0), z);
         dmft_outliers_free(o);
-        (void)remove(path);
-    }
+        }
     /* whole numbers: two independent spikes */
     struct content spikes = {.k = 2, .d = {3.0, 0.0}, .sigma2 = 1.0, .psi = 1.0};
     for (int m = 0; m < 4; m += 2) spikes.matrix[m][0] = spikes.matrix[m][3] = 1.0;
-    write_file(path_of("kernels_types.h5"), &spikes, (struct manner){H5T_STD_I16BE, 0, NULL});
-    dmft_outliers *o = outliers_in(path_of("kernels_types.h5"));
+    write_file(in_folder("kernels_types.h5"), &spikes, (struct manner){H5T_STD_I16BE, 0, NULL});
+    dmft_outliers *o = outliers_in(in_folder("kernels_types.h5"));
     ck_assert_uint_eq(dmft_outliers_count(o), 1);
     ck_assert(fabs(dmft_outliers_z(o, 0) - (3.0 + 1.0 / 3.0)) < 1e-12);
     dmft_outliers_free(o);
-    (void)remove(path_of("kernels_types.h5"));
 }
 END_TEST
 
@@ -129,7 +120,7 @@ END_TEST
 START_TEST(a_variance_of_each_event)
 {
     static const double variance[] = {0.01, 0.02, 0.05, 0.1, 0.2, 0.25};
-    const char *path = path_of("kernels_variance.h5");
+    const char *path = in_folder("kernels_variance.h5");
     struct content c = content_of(K);
     write_file(path, &c, (struct manner){H5T_IEEE_F64LE, 0, NULL});
     dmft_outliers *same = outliers_in(path);
@@ -145,7 +136,6 @@ START_TEST(a_variance_of_each_event)
     dmft_outliers_free(same);
     dmft_outliers_free(own);
     dmft_outliers_free(o);
-    (void)remove(path);
 }
 END_TEST
 
@@ -153,7 +143,7 @@ END_TEST
 START_TEST(variances_that_do_not_fit)
 {
     static const double broken[] = {0.1, 0.1, NAN, 0.1, 0.1, 0.1};
-    const char *path = path_of("kernels_variance.h5");
+    const char *path = in_folder("kernels_variance.h5");
     struct content c = content_of(K);
     c.variance = broken;
     write_file(path, &c, (struct manner){H5T_IEEE_F64LE, 0, NULL});
@@ -167,13 +157,12 @@ START_TEST(variances_that_do_not_fit)
         (void)H5Fclose(file);
         refused(path, DMFT_ERROR_FORMAT, ": variance must be a list of 6 numbers, as d is; it has rank");
     }
-    (void)remove(path);
 }
 END_TEST
 
 START_TEST(what_is_missing_or_misshapen_is_named)
 {
-    const char *path = path_of("kernels_bad.h5");
+    const char *path = in_folder("kernels_bad.h5");
     const struct manner plain = {H5T_IEEE_F64LE, 0, NULL};
     struct content c = content_of(K);
     for (int i = 0; i < DATASETS; i++) {
@@ -203,15 +192,14 @@ START_TEST(what_is_missing_or_misshapen_is_named)
     c.sigma2 = NAN;
     write_file(path, &c, plain);
     refused(path, DMFT_ERROR_FORMAT, "sigma2 is not finite");
-    refused(path_of("no_such_file.h5"), DMFT_ERROR_READ, "No such file");
-    refused(path_of(""), DMFT_ERROR_READ, "not a regular file");
-    (void)remove(path);
+    refused(in_folder("no_such_file.h5"), DMFT_ERROR_READ, "No such file");
+    refused(folder, DMFT_ERROR_READ, "not a regular file");
 }
 END_TEST
 
 START_TEST(strings_groups_and_cubes_are_refused)
 {
-    const char *path = path_of("kernels_odd.h5");
+    const char *path = in_folder("kernels_odd.h5");
     struct content c = content_of(K);
     write_file(path, &c, (struct manner){H5T_IEEE_F64LE, 0, "d"});
     hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT), group = H5Gcreate2(file, "d", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
@@ -244,14 +232,13 @@ START_TEST(strings_groups_and_cubes_are_refused)
     (void)H5Sclose(space);
     (void)H5Fclose(file);
     refused(path, DMFT_ERROR_FORMAT, "sigma2 holds nothing"); /* and is not 0 */
-    (void)remove(path);
 }
 END_TEST
 
 /* Cut at many places: an error each time, never a crash. */
 START_TEST(truncated_files_are_refused)
 {
-    const char *path = path_of("kernels_cut.h5");
+    const char *path = in_folder("kernels_cut.h5");
     struct content c = content_of(K);
     struct stat there;
     write_file(path, &c, (struct manner){H5T_IEEE_F64LE, 0, NULL});
@@ -264,7 +251,6 @@ START_TEST(truncated_files_are_refused)
         ck_assert_msg(status == DMFT_ERROR_FORMAT || status == DMFT_ERROR_READ, "%ld bytes: status %d", (long)length, status);
         ck_assert_ptr_nonnull(strstr(err.text, "kernels_cut.h5"));
     }
-    (void)remove(path);
 }
 END_TEST
 
@@ -274,8 +260,8 @@ END_TEST
 static int run(const char *arguments, char *out, size_t bytes)
 {
     char command[2 * PATH];
-    const char *folder = getenv("DMFT_BUILD");
-    (void)snprintf(command, sizeof command, "%s/bin/dmft outliers %s 2>&1", folder != NULL ? folder : "build", arguments);
+    const char *build = getenv("DMFT_BUILD");
+    (void)snprintf(command, sizeof command, "%s/bin/dmft outliers %s 2>&1", build != NULL ? build : "build", arguments);
     FILE *pipe = popen(command, "r");
     ck_assert_ptr_nonnull(pipe);
     size_t got = fread(out, 1, bytes - 1, pipe);
@@ -286,7 +272,7 @@ static int run(const char *arguments, char *out, size_t bytes)
 
 START_TEST(the_program_prints_a_table)
 {
-    const char *path = path_of("kernels_table.h5");
+    const char *path = in_folder("kernels_table.h5");
     char out[1 << 14], expected[1 << 14], *at = expected;
     struct content c = content_of(K);
     write_file(path, &c, (struct manner){H5T_IEEE_F64LE, 1, NULL});
@@ -318,14 +304,13 @@ START_TEST(the_program_prints_a_table)
     write_file(path, &none, (struct manner){H5T_IEEE_F64LE, 0, NULL});
     ck_assert_int_eq(run(path, out, sizeof out), 0);
     ck_assert_str_eq(out, "outlier,edge\n");
-    (void)remove(path);
 }
 END_TEST
 
 /* Domain errors of what a file holds are the user's: status 2, one line with the file's name. */
 START_TEST(the_program_refuses_bad_kernels)
 {
-    const char *path = path_of("kernels_refused.h5");
+    const char *path = in_folder("kernels_refused.h5");
     char out[4096];
     const struct manner plain = {H5T_IEEE_F64LE, 0, NULL};
     struct content c = content_of(K);
@@ -349,7 +334,6 @@ START_TEST(the_program_refuses_bad_kernels)
         for (size_t j = i + 1; j < K; j++) c.matrix[0][i * K + j] = c.matrix[2][i * K + j] = 0.0; /* lower triangles alone */
     write_file(path, &c, plain);
     ck_assert_int_eq(run(path, out, sizeof out), 0);
-    (void)remove(path);
 }
 END_TEST
 
@@ -357,6 +341,8 @@ Suite *suite_kernel_file(void)
 {
     Suite *s = suite_create("kernel_file");
     TCase *files = tcase_create("files"), *program = tcase_create("program");
+    tcase_add_checked_fixture(files, make_folder, remove_folder);
+    tcase_add_checked_fixture(program, make_folder, remove_folder);
     tcase_add_test(files, all_types_of_numbers);
     tcase_add_test(files, a_variance_of_each_event);
     tcase_add_test(files, variances_that_do_not_fit);

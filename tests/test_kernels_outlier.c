@@ -8,8 +8,11 @@
 
 #include "cases.h"
 #include "model/model.h"
+#include "numbers.h"
 #include "outlier/basis.h"
 #include "outlier/follow.h"
+#include "reference.h"
+#include "state_file.h"
 #include "suites.h"
 
 static void assert_near(double value, double expected, double allowed, const char *what, long step)
@@ -337,9 +340,43 @@ static void look_for_escape(struct escape *e, const struct dense *d, size_t j, l
     e->before = isgreater(x, 0.0) ? x : below;
 }
 
+enum { COUNT = 2 };
+
+/* Outliers and overlaps that are followed, against the dense ones; returns the largest relative error of z. */
+static double check_followed(const struct setting *s, const dmft_kernels *p, const struct outlier_state *o, const struct dense *d, long step, const double *m)
+{
+    double worst = 0.0;
+    for (size_t j = 0; j < COUNT; j++) {
+        ck_assert_msg(isnan(o->z[j]) == (j >= d->count), "%s, step %ld: outlier %zu is %g, of %zu", s->name, step, j, o->z[j], d->count);
+        if (j >= d->count) continue;
+        double z = z_of(d->re[d->index[j]], p->sigma2, p->psi);
+        assert_near(o->z[j], z, allowed(d, z, 1e-11), s->name, step);
+        worst = fmax(worst, fabs(o->z[j] / z - 1.0));
+    }
+    if (d->count == 0) {
+        ck_assert(isnan(o->left_overlap) && isnan(o->right_overlap) && isnan(o->target_overlap));
+        return worst;
+    }
+    struct literal x = literal_of(d, 0);
+    size_t t = (size_t)step, at_t = t * p->stride + t;
+    assert_near(o->left_overlap, left_product(d, &x, t, t), 1e-6 * p->C_g[at_t], "left overlap", step);
+    assert_near(o->right_overlap, right_product(d, &x, t, t), 1e-6 * p->C_phi[at_t], "right overlap", step);
+    if (m != NULL) assert_near(o->target_overlap, target_product(d, &x, m), 1e-6, "target overlap", step);
+    literal_free(&x);
+    return worst;
+}
+
+static void check_escapes(const outlier_follow *f, const struct escape *escape)
+{
+    for (size_t j = 0; j < COUNT; j++) {
+        struct outlier_escape e = outlier_follow_escape(f, j);
+        ck_assert_int_eq(e.step, escape[j].step == 0 ? -1 : escape[j].step);
+        if (escape[j].step > 0) assert_near(e.time, escape[j].time, 1e-7 * e.time, "escape time", e.step);
+    }
+}
+
 START_TEST(following_against_dense_eigenvalues)
 {
-    enum { COUNT = 2 };
     struct setting setting = shrunk_setting(&runs[_i / 3]), *s = &setting;
     size_t T = (size_t)s->steps, every = _i % 3 == 0 ? 1 : _i % 3 == 1 ? 4 : 9;
     slow_kernels *k = slow_of(s, (int)T);
@@ -355,30 +392,11 @@ START_TEST(following_against_dense_eigenvalues)
             dmft_kernels p = kernels_of(s, k, l, t, 1, weight, m);
             struct dense d = dense_of(&p);
             struct outlier_state o = follow_to(f, t, weight);
-            for (size_t j = 0; j < COUNT; j++) {
-                look_for_escape(&escape[j], &d, j, (long)t);
-                ck_assert_msg(isnan(o.z[j]) == (j >= d.count), "%s, A_%d, step %zu: outlier %zu is %g, of %zu", s->name, l, t, j, o.z[j], d.count);
-                if (j >= d.count) continue;
-                double z = z_of(d.re[d.index[j]], p.sigma2, p.psi);
-                assert_near(o.z[j], z, allowed(&d, z, 1e-11), s->name, (long)t);
-                of_z = fmax(of_z, fabs(o.z[j] / z - 1.0));
-            }
-            if (d.count > 0) {
-                struct literal x = literal_of(&d, 0);
-                double g = p.C_g[t * p.stride + t], phi = p.C_phi[t * p.stride + t];
-                assert_near(o.left_overlap, left_product(&d, &x, t, t), 1e-6 * g, "left overlap", (long)t);
-                assert_near(o.right_overlap, right_product(&d, &x, t, t), 1e-6 * phi, "right overlap", (long)t);
-                if (m != NULL && l == 0) assert_near(o.target_overlap, target_product(&d, &x, m), 1e-6, "target overlap", (long)t);
-                literal_free(&x);
-            } else
-                ck_assert(isnan(o.left_overlap) && isnan(o.right_overlap) && isnan(o.target_overlap));
+            for (size_t j = 0; j < COUNT; j++) look_for_escape(&escape[j], &d, j, (long)t);
+            of_z = fmax(of_z, check_followed(s, &p, &o, &d, (long)t, l == 0 ? m : NULL));
             dense_free(&d);
         }
-        for (size_t j = 0; j < COUNT && every == 1 && s->variance[l] > 0.0; j++) {
-            struct outlier_escape e = outlier_follow_escape(f, j);
-            ck_assert_int_eq(e.step, escape[j].step == 0 ? -1 : escape[j].step);
-            if (escape[j].step > 0) assert_near(e.time, escape[j].time, 1e-7 * e.time, "escape time", e.step);
-        }
+        if (every == 1 && s->variance[l] > 0.0) check_escapes(f, escape);
         double inside = NAN;
         ck_assert_int_eq(outlier_follow_difference(f, &inside, NULL), DMFT_OK);
         if (every == 1) difference = fmax(isnan(difference) ? 0.0 : difference, isnan(inside) ? 0.0 : inside);
@@ -417,13 +435,48 @@ END_TEST
 
 /* ---- the basis form ---- */
 
+/* Largest differences so far: of z, the two overlaps, the drift; and outliers seen. */
+struct agreement {
+    double worst[4];
+    size_t seen;
+};
+
+/* Outliers of the kernels p of matrix l at one step against those of the basis. */
+static void compare_with_basis(const char *name, const dmft_kernels *p, size_t l, size_t t, const struct outlier_state *b, struct agreement *a)
+{
+    dmft_outliers *o = outliers_of(p, 2);
+    size_t at_t = t * p->stride + t;
+    double scale[2] = {p->C_g[at_t], p->C_phi[at_t]}, both = sqrt(p->psi * scale[0] * scale[1]);
+    for (size_t j = 0; j < 2; j++) {
+        double z = dmft_outliers_z(o, j);
+        if (isless(z, 1e-3 * dmft_outliers_z(o, 0))) continue; /* without a bulk: lambda^2 has the rounding errors of the largest */
+        ck_assert_msg(isnan(z) == isnan(b->z[j]), "%s, A_%zu, step %zu: %.15g and %.15g", name, l, t, z, b->z[j]);
+        if (isnan(z)) continue;
+        assert_near(z, b->z[j], 1e-8 * z, name, (long)t);
+        a->worst[0] = fmax(a->worst[0], fabs(z / b->z[j] - 1.0));
+        a->seen++;
+    }
+    if (dmft_outliers_count(o) > 0) {
+        double left = dmft_outliers_left(o, 0)[t], right = dmft_outliers_right(o, 0)[t], drift = dmft_outliers_drift(o, 0, t);
+        assert_near(left * left, b->left_overlap, 1e-7 * scale[0], "left overlap", (long)t);
+        assert_near(right * right, b->right_overlap, 1e-7 * scale[1], "right overlap", (long)t);
+        assert_near(drift, b->drift, 1e-7 * both, "drift", (long)t);
+        if (l == 0) assert_near(dmft_outliers_target_overlap(o, 0), b->target_overlap, 1e-7, "target overlap", (long)t);
+        a->worst[1] = fmax(a->worst[1], fabs(left * left - b->left_overlap) / scale[0]);
+        a->worst[2] = fmax(a->worst[2], fabs(right * right - b->right_overlap) / scale[1]);
+        a->worst[3] = fmax(a->worst[3], fabs(drift - b->drift) / both);
+    }
+    dmft_outliers_free(o);
+}
+
 /* (B4)-(B8) and (O1)-(O5') at every step of the same run. */
 START_TEST(kernels_and_basis_agree)
 {
     struct setting setting = shrunk_setting(&runs[_i]), *s = &setting;
-    size_t T = (size_t)s->steps, seen = 0;
+    size_t T = (size_t)s->steps;
     slow_kernels *k = slow_of(s, (int)T);
-    double *m = target_of(s, k), *weight = numbers(T), worst[4] = {0.0};
+    double *m = target_of(s, k), *weight = numbers(T);
+    struct agreement a = {{0.0}, 0};
     dmft_problem problem = problem_of(s);
     void *state = NULL;
     const struct model_matrix *matrix;
@@ -437,34 +490,13 @@ START_TEST(kernels_and_basis_agree)
         for (size_t l = 0; l < matrices; l++) {
             struct outlier_state b;
             dmft_kernels p = kernels_of(s, k, (int)l, t, 1, weight, m);
-            dmft_outliers *o = outliers_of(&p, 2);
             ck_assert_int_eq(outlier_basis_step(basis[l], (long)t, &b, NULL), DMFT_OK);
-            double scale[2] = {p.C_g[t * T + t], p.C_phi[t * T + t]}, both = sqrt(p.psi * scale[0] * scale[1]);
-            for (size_t j = 0; j < 2; j++) {
-                double z = dmft_outliers_z(o, j);
-                if (isless(z, 1e-3 * dmft_outliers_z(o, 0))) continue; /* without a bulk: lambda^2 has the rounding errors of the largest */
-                ck_assert_msg(isnan(z) == isnan(b.z[j]), "%s, A_%zu, step %zu: %.15g and %.15g", s->name, l, t, z, b.z[j]);
-                if (isnan(z)) continue;
-                assert_near(z, b.z[j], 1e-8 * z, s->name, (long)t);
-                worst[0] = fmax(worst[0], fabs(z / b.z[j] - 1.0));
-                seen++;
-            }
-            if (dmft_outliers_count(o) > 0) {
-                double left = dmft_outliers_left(o, 0)[t], right = dmft_outliers_right(o, 0)[t];
-                assert_near(left * left, b.left_overlap, 1e-7 * scale[0], "left overlap", (long)t);
-                assert_near(right * right, b.right_overlap, 1e-7 * scale[1], "right overlap", (long)t);
-                assert_near(dmft_outliers_drift(o, 0, t), b.drift, 1e-7 * both, "drift", (long)t);
-                if (l == 0) assert_near(dmft_outliers_target_overlap(o, 0), b.target_overlap, 1e-7, "target overlap", (long)t);
-                worst[1] = fmax(worst[1], fabs(left * left - b.left_overlap) / scale[0]);
-                worst[2] = fmax(worst[2], fabs(right * right - b.right_overlap) / scale[1]);
-                worst[3] = fmax(worst[3], fabs(dmft_outliers_drift(o, 0, t) - b.drift) / both);
-            }
-            dmft_outliers_free(o);
+            compare_with_basis(s->name, &p, l, t, &b, &a);
         }
         model_deep_linear.update(state);
     }
-    printf("kernels and basis, %s: %zu outliers, z %.1e, overlaps %.1e, %.1e, drift %.1e\n", s->name, seen, worst[0], worst[1], worst[2], worst[3]);
-    ck_assert_uint_gt(seen, 0);
+    printf("kernels and basis, %s: %zu outliers, z %.1e, overlaps %.1e, %.1e, drift %.1e\n", s->name, a.seen, a.worst[0], a.worst[1], a.worst[2], a.worst[3]);
+    ck_assert_uint_gt(a.seen, 0);
     for (size_t l = 0; l < matrices; l++) outlier_basis_free(basis[l]);
     model_deep_linear.free(state);
     free(m);
@@ -651,11 +683,8 @@ END_TEST
 START_TEST(the_reference_table_from_kernels)
 {
     struct setting *s = &runs[0];
-    const char *root = getenv("DMFT_SRCDIR");
-    char path[4096], line[512];
-    (void)snprintf(path, sizeof path, "%s/tests/reference/rmt_outlier_ode_a.csv", root != NULL ? root : ".");
-    FILE *file = fopen(path, "r");
-    ck_assert_msg(file != NULL, "%s cannot be opened", path);
+    char line[512];
+    FILE *file = reference_open("rmt_outlier_ode_a");
     slow_kernels *k = slow_of(s, 42);
     double weight[42], worst = 0.0;
     int rows = 0;
@@ -828,27 +857,20 @@ START_TEST(a_checkpoint_goes_on_bit_for_bit)
 {
     struct setting setting = shrunk_setting(&runs[_i / 2]), *s = &setting;
     size_t T = (size_t)s->steps, half = _i % 2 == 0 ? 9 : 15;
-    const char *folder = getenv("DMFT_BUILD");
-    char path[4096];
-    (void)snprintf(path, sizeof path, "%s/follow%d.checkpoint", folder != NULL ? folder : "build", _i);
     slow_kernels *k = slow_of(s, (int)T);
     double *m = target_of(s, k), *d = numbers(T), *told = numbers(6 * T), *again = numbers(6 * T), difference[2];
     dmft_kernels whole = kernels_of(s, k, 0, T, 0, d, m);
     struct outlier_source source = source_of(&whole, T);
-    struct archive_head head = {.kind = "solve", .problem = "a problem"};
     outlier_follow *f = NULL, *g = NULL;
-    archive *a = NULL;
-    (void)remove(path);
     ck_assert_int_eq(outlier_follow_create(&f, &source, 2, NULL), DMFT_OK);
     follow_on(f, 0, half, d, told);
-    ck_assert_int_eq(archive_create_write(&a, path, &head, NULL), DMFT_OK);
+    archive *a = begin_writing();
     outlier_follow_transfer(f, a);
-    ck_assert_int_eq(archive_close(a, NULL), DMFT_OK);
+    a = begin_reading(a);
     follow_on(f, half, T, d, told);
     ck_assert_int_eq(outlier_follow_create(&g, &source, 2, NULL), DMFT_OK);
-    ck_assert_int_eq(archive_open_read(&a, path, "solve", "a problem", NULL), DMFT_OK);
     outlier_follow_transfer(g, a);
-    ck_assert_int_eq(archive_close(a, NULL), DMFT_OK);
+    end_reading(a);
     follow_on(g, half, T, d, again);
     ck_assert_mem_eq(told + 6 * half, again + 6 * half, 6 * (T - half) * sizeof *told);
     for (size_t j = 0; j < 2; j++) {
@@ -859,7 +881,6 @@ START_TEST(a_checkpoint_goes_on_bit_for_bit)
     ck_assert_int_eq(outlier_follow_difference(f, &difference[0], NULL), DMFT_OK);
     ck_assert_int_eq(outlier_follow_difference(g, &difference[1], NULL), DMFT_OK);
     ck_assert_mem_eq(&difference[0], &difference[1], sizeof difference[0]);
-    (void)remove(path);
     outlier_follow_free(f);
     outlier_follow_free(g);
     double *const all[] = {m, d, told, again};

@@ -10,16 +10,12 @@
 
 #include "allocation.h"
 #include "base/random.h"
+#include "numbers.h"
+#include "reference.h"
 #include "spectrum/law.h"
 #include "suites.h"
 
 enum { MOST = 4096 };
-
-static void assert_close(double value, double expected, double tolerance, const char *what)
-{
-    ck_assert_msg(fabs(value - expected) <= tolerance * fabs(expected), "%s: %.17g, expected %.17g (relative %.3g, allowed %.3g)", what, value,
-                  expected, fabs(value / expected - 1.0), tolerance);
-}
 
 /* A population that owns its arrays. */
 struct population {
@@ -179,6 +175,21 @@ END_TEST
 
 /* ---- the equations ---- */
 
+/* (LA4) against the integral of the density: over band b, and over a part of it. */
+static void check_masses(const spectrum_curve *c, size_t b)
+{
+    const double *band = spectrum_curve_band(c, b), *density = spectrum_curve_density(c, b);
+    double integral = 0.0;
+    for (int j = 0; j < 150; j++) integral += density[j] * 0.5 * (band[1] - band[0]) * sin(M_PI * (j + 0.5) / 150) * M_PI / 150;
+    assert_close(spectrum_curve_mass(c, b), integral, 1e-10, "mass by quadrature");
+    double from = band[0] + 0.31 * (band[1] - band[0]), width = 0.25 * (band[1] - band[0]);
+    static const double node[] = {-0.9324695142031521, -0.6612093864662645, -0.2386191860831969, 0.2386191860831969, 0.6612093864662645, 0.9324695142031521};
+    static const double gauss[] = {0.1713244923791704, 0.3607615730481386, 0.4679139345726910, 0.4679139345726910, 0.3607615730481386, 0.1713244923791704};
+    integral = 0.0;
+    for (int j = 0; j < 6; j++) integral += 0.5 * width * gauss[j] * spectrum_curve_at(c, from + 0.5 * width * (1.0 + node[j]));
+    assert_close(spectrum_curve_part(c, from + width) - spectrum_curve_part(c, from), integral, 1e-6, "part by quadrature");
+}
+
 /* A bulk of two bands on a population of a band and an atom: each edge is a minimum or maximum of x(m), m(z) solves (LA1), masses are complete. */
 START_TEST(solutions_solve_the_equations)
 {
@@ -211,18 +222,7 @@ START_TEST(solutions_solve_the_equations)
     ck_assert_int_eq(spectrum_curve_create(&c, &law, 150, NULL), DMFT_OK);
     assert_close(spectrum_curve_mass(c, 0) + spectrum_curve_mass(c, 1) + spectrum_law_zero(&law), 1.0, 1e-10, "all masses");
     assert_close(spectrum_curve_mass(c, 0), 0.2 * 0.4, 1e-10, "mass of the atom's band");
-    for (size_t b = 0; b < 2; b++) { /* (LA4) against the integral of the density: over a band, and over a part of it */
-        const double *band = spectrum_curve_band(c, b), *density = spectrum_curve_density(c, b);
-        double integral = 0.0;
-        for (int j = 0; j < 150; j++) integral += density[j] * 0.5 * (band[1] - band[0]) * sin(M_PI * (j + 0.5) / 150) * M_PI / 150;
-        assert_close(spectrum_curve_mass(c, b), integral, 1e-10, "mass by quadrature");
-        double from = band[0] + 0.31 * (band[1] - band[0]), width = 0.25 * (band[1] - band[0]);
-        static const double node[] = {-0.9324695142031521, -0.6612093864662645, -0.2386191860831969, 0.2386191860831969, 0.6612093864662645, 0.9324695142031521};
-        static const double gauss[] = {0.1713244923791704, 0.3607615730481386, 0.4679139345726910, 0.4679139345726910, 0.3607615730481386, 0.1713244923791704};
-        integral = 0.0;
-        for (int j = 0; j < 6; j++) integral += 0.5 * width * gauss[j] * spectrum_curve_at(c, from + 0.5 * width * (1.0 + node[j]));
-        assert_close(spectrum_curve_part(c, from + width) - spectrum_curve_part(c, from), integral, 1e-6, "part by quadrature");
-    }
+    for (size_t b = 0; b < 2; b++) check_masses(c, b);
     ck_assert(spectrum_curve_at(c, 0.5 * (edge[0][1] + edge[1][0])) == 0.0 && spectrum_curve_at(c, 99.0) == 0.0 && spectrum_curve_part(c, 99.0) == 1.0);
     spectrum_curve_free(c);
 }
@@ -273,11 +273,8 @@ START_TEST(conjugate_kernel_is_that_of_the_reference)
     ck_assert_uint_eq(count, 1);
     assert_close(edge[0][0], 0.002661489123, 1e-9, "lower edge");
     assert_close(edge[0][1], 6.882704464, 1e-9, "upper edge");
-    char path[512], line[256];
-    const char *srcdir = getenv("DMFT_SRCDIR");
-    (void)snprintf(path, sizeof path, "%s/tests/reference/rmt_conjugate_kernel_a.csv", srcdir != NULL ? srcdir : ".");
-    FILE *file = fopen(path, "r");
-    ck_assert_msg(file != NULL, "cannot open %s", path);
+    char line[256];
+    FILE *file = reference_open("rmt_conjugate_kernel_a");
     int rows = 0;
     while (fgets(line, sizeof line, file) != NULL) {
         double x, expected, density;

@@ -10,19 +10,14 @@
 #include "base/problem.h"
 #include "base/random.h"
 #include "kernel/fourier.h"
+#include "numbers.h"
+#include "runs.h"
 #include "slow_deep_linear.h"
 #include "suites.h"
 
 enum { MOST_LAYERS = 5 };
 
 static const double pi = 3.14159265358979323846;
-
-static double *numbers(size_t n)
-{
-    double *x = calloc(n > 0 ? n : 1, sizeof *x);
-    ck_assert_ptr_nonnull(x);
-    return x;
-}
 
 /* ---- problems ---- */
 
@@ -57,27 +52,10 @@ static dmft_problem problem_of(struct setting *s, enum method method, double gam
                           .text = no_text};
 }
 
-static dmft_trajectory *solved(const dmft_problem *p, int expected)
-{
-    dmft_trajectory *t = NULL;
-    dmft_error err = {.text = ""};
-    int status = dmft_solve(p, NULL, &t, &err);
-    ck_assert_msg(status == expected, "status %d (%s), expected %d", status, err.text, expected);
-    ck_assert_ptr_nonnull(t);
-    return t;
-}
-
 static dmft_trajectory *lazily(struct setting *s, double gamma0)
 {
     dmft_problem p = problem_of(s, METHOD_LAZY, gamma0);
     return solved(&p, DMFT_OK);
-}
-
-static const double *series(const dmft_trajectory *t, const char *name)
-{
-    const double *x = dmft_trajectory_series(t, name);
-    ck_assert_msg(x != NULL, "no series %s", name);
-    return x;
 }
 
 #define MUP PARAMETERIZATION_MUP

@@ -8,16 +8,10 @@
 #include <string.h>
 
 #include "limit/limit.h"
+#include "numbers.h"
 #include "suites.h"
 
 static const double tolerance = 1e-11;
-
-static double *numbers(size_t n)
-{
-    double *x = calloc(n > 0 ? n : 1, sizeof *x);
-    ck_assert_ptr_nonnull(x);
-    return x;
-}
 
 /* ---- one operator between two spaces ---- */
 
@@ -713,6 +707,5 @@ Suite *suite_limit(void)
     tcase_add_loop_test(law, sampled_matrices_obey_the_same_law, 0, 3);
     suite_add_tcase(s, basis);
     suite_add_tcase(s, law);
-    tcase_set_timeout(law, 60.0);
     return s;
 }

@@ -5,14 +5,14 @@
 #include <gsl/gsl_math.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "allocation.h"
 #include "base/activation.h"
 #include "dmft.h"
 #include "network/two_layer.h"
+#include "reference.h"
+#include "runs.h"
 #include "spectrum/linear_width.h"
 #include "suites.h"
 
@@ -30,7 +30,9 @@ static struct linear_width case_of(enum activation_kind kind, double psi, double
     return (struct linear_width){.width_ratio = psi, .sample_ratio = alpha, .slope = m.slope, .second = 1.0, .slope2 = m.slope2, .readout = readout};
 }
 
-static width_spectrum *solved(int (*law)(width_spectrum **, const struct linear_width *, size_t, dmft_error *), const struct linear_width *w, size_t points)
+typedef int width_law(width_spectrum **out, const struct linear_width *w, size_t points, dmft_error *err);
+
+static width_spectrum *spectrum_of(width_law *law, const struct linear_width *w, size_t points)
 {
     width_spectrum *s = NULL;
     dmft_error err = {.text = ""};
@@ -63,21 +65,11 @@ END_TEST
 
 /* ---- reference numbers ---- */
 
-static FILE *reference(const char *name)
-{
-    char path[512];
-    const char *root = getenv("DMFT_SRCDIR");
-    (void)snprintf(path, sizeof path, "%s/tests/reference/%s", root != NULL ? root : ".", name);
-    FILE *in = fopen(path, "r");
-    ck_assert_msg(in != NULL, "%s is missing", path);
-    return in;
-}
-
 START_TEST(conjugate_kernel_is_that_of_the_reference)
 {
     struct linear_width w = case_of(ACTIVATION_TANH, 2.0, 1.5, 1.0);
-    width_spectrum *s = solved(width_conjugate, &w, 1200); /* the lower edge is 1/2600 of the upper */
-    FILE *in = reference("rmt_conjugate_kernel_a.csv");
+    width_spectrum *s = spectrum_of(width_conjugate, &w, 1200); /* the lower edge is 1/2600 of the upper */
+    FILE *in = reference_open("rmt_conjugate_kernel_a");
     char line[512];
     double x, density, edge[2], worst = 0.0;
     int rows = 0;
@@ -101,7 +93,7 @@ END_TEST
 
 START_TEST(one_step_is_that_of_the_reference)
 {
-    FILE *in = reference("rmt_one_step_a.csv");
+    FILE *in = reference_open("rmt_one_step_a");
     char line[512];
     double theta, value, left, right;
     int rows = 0;
@@ -156,7 +148,7 @@ START_TEST(laws_solve_their_equations)
     for (int kernel = 0; kernel < 2; kernel++) {
         struct linear_width w = case_of(laws[_i].kind, laws[_i].psi, laws[_i].alpha, laws[_i].readout);
         double complex z = 0.7 + 0.6 * I, d = 0.1 * I, c[] = {w.slope * w.slope, w.slope2, kernel == 0 ? 0.0 : w.readout, 0.0, z}, m = 0.0;
-        width_spectrum *s = solved(kernel == 0 ? width_conjugate : width_tangent, &w, POINTS);
+        width_spectrum *s = spectrum_of(kernel == 0 ? width_conjugate : width_tangent, &w, POINTS);
         for (int k = 0; k < 400; k++) {
             c[3] = 1.0 + d;
             d = 0.5 * (d + w.sample_ratio / w.width_ratio * mean_over_inputs(w.sample_ratio, weighted_pole, c));
@@ -196,7 +188,7 @@ END_TEST
 START_TEST(weights_and_inputs_change_places)
 {
     struct linear_width w = case_of(ACTIVATION_RELU, 1.5, 4.0, 1.0), v = case_of(ACTIVATION_RELU, 4.0, 1.5, 1.0);
-    width_spectrum *s = solved(width_conjugate, &w, 100), *t = solved(width_conjugate, &v, 100);
+    width_spectrum *s = spectrum_of(width_conjugate, &w, 100), *t = spectrum_of(width_conjugate, &v, 100);
     double a[2], b[2], top;
     width_spectrum_band(s, width_spectrum_bands(s) - 1, a);
     width_spectrum_band(t, width_spectrum_bands(t) - 1, b);
@@ -244,18 +236,6 @@ START_TEST(critical_rates_are_critical)
 END_TEST
 
 /* ---- the simulator against plain loops ---- */
-
-static dmft_problem *problem_of(const char *text, dmft_error *err)
-{
-    dmft_config *config = NULL;
-    dmft_problem *problem = NULL;
-    if (dmft_config_parse(&config, text, strlen(text), "test", err) == DMFT_OK) {
-        int status = dmft_problem_create(&problem, config, err);
-        ck_assert(status == DMFT_OK || problem == NULL);
-    }
-    dmft_config_free(config);
-    return problem;
-}
 
 #define MODEL "model: two_layer_linear_width\n"
 #define TINY MODEL "network: {width_ratio: 0.85, activation: softplus, readout: trained, readout_variance: 1.7, readout_scale: "
@@ -313,8 +293,7 @@ static void slow_step(struct slow *s, const struct two_layer *n, const double *X
 START_TEST(steps_are_those_of_plain_loops)
 {
     dmft_error err = {.text = ""};
-    dmft_problem *p = problem_of(trained[_i], &err);
-    ck_assert_msg(p != NULL, "%s", err.text);
+    dmft_problem *p = problem_with(trained[_i], NULL);
     struct two_layer *n;
     ck_assert_int_eq(two_layer_create(&n, p, &err), DMFT_OK);
     ck_assert_int_eq(two_layer_start(n, 1, &err), DMFT_OK);
@@ -342,7 +321,7 @@ START_TEST(kernels_are_those_of_the_jacobian)
 {
     enum { P = 19, PARAMETERS = 48 };
     dmft_error err = {.text = ""};
-    dmft_problem *p = problem_of(trained[_i], &err);
+    dmft_problem *p = problem_with(trained[_i], NULL);
     struct two_layer *n;
     ck_assert_int_eq(two_layer_create(&n, p, &err), DMFT_OK);
     ck_assert_int_eq(two_layer_start(n, 0, &err), DMFT_OK);
@@ -373,50 +352,14 @@ START_TEST(kernels_are_those_of_the_jacobian)
 }
 END_TEST
 
-static dmft_trajectory *simulated(const dmft_problem *p, const dmft_run_options *options, int expected)
-{
-    dmft_trajectory *t = NULL;
-    dmft_error err = {.text = ""};
-    int status = dmft_simulate(p, options, &t, &err);
-    ck_assert_msg(status == expected, "status %d (%s), expected %d", status, err.text, expected);
-    return t;
-}
-
-static void assert_same(const dmft_trajectory *a, const dmft_trajectory *b)
-{
-    size_t rows = dmft_trajectory_rows(a);
-    ck_assert_uint_eq(rows, dmft_trajectory_rows(b));
-    for (size_t i = 0; i < dmft_trajectory_series_count(a); i++) {
-        const char *name = dmft_trajectory_series_name(a, i);
-        ck_assert_msg(memcmp(dmft_trajectory_series(a, name), dmft_trajectory_series(b, name), rows * sizeof(double)) == 0, "%s differs", name);
-    }
-}
-
-static int stop_at(void *user, const dmft_progress *progress)
-{
-    (void)progress;
-    return --*(int *)user < 0;
-}
-
 START_TEST(threads_and_checkpoints_change_nothing)
 {
-    char folder[] = "/tmp/dmft_width_XXXXXX", path[64];
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-    (void)snprintf(path, sizeof path, "%s/c", folder);
-    dmft_error err = {.text = ""};
-    dmft_problem *p = problem_of(trained[_i], &err);
-    dmft_trajectory *whole = simulated(p, NULL, DMFT_OK);
-    dmft_run_options options = {.threads = 2};
-    dmft_trajectory *threads = simulated(p, &options, DMFT_OK);
-    assert_same(whole, threads);
-    int calls = 0;
-    options = (dmft_run_options){.progress = stop_at, .user = &calls, .checkpoint = path};
-    dmft_trajectory *none = NULL;
-    int status = dmft_simulate(p, &options, &none, &err);
-    ck_assert_int_eq(status, DMFT_STOPPED);
-    options = (dmft_run_options){.resume = path};
-    dmft_trajectory *resumed = simulated(p, &options, DMFT_OK);
-    assert_same(whole, resumed);
+    dmft_problem *p = problem_with(trained[_i], NULL);
+    long stops = 0;
+    dmft_trajectory *whole = simulated(p, 0, DMFT_OK), *threads = simulated(p, 2, DMFT_OK), *resumed = ran_in_pieces(dmft_simulate, p, 1, &stops);
+    expect_same_bytes(whole, threads);
+    ck_assert_int_gt(stops, 0);
+    expect_same_bytes(whole, resumed);
     size_t size[3];
     const double *spectrum = dmft_trajectory_array(resumed, "ntk_spectrum", size), *first = dmft_trajectory_array(whole, "ntk_spectrum", size);
     ck_assert_uint_eq(size[0], 2);
@@ -426,8 +369,6 @@ START_TEST(threads_and_checkpoints_change_nothing)
     dmft_trajectory_free(threads);
     dmft_trajectory_free(resumed);
     dmft_problem_free(p);
-    (void)unlink(path);
-    (void)rmdir(folder);
 }
 END_TEST
 
@@ -457,9 +398,8 @@ START_TEST(one_large_step_is_that_of_networks)
     static const char *const names[] = {"A0_outlier1", "A0_left_overlap", "A0_right_overlap", "A0_target_overlap", "ck_fresh_top"};
     static const char *const initial[] = {"train_loss", "test_loss", "ck_top", "ck_second", "ck_q55", "ck_q95", "ntk_top", "ntk_second", "ntk_q55", "ntk_q95"};
     dmft_error err = {.text = ""};
-    dmft_problem *p = problem_of(large_steps[_i], &err);
-    ck_assert_msg(p != NULL, "%s", err.text);
-    dmft_trajectory *theory = NULL, *sim = simulated(p, NULL, DMFT_OK);
+    dmft_problem *p = problem_with(large_steps[_i], NULL);
+    dmft_trajectory *theory = NULL, *sim = simulated(p, 0, DMFT_OK);
     ck_assert_int_eq(dmft_solve(p, NULL, &theory, &err), DMFT_OK);
     double mean, outlier;
     ck_assert_double_le(held(theory, sim, names[0], 1, &outlier), 1.0);
@@ -483,9 +423,8 @@ START_TEST(the_bulk_is_invariant_at_small_rates_alone)
                          "training: {steps: 12, learning_rate: " rate "}\nsimulation: {input_dim: 40, seeds: 16}\nspectra: {nulls: 39, every: 100}\n"
     static const char *const texts[] = {BULK("0.1"), BULK("3")};
     for (int large = 0; large < 2; large++) {
-        dmft_error err = {.text = ""};
-        dmft_problem *p = problem_of(texts[large], &err);
-        dmft_trajectory *t = simulated(p, NULL, DMFT_OK);
+        dmft_problem *p = problem_with(texts[large], NULL);
+        dmft_trajectory *t = simulated(p, 0, DMFT_OK);
         const double *chance = dmft_trajectory_series(t, "A0_p"), *distance = dmft_trajectory_series(t, "A0_distance");
         double before = chance[0], after = chance[12], null = dmft_trajectory_series(t, "A0_null_q95")[0], spread = 4.0 * sqrt(1.0 / 12.0 / 16.0);
         printf("linear width: rate %s: mean p %.3f before, %.3f after; distance %.4f, 95 %% of the null %.4f; test loss %.3f, then %.3f\n",
@@ -507,10 +446,9 @@ END_TEST
 
 START_TEST(divergence_is_an_outcome)
 {
-    dmft_error err = {.text = ""};
-    dmft_problem *p = problem_of(MODEL "network: {width_ratio: 1, activation: relu, readout: trained, readout_scale: order_one}\ndata: {sample_ratio: 2}\n"
-                                       "training: {learning_rate: 50, steps: 40}\nsimulation: {input_dim: 10, seeds: 2}\nspectra: {nulls: 1}\n", &err);
-    dmft_trajectory *t = simulated(p, NULL, DMFT_DIVERGED);
+    dmft_problem *p = problem_with(MODEL "network: {width_ratio: 1, activation: relu, readout: trained, readout_scale: order_one}\ndata: {sample_ratio: 2}\n"
+                                       "training: {learning_rate: 50, steps: 40}\nsimulation: {input_dim: 10, seeds: 2}\nspectra: {nulls: 1}\n", NULL);
+    dmft_trajectory *t = simulated(p, 0, DMFT_DIVERGED);
     ck_assert_int_ge((int)dmft_trajectory_diverged_at(t), 1);
     ck_assert_uint_eq(dmft_trajectory_rows(t), (size_t)dmft_trajectory_diverged_at(t));
     dmft_trajectory_free(t);
@@ -524,29 +462,27 @@ static const struct {
     const char *text, *line;
 } refused[] = {
     {TINY "small" TASK ", batch_fraction: 0.4}\ntraining: {learning_rate: 1, steps: 2}\n",
-     "test:3:76: data.batch_fraction: belongs to training.optimizer: sgd | adam"},
+     "run.yaml:3:76: data.batch_fraction: belongs to training.optimizer: sgd | adam"},
     {TINY "small" TASK "}\ntraining: {learning_rate: 1, steps: 2, optimizer: sgd}\n",
-     "test: data.batch_fraction is missing: a number in (0, 1]; training.optimizer: sgd needs it"},
-    {TINY "small" TASK "}\ntraining: {learning_rate: 1, steps: 2, beta1: 0.5}\n", "test:4:47: training.beta1: belongs to training.optimizer: adam"},
+     "run.yaml: data.batch_fraction is missing: a number in (0, 1]; training.optimizer: sgd needs it"},
+    {TINY "small" TASK "}\ntraining: {learning_rate: 1, steps: 2, beta1: 0.5}\n", "run.yaml:4:47: training.beta1: belongs to training.optimizer: adam"},
     {TINY "tiny" TASK "}\ntraining: {learning_rate: 1, steps: 2}\n",
-     "test:2:108: network.readout_scale: must be one of small | order_one, got tiny; the nearest is small"},
-    {TINY "small" TASK "}\ntraining: {learning_rate: 1}\n", "test: training.steps is missing: an integer in [1, 10000000]"},
+     "run.yaml:2:108: network.readout_scale: must be one of small | order_one, got tiny; the nearest is small"},
+    {TINY "small" TASK "}\ntraining: {learning_rate: 1}\n", "run.yaml: training.steps is missing: an integer in [1, 10000000]"},
     {TINY "small" TASK "}\ntraining: {learning_rate: 1, steps: 2, momentum: 0.5}\n",
-     "test:4:40: training.momentum: does not belong to model two_layer_linear_width"},
+     "run.yaml:4:40: training.momentum: does not belong to model two_layer_linear_width"},
 };
 
 START_TEST(what_does_not_belong_is_refused)
 {
-    dmft_error err = {.text = ""};
-    ck_assert(problem_of(refused[_i].text, &err) == NULL);
-    ck_assert_str_eq(err.text, refused[_i].line);
+    expect_no_problem(refused[_i].text, DMFT_ERROR_CONFIG, refused[_i].line);
 }
 END_TEST
 
 START_TEST(memory_runs_out_cleanly)
 {
     dmft_error err = {.text = ""};
-    dmft_problem *p = problem_of(trained[3], &err);
+    dmft_problem *p = problem_with(trained[3], NULL);
     int (*run[])(const dmft_problem *, const dmft_run_options *, dmft_trajectory **, dmft_error *) = {dmft_solve, dmft_simulate};
     for (int kind = 0; kind < 2; kind++)
         for (long n = 1;; n += n < 60 ? 1 : 17) {

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/activation.h"
 #include "base/archive.h"
@@ -17,7 +16,10 @@
 #include "model/mlp.h"
 #include "model/replica.h"
 #include "network/mlp.h"
+#include "numbers.h"
+#include "reference.h"
 #include "slow_mlp_linear.h"
+#include "state_file.h"
 #include "suites.h"
 
 Suite *suite_mlp(void);
@@ -134,19 +136,9 @@ static size_t columns_of(const struct mlp_table *t, const double *slot, long row
 /* Rows of a table, behind its header. */
 static FILE *open_table(const char *name)
 {
-    const char *root = getenv("DMFT_SRCDIR");
-    char path[4096];
-    (void)snprintf(path, sizeof path, "%s/tests/reference/%s.csv", root != NULL ? root : ".", name);
-    FILE *file = fopen(path, "r");
-    ck_assert_msg(file != NULL, "%s cannot be opened", path);
-    for (int c = fgetc(file), hash = 1; hash;) { /* lines of '#', and the header */
-        hash = c == '#';
-        while (c != '\n') {
-            ck_assert_int_ne(c, EOF);
-            c = fgetc(file);
-        }
-        if (hash) c = fgetc(file);
-    }
+    char line[4096] = "#";
+    FILE *file = reference_open(name);
+    while (line[0] == '#') ck_assert_ptr_nonnull(fgets(line, sizeof line, file));
     return file;
 }
 
@@ -814,6 +806,25 @@ static void compare_kernel(const struct fields *f, const double *kernel, size_t 
         }
 }
 
+/* phi and g of every layer, two samples and two outputs, from a run of KERNEL_STEPS. */
+static void record_fields(struct mlp *n, struct fields *phi, struct fields *g)
+{
+    dmft_error err = {.text = ""};
+    for (size_t l = 1; l <= n->depth; l++) {
+        phi[l] = (struct fields){.room = 200, .x = calloc(200 * 2 * KERNEL_STEPS, sizeof(double))};
+        g[l] = (struct fields){.room = 200, .x = calloc(200 * 4 * KERNEL_STEPS, sizeof(double))};
+        ck_assert(phi[l].x != NULL && g[l].x != NULL);
+    }
+    for (long t = 0; t < KERNEL_STEPS; t++) {
+        ck_assert_int_eq(mlp_evaluate(n, &err), DMFT_OK);
+        for (size_t l = 1; l <= n->depth; l++) {
+            keep_rows(&phi[l], &n->phi[l], 2);
+            keep_rows(&g[l], &n->g[l], 4);
+        }
+        mlp_learn(n, t);
+    }
+}
+
 /* Exact and sampled, two outputs, depths 1 and 3; the coefficients that kernels are made of are those of what is above the tolerance. */
 START_TEST(stored_kernels)
 {
@@ -833,19 +844,7 @@ START_TEST(stored_kernels)
     dmft_error err = {.text = ""};
     ck_assert_int_eq(mlp_create(&n, &x.problem, &sites, &err), DMFT_OK);
     ck_assert_int_eq(mlp_start(n, 0, &err), DMFT_OK);
-    for (size_t l = 1; l <= n->depth; l++) {
-        phi[l] = (struct fields){.room = 200, .x = calloc(200 * 2 * KERNEL_STEPS, sizeof(double))};
-        g[l] = (struct fields){.room = 200, .x = calloc(200 * 4 * KERNEL_STEPS, sizeof(double))};
-        ck_assert(phi[l].x != NULL && g[l].x != NULL);
-    }
-    for (long t = 0; t < KERNEL_STEPS; t++) {
-        ck_assert_int_eq(mlp_evaluate(n, &err), DMFT_OK);
-        for (size_t l = 1; l <= n->depth; l++) {
-            keep_rows(&phi[l], &n->phi[l], 2);
-            keep_rows(&g[l], &n->g[l], 4);
-        }
-        mlp_learn(n, t);
-    }
+    record_fields(n, phi, g);
     struct mlp_table t = mlp_table_of(&x.problem, 0);
     struct ensemble_results r = solve(&x.problem);
     for (size_t l = 1; l <= n->depth; l++) {
@@ -965,24 +964,6 @@ static void run_rows(const struct ensemble_kind *kind, void *member, long first,
     }
 }
 
-static void pass_through_a_file(const struct ensemble_kind *kind, void *from, void *to)
-{
-    char folder[] = "/tmp/dmft_mlp_XXXXXX", path[64];
-    struct archive_head head = {.kind = "solve", .problem = "model: mlp\n", .threads = 1, .done = 3, .total = 6};
-    archive *a = NULL;
-    dmft_error err = {.text = ""};
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-    (void)snprintf(path, sizeof path, "%s/state", folder);
-    ck_assert_msg(archive_create_write(&a, path, &head, &err) == DMFT_OK, "%s", err.text);
-    kind->transfer(from, a);
-    ck_assert_msg(archive_close(a, &err) == DMFT_OK, "%s", err.text);
-    ck_assert_msg(archive_open_read(&a, path, "solve", "model: mlp\n", &err) == DMFT_OK, "%s", err.text);
-    kind->transfer(to, a);
-    ck_assert_msg(archive_close(a, &err) == DMFT_OK, "%s", err.text);
-    (void)unlink(path);
-    (void)rmdir(folder);
-}
-
 /* Written down after 7 of 14 steps and read into the room of another member, a member goes on to the same bits: exact, sampled, wide. */
 START_TEST(resumed_members_have_the_same_bits)
 {
@@ -998,8 +979,7 @@ START_TEST(resumed_members_have_the_same_bits)
     x.problem.store_kernels = 1;
     const struct ensemble_kind *kind = _i == 2 ? &ensemble_revealed_network : &ensemble_replica;
     struct mlp_table t = mlp_table_of(&x.problem, 0);
-    double *whole = calloc(t.slot, sizeof *whole), *parts = calloc(t.slot, sizeof *parts);
-    ck_assert(whole != NULL && parts != NULL);
+    double *whole = numbers(t.slot), *parts = numbers(t.slot), *other = numbers(t.slot);
     void *a, *b;
     dmft_error err = {.text = ""};
     ck_assert_int_eq(kind->create(&a, &x.problem, &err), DMFT_OK);
@@ -1008,12 +988,13 @@ START_TEST(resumed_members_have_the_same_bits)
     run_rows(kind, a, 0, 7, whole);
     memcpy(parts, whole, t.slot * sizeof *parts);
     ck_assert_int_eq(kind->start(b, 0, &err), DMFT_OK); /* another one was here before, and went further */
-    double *other = calloc(t.slot, sizeof *other);
-    ck_assert_ptr_nonnull(other);
     run_rows(kind, b, 0, 10, other);
-    free(other);
     ck_assert_int_eq(kind->start(b, 1, &err), DMFT_OK);
-    pass_through_a_file(kind, a, b);
+    archive *file = begin_writing();
+    kind->transfer(a, file);
+    file = begin_reading(file);
+    kind->transfer(b, file);
+    end_reading(file);
     run_rows(kind, a, 7, 14, whole);
     run_rows(kind, b, 7, 14, parts);
     ck_assert_mem_eq(whole, parts, t.slot * sizeof *whole);
@@ -1021,6 +1002,7 @@ START_TEST(resumed_members_have_the_same_bits)
     kind->free(b);
     free(whole);
     free(parts);
+    free(other);
 }
 END_TEST
 
@@ -1040,9 +1022,8 @@ START_TEST(resumed_runs_have_the_same_bits)
     struct ensemble_results whole, parts;
     dmft_error err = {.text = ""};
     ck_assert_msg(ensemble_run(&whole, &plan, NULL, &err) == DMFT_OK, "%s", err.text);
-    char folder[] = "/tmp/dmft_mlp_XXXXXX", path[64];
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-    (void)snprintf(path, sizeof path, "%s/state", folder);
+    make_folder();
+    const char *path = in_folder("state");
     const long stops[] = {4, 15, 1000};
     for (size_t i = 0; i < 3; i++) {
         long stop = stops[i];
@@ -1053,8 +1034,7 @@ START_TEST(resumed_runs_have_the_same_bits)
     ck_assert_mem_eq(whole.values, parts.values, 2 * t.slot * sizeof *whole.values);
     ensemble_results_free(&whole);
     ensemble_results_free(&parts);
-    (void)unlink(path);
-    (void)rmdir(folder);
+    remove_folder();
 }
 END_TEST
 
@@ -1109,7 +1089,6 @@ END_TEST
 static void add_case(Suite *s, const char *name, const TTest *test, int count)
 {
     TCase *c = tcase_create(name);
-    tcase_set_timeout(c, 60);
     tcase_add_loop_test(c, test, 0, count);
     suite_add_tcase(s, c);
 }

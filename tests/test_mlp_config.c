@@ -8,6 +8,8 @@
 #include "base/activation.h"
 #include "base/problem.h"
 #include "dmft.h"
+#include "reference.h"
+#include "runs.h"
 
 Suite *suite_mlp_config(void);
 
@@ -16,23 +18,6 @@ static const char *const base = "model: mlp\n"
                                 "network: {depth: 3, activation: %s, gamma0: 2.5, weight_variance: 0.7}\n"
                                 "data: {gram: [[1.5, 0.25], [0.25, 0.75]], target: [1, -1]}\n"
                                 "training: {learning_rate: 0.1, steps: 3}\n";
-
-static int make(dmft_problem **out, const char *text, dmft_error *err)
-{
-    dmft_config *config = NULL;
-    int status = dmft_config_parse(&config, text, strlen(text), "run.yaml", err);
-    if (status == 0) status = dmft_problem_create(out, config, err);
-    dmft_config_free(config);
-    return status;
-}
-
-static dmft_problem *made(const char *text)
-{
-    dmft_problem *problem = NULL;
-    dmft_error err = {0};
-    ck_assert_msg(make(&problem, text, &err) == 0, "%s", err.text);
-    return problem;
-}
 
 /* The base with settings changed: pairs of key and value, then NULL. */
 static int changed(dmft_problem **out, const char *activation, const char *const *pair, dmft_error *err)
@@ -51,7 +36,7 @@ static int changed(dmft_problem **out, const char *activation, const char *const
 /* The text, read again, makes the same problem. */
 static void expect_stable(const dmft_problem *p)
 {
-    dmft_problem *again = made(p->text);
+    dmft_problem *again = problem_with(p->text, NULL);
     size_t n = p->mlp.samples + p->mlp.tests;
     ck_assert_str_eq(p->text, again->text);
     ck_assert_uint_eq(again->mlp.samples, p->mlp.samples);
@@ -68,7 +53,7 @@ START_TEST(defaults_are_filled_in)
 {
     char text[512];
     (void)snprintf(text, sizeof text, base, "tanh");
-    dmft_problem *p = made(text);
+    dmft_problem *p = problem_with(text, NULL);
     const struct mlp_problem *m = &p->mlp;
     ck_assert_int_eq(p->kind, MODEL_MLP);
     ck_assert_str_eq(p->model, "mlp");
@@ -97,7 +82,7 @@ START_TEST(the_solver_follows_the_activation)
     for (int k = 0; k < ACTIVATION_COUNT; k++) {
         char text[512];
         (void)snprintf(text, sizeof text, base, word[k]);
-        dmft_problem *p = made(text);
+        dmft_problem *p = problem_with(text, NULL);
         ck_assert_str_eq(p->mlp.activation.name, word[k]);
         ck_assert_int_eq(p->mlp.solver, k == ACTIVATION_LINEAR ? SOLVER_EXACT : SOLVER_REVEALED);
         expect_stable(p);
@@ -125,7 +110,7 @@ END_TEST
 
 START_TEST(everything_that_can_be_given_arrives)
 {
-    dmft_problem *p = made("model: mlp\n"
+    dmft_problem *p = problem_with("model: mlp\n"
                            "solver: revealed\n"
                            "network: {depth: 2, activation: gelu, bias: true, gamma0: 1, weight_variance: [1, 2, 0.5]}\n"
                            "data:\n"
@@ -137,7 +122,7 @@ START_TEST(everything_that_can_be_given_arrives)
                            "           batch_size: 2, seed: 17}\n"
                            "sampling: {sites: 64, replicas: 3, seed: 5, draws: gaussian, moment_matching: true, tolerance: 1e-9}\n"
                            "outliers: {count: 1, every: 2, samples: [2, 0]}\n"
-                           "simulation: {width: 17, engine: revealed}\n");
+                           "simulation: {width: 17, engine: revealed}\n", NULL);
     const struct mlp_problem *m = &p->mlp;
     static const double gram[16] = {2, 0, 1, 1, 0, 1, 0, 0.5, 1, 0, 1, 0.5, 1, 0.5, 0.5, 3};
     ck_assert(m->samples == 3 && m->tests == 1 && m->outputs == 2 && m->bias && m->loss == LOSS_SOFTMAX);
@@ -226,12 +211,9 @@ START_TEST(data_are_required)
                    {"data: {target: [1]}\n", "run.yaml: data.gram is missing: a list of lists of numbers in (-inf, inf); or data.file"}};
     for (size_t i = 0; i < sizeof missing / sizeof *missing; i++) {
         char text[512];
-        dmft_problem *p = NULL;
-        dmft_error err = {0};
         (void)snprintf(text, sizeof text,
                        "model: mlp\nnetwork: {depth: 1, activation: tanh, gamma0: 1, weight_variance: 1}\n%straining: {learning_rate: 1, steps: 1}\n", missing[i].data);
-        ck_assert_int_eq(make(&p, text, &err), DMFT_ERROR_CONFIG);
-        ck_assert_str_eq(err.text, missing[i].line);
+        expect_no_problem(text, DMFT_ERROR_CONFIG, missing[i].line);
     }
 }
 END_TEST
@@ -264,12 +246,9 @@ END_TEST
 
 START_TEST(deep_linear_has_no_revealed_engine)
 {
-    dmft_problem *p = NULL;
-    dmft_error err = {0};
     const char *text = "model: deep_linear\nnetwork: {depth: 1, width_ratio: 1, gamma0: 1, weight_variance: 1}\ndata: {sample_ratio: 2}\n"
                        "training: {learning_rate: 0.1, steps: 2}\nsimulation: {engine: revealed}\n";
-    ck_assert_int_eq(make(&p, text, &err), DMFT_ERROR_UNAVAILABLE);
-    ck_assert_str_eq(err.text, "run.yaml:5:22: simulation.engine: revealed is not available in this version for model deep_linear");
+    expect_no_problem(text, DMFT_ERROR_UNAVAILABLE, "run.yaml:5:22: simulation.engine: revealed is not available in this version for model deep_linear");
 }
 END_TEST
 
@@ -289,7 +268,7 @@ START_TEST(an_activation_can_be_put_in)
 {
     char text[512], name[] = "square";
     (void)snprintf(text, sizeof text, base, "tanh");
-    dmft_problem *p = made(text);
+    dmft_problem *p = problem_with(text, NULL);
     dmft_error err = {0};
     dmft_activation square = {name, apply_square, NULL, 0};
     ck_assert_int_eq(dmft_problem_set_activation(p, &square, &err), 0);
@@ -327,8 +306,8 @@ START_TEST(activations_that_do_not_fit_are_refused)
     dmft_problem_free(linear);
     dmft_problem_free(smooth);
     dmft_problem_free(tanh);
-    dmft_problem *other = made("model: deep_linear\nnetwork: {depth: 1, width_ratio: 1, gamma0: 1, weight_variance: 1}\ndata: {sample_ratio: 2}\n"
-                               "training: {learning_rate: 0.1, steps: 2}\n");
+    dmft_problem *other = problem_with("model: deep_linear\nnetwork: {depth: 1, width_ratio: 1, gamma0: 1, weight_variance: 1}\ndata: {sample_ratio: 2}\n"
+                               "training: {learning_rate: 0.1, steps: 2}\n", NULL);
     ck_assert_int_eq(dmft_problem_set_activation(other, &good, &err), DMFT_ERROR_ARGUMENT);
     dmft_problem_free(other);
 }
@@ -339,19 +318,11 @@ END_TEST
 START_TEST(reference_problems_are_read)
 {
     static const char *const name[] = {"mlp_linear_a", "mlp_linear_b", "nl_tanh_a", "nl_relu_a"};
-    const char *folder = getenv("DMFT_SRCDIR");
     for (size_t i = 0; i < sizeof name / sizeof *name; i++) {
-        char path[4096];
-        dmft_config *config = NULL;
-        dmft_problem *p = NULL;
-        dmft_error err = {0};
-        (void)snprintf(path, sizeof path, "%s/tests/reference/%s.yaml", folder != NULL ? folder : ".", name[i]);
-        ck_assert_msg(dmft_config_read(&config, path, &err) == 0, "%s", err.text);
-        ck_assert_msg(dmft_problem_create(&p, config, &err) == 0, "%s", err.text);
+        dmft_problem *p = reference_problem(name[i], NULL);
         ck_assert(p->mlp.samples == 4 && p->outlier_count == 1 && p->steps == 40);
         expect_stable(p);
         dmft_problem_free(p);
-        dmft_config_free(config);
     }
 }
 END_TEST

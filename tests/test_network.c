@@ -8,11 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/random.h"
 #include "base/trajectory.h"
+#include "folder.h"
 #include "network/network.h"
+#include "runs.h"
 
 Suite *suite_network(void);
 
@@ -68,41 +69,6 @@ static struct network *network_made(const dmft_problem *problem)
     dmft_error err;
     ck_assert_int_eq(network_create(&n, problem, &err), DMFT_OK);
     return n;
-}
-
-static dmft_trajectory *simulated(const dmft_problem *problem, int threads, int expected)
-{
-    dmft_trajectory *t = NULL;
-    dmft_run_options options = {.threads = threads};
-    dmft_error err = {.text = ""};
-    int status = dmft_simulate(problem, &options, &t, &err);
-    ck_assert_msg(status == expected, "status %d (%s), expected %d", status, err.text, expected);
-    ck_assert_ptr_nonnull(t);
-    return t;
-}
-
-static int same_bytes(const double *a, const double *b, size_t n) { return memcmp(a, b, n * sizeof *a) == 0; }
-
-/* Every series of two trajectories, and every number but the seconds, has the same bytes. */
-static void assert_same(const dmft_trajectory *a, const dmft_trajectory *b)
-{
-    ck_assert_uint_eq(a->rows, b->rows);
-    ck_assert_uint_eq(a->series_count, b->series_count);
-    ck_assert_uint_eq(a->number_count, b->number_count);
-    for (size_t i = 0; i < a->series_count; i++) {
-        ck_assert_str_eq(a->series[i].name, b->series[i].name);
-        ck_assert(same_bytes(a->series[i].value, b->series[i].value, a->rows));
-        if (a->series[i].error != NULL) ck_assert(same_bytes(a->series[i].error, b->series[i].error, a->rows));
-    }
-    for (size_t i = 0; i < a->number_count; i++)
-        if (strcmp(a->number[i].name, "seconds") != 0) ck_assert(same_bytes(&a->number[i].value, &b->number[i].value, 1));
-}
-
-static double at(const dmft_trajectory *t, const char *name, size_t row)
-{
-    const double *x = dmft_trajectory_series(t, name);
-    ck_assert_msg(x != NULL, "no series %s", name);
-    return x[row];
 }
 
 /* ---- The long way ---- */
@@ -565,7 +531,7 @@ START_TEST(test_flow_of_an_ensemble)
     f.problem.grid_first = 0.01;
     f.problem.outlier_every = 2;
     dmft_trajectory *one = simulated(&f.problem, 1, DMFT_OK), *three = simulated(&f.problem, 3, DMFT_OK);
-    assert_same(one, three);
+    expect_same_bytes(one, three);
     ck_assert_str_eq(dmft_trajectory_series_name(one, 1), "time");
     ck_assert(dmft_trajectory_series_shown(one, 1) == 0 && dmft_trajectory_errors(one, "time") == NULL);
     ck_assert(at(one, "time", 1) > 0.0099999 && at(one, "time", 1) < 0.0100001 && at(one, "time", 14) == 3);
@@ -802,8 +768,8 @@ START_TEST(test_threads_do_not_matter)
     f.problem.batch = _i != 0 ? BATCH_ONLINE : BATCH_FULL;
     f.problem.label_noise = 0.1;
     dmft_trajectory *one = simulated(&f.problem, 1, DMFT_OK), *two = simulated(&f.problem, 2, DMFT_OK), *five = simulated(&f.problem, 5, DMFT_OK);
-    assert_same(one, two);
-    assert_same(one, five);
+    expect_same_bytes(one, two);
+    expect_same_bytes(one, five);
     dmft_trajectory_free(one);
     dmft_trajectory_free(two);
     dmft_trajectory_free(five);
@@ -1029,7 +995,7 @@ START_TEST(test_divergence)
     ck_assert_double_eq_tol(dmft_trajectory_number(t, "diverged_mean"), (double)sum / (double)count, 1e-12);
     ck_assert(dmft_trajectory_number(t, "diverged_last") == (double)last);
     for (size_t row = 0; row < (size_t)earliest; row++) ck_assert(isfinite(at(t, "C_v", row)) && isfinite(at(t, "A0_sv1", row)));
-    assert_same(t, again);
+    expect_same_bytes(t, again);
     dmft_trajectory_free(t);
     dmft_trajectory_free(again);
 }
@@ -1100,12 +1066,6 @@ struct watcher {
     int inside;
 };
 
-static void scratch_path(char *out, size_t bytes, const char *name)
-{
-    const char *base = getenv("TMPDIR");
-    (void)snprintf(out, bytes, "%s/dmft_%ld_%s", base != NULL && strlen(base) < 100 ? base : "/tmp", (long)getpid(), name);
-}
-
 static int watch(void *user, const dmft_progress *p)
 {
     struct watcher *w = user;
@@ -1167,10 +1127,10 @@ static void fixture_long(struct fixture *f)
 /* Stops the run every few reports, with another number of threads each time, until it is done; returns the times it was stopped. */
 static int in_pieces(const dmft_problem *problem, long piece, double every, dmft_trajectory **out)
 {
-    char path[200];
+    make_folder();
+    const char *path = in_folder("checkpoint");
     int pieces = 0;
     long done = 0;
-    scratch_path(path, sizeof path, "pieces");
     for (;; pieces++) {
         struct watcher w = {.stop_after = piece};
         dmft_error err = {.text = ""};
@@ -1184,7 +1144,7 @@ static int in_pieces(const dmft_problem *problem, long piece, double every, dmft
         }
         done = w.last;
     }
-    (void)unlink(path);
+    remove_folder();
     return pieces;
 }
 
@@ -1200,7 +1160,7 @@ START_TEST(test_resume_is_the_same)
     dmft_trajectory *pieces = NULL, *whole = simulated(&f.problem, 2, kind == 2 ? DMFT_DIVERGED : DMFT_OK);
     int times = in_pieces(&f.problem, 3, _i < 4 ? 0 : 1e-9, &pieces);
     ck_assert_int_gt(times, kind == 2 ? 0 : 4);
-    assert_same(whole, pieces);
+    expect_same_bytes(whole, pieces);
     dmft_trajectory_free(whole);
     dmft_trajectory_free(pieces);
 }
@@ -1210,9 +1170,9 @@ END_TEST
 START_TEST(test_networks_wait_in_the_checkpoint)
 {
     struct fixture f;
-    char path[200];
     fixture_long(&f);
-    scratch_path(path, sizeof path, "waiting");
+    make_folder();
+    const char *path = in_folder("checkpoint");
     dmft_trajectory *whole = simulated(&f.problem, 1, DMFT_OK), *resumed = NULL;
     for (int run = 0; run < 4; run++) {
         struct watcher w = {.stop_after = run < 3 ? (run == 0 ? 8 : 1) : 1000000};
@@ -1220,8 +1180,8 @@ START_TEST(test_networks_wait_in_the_checkpoint)
             .threads = run == 0 ? 5 : 1, .progress = stop_after, .user = &w, .checkpoint = path, .resume = run > 0 ? path : NULL};
         ck_assert_int_eq(dmft_simulate(&f.problem, &options, &resumed, NULL), run < 3 ? DMFT_STOPPED : DMFT_OK);
     }
-    assert_same(whole, resumed);
-    (void)unlink(path);
+    expect_same_bytes(whole, resumed);
+    remove_folder();
     dmft_trajectory_free(whole);
     dmft_trajectory_free(resumed);
 }
@@ -1231,9 +1191,9 @@ END_TEST
 START_TEST(test_stopped_at_the_end)
 {
     struct fixture f;
-    char path[200];
     fixture_fill(&f, 1, 9, 7, 20);
-    scratch_path(path, sizeof path, "end");
+    make_folder();
+    const char *path = in_folder("checkpoint");
     struct watcher w = {.stop_after = 3};
     dmft_run_options options = {.threads = 2, .progress = stop_after, .user = &w, .checkpoint = path};
     dmft_trajectory *t = NULL, *whole = simulated(&f.problem, 1, DMFT_OK);
@@ -1241,8 +1201,8 @@ START_TEST(test_stopped_at_the_end)
     ck_assert(w.last == 3 * 6);
     options = (dmft_run_options){.resume = path};
     ck_assert_int_eq(dmft_simulate(&f.problem, &options, &t, NULL), DMFT_OK);
-    assert_same(whole, t);
-    (void)unlink(path);
+    expect_same_bytes(whole, t);
+    remove_folder();
     dmft_trajectory_free(whole);
     dmft_trajectory_free(t);
 }
@@ -1252,9 +1212,9 @@ END_TEST
 START_TEST(test_checkpoint_refusals)
 {
     struct fixture f;
-    char path[200];
     fixture_long(&f);
-    scratch_path(path, sizeof path, "refused");
+    make_folder();
+    const char *path = in_folder("checkpoint");
     struct watcher w = {.stop_after = 2};
     dmft_error err;
     dmft_trajectory *t = NULL;
@@ -1272,7 +1232,7 @@ START_TEST(test_checkpoint_refusals)
     ck_assert_int_eq(dmft_simulate(&f.problem, &options, &t, &err), DMFT_ERROR_CONFIG);
     ck_assert_msg(strstr(err.text, "model is x there and y here") != NULL, "%s", err.text);
     ck_assert(w.calls == 0 && t == NULL);
-    (void)unlink(path);
+    remove_folder();
 }
 END_TEST
 

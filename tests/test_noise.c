@@ -8,12 +8,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "allocation.h"
 #include "base/random.h"
 #include "cases.h"
 #include "network/network.h"
+#include "numbers.h"
+#include "reference.h"
+#include "runs.h"
 #include "slow_training.h"
 #include "suites.h"
 
@@ -29,39 +31,12 @@
               "data: {sample_ratio: 2, label_noise: 0.3, batch: bernoulli, batch_fraction: 0.5, spectrum: {exponent: 0.6, target_exponent: 0.5, modes: 5}}\n" \
               "training: {learning_rate: 0.015, steps: 21, momentum: 0.5}\n"
 
-/* Pairs of a key and its value, up to a NULL. */
-static dmft_config *config_of(const char *text, const char *const *set)
-{
-    dmft_config *config = NULL;
-    dmft_error err = {.text = ""};
-    ck_assert_msg(dmft_config_parse(&config, text, strlen(text), "run.yaml", &err) == DMFT_OK, "%s", err.text);
-    for (; set != NULL && *set != NULL; set += 2) ck_assert_msg(dmft_config_set(config, set[0], set[1], &err) == DMFT_OK, "%s", err.text);
-    return config;
-}
-
-static dmft_problem *problem_with(const char *text, const char *const *set)
-{
-    dmft_config *config = config_of(text, set);
-    dmft_problem *p = NULL;
-    dmft_error err = {.text = ""};
-    ck_assert_msg(dmft_problem_create(&p, config, &err) == DMFT_OK, "%s", err.text);
-    dmft_config_free(config);
-    return p;
-}
-
 static dmft_trajectory *solved_with(const char *text, const char *const *set)
 {
     dmft_problem *p = problem_with(text, set);
     dmft_trajectory *t = solved(p, DMFT_OK);
     dmft_problem_free(p);
     return t;
-}
-
-static const double *series(const dmft_trajectory *t, const char *name)
-{
-    const double *x = dmft_trajectory_series(t, name);
-    ck_assert_msg(x != NULL, "no series %s", name);
-    return x;
 }
 
 /* The largest difference of the default columns, of outliers relative to themselves, of kernels to the largest of the column; nan stands where nan does. */
@@ -86,40 +61,11 @@ static double columns_apart(const dmft_trajectory *a, const dmft_trajectory *b)
 
 /* ---- the reference table ---- */
 
-static void reference_path(char *path, size_t size, const char *ending)
-{
-    const char *root = getenv("DMFT_SRCDIR");
-    (void)snprintf(path, size, "%s/tests/reference/rmt_kappa_a.%s", root != NULL ? root : ".", ending);
-}
-
-static dmft_trajectory *reference_table(void)
-{
-    char path[4096];
-    dmft_trajectory *t = NULL;
-    dmft_error err = {.text = ""};
-    reference_path(path, sizeof path, "csv");
-    ck_assert_msg(dmft_trajectory_read_csv(&t, path, &err) == DMFT_OK, "%s", err.text);
-    return t;
-}
-
-static dmft_problem *reference_problem(void)
-{
-    char path[4096];
-    dmft_config *config = NULL;
-    dmft_problem *p = NULL;
-    dmft_error err = {.text = ""};
-    reference_path(path, sizeof path, "yaml");
-    ck_assert_msg(dmft_config_read(&config, path, &err) == DMFT_OK, "%s", err.text);
-    ck_assert_msg(dmft_problem_create(&p, config, &err) == DMFT_OK, "%s", err.text);
-    dmft_config_free(config);
-    return p;
-}
-
 /* All thirteen columns to the twelve digits that the table has. */
 START_TEST(reference_numbers)
 {
-    dmft_trajectory *table = reference_table();
-    dmft_problem *p = reference_problem();
+    dmft_trajectory *table = reference_table("rmt_kappa_a");
+    dmft_problem *p = reference_problem("rmt_kappa_a", NULL);
     dmft_trajectory *t = solved(p, DMFT_OK);
     double worst = 0.0;
     size_t rows = dmft_trajectory_rows(table);
@@ -145,8 +91,8 @@ END_TEST
 /* The slow reference of test_training.c has the same numbers. */
 START_TEST(slow_numbers)
 {
-    dmft_trajectory *table = reference_table();
-    dmft_problem *p = reference_problem();
+    dmft_trajectory *table = reference_table("rmt_kappa_a");
+    dmft_problem *p = reference_problem("rmt_kappa_a", NULL);
     slow_training s = {.depth = p->depth,
                        .steps = 31,
                        .width_ratio = p->width_ratio,
@@ -485,21 +431,9 @@ START_TEST(allocations_that_fail)
 {
     static const char *const set[] = {"training.steps", "4", "simulation.input_dim", "8", "simulation.seeds", "1", NULL};
     dmft_problem *p = problem_with(KAPPA, set);
-    for (int sampled = 0; sampled < 2; sampled++) {
-        int status = DMFT_ERROR_MEMORY;
-        long count = 0;
-        for (; status == DMFT_ERROR_MEMORY; count++) {
-            dmft_trajectory *t = NULL;
-            allocation_fail_at(count + 1);
-            status = sampled ? dmft_simulate(p, NULL, &t, NULL) : dmft_solve(p, NULL, &t, NULL);
-            allocation_fail_at(0);
-            ck_assert((status == DMFT_OK) == (t != NULL));
-            dmft_trajectory_free(t);
-        }
-        ck_assert_int_eq(status, DMFT_OK);
-        ck_assert_int_gt(count, 30);
-    }
-    dmft_config *config = config_of(KAPPA, NULL);
+    ck_assert_int_ge(ran_without_memory(dmft_solve, p), 30);
+    ck_assert_int_ge(ran_without_memory(dmft_simulate, p), 30);
+    dmft_config *config = config_with(KAPPA, NULL);
     int status = DMFT_ERROR_MEMORY;
     for (long count = 1; status == DMFT_ERROR_MEMORY; count++) {
         dmft_problem *q = NULL;
@@ -532,15 +466,6 @@ START_TEST(estimates)
 END_TEST
 
 /* ---- networks ---- */
-
-static dmft_trajectory *simulated(const dmft_problem *p, int threads)
-{
-    dmft_trajectory *t = NULL;
-    dmft_error err = {.text = ""};
-    dmft_run_options options = {.threads = threads};
-    ck_assert_msg(dmft_simulate(p, &options, &t, &err) == DMFT_OK, "%s", err.text);
-    return t;
-}
 
 static struct network *network_made(const dmft_problem *p, long index)
 {
@@ -635,48 +560,17 @@ START_TEST(covariance_of_shaken_weights)
 }
 END_TEST
 
-static void assert_same_bytes(const dmft_trajectory *a, const dmft_trajectory *b)
-{
-    size_t rows = dmft_trajectory_rows(a);
-    ck_assert_uint_eq(rows, dmft_trajectory_rows(b));
-    for (size_t i = 0; i < dmft_trajectory_series_count(a); i++) {
-        const char *name = dmft_trajectory_series_name(a, i);
-        ck_assert_msg(memcmp(series(a, name), series(b, name), rows * sizeof(double)) == 0, "%s", name);
-    }
-}
-
-struct patience {
-    long calls;
-};
-
-static int impatient(void *user, const dmft_progress *progress)
-{
-    struct patience *p = user;
-    (void)progress;
-    return --p->calls < 0;
-}
-
 /* Any number of threads, stopped and resumed at any place: the same bytes. */
 START_TEST(threads_and_checkpoints_of_networks)
 {
     static const char *const set[] = {"simulation.input_dim", "40", "simulation.seeds", "5", "probes.sharpness", "true", "probes.every", "6", NULL};
     const char *const text[] = {NARROW, MIXED};
-    char path[200];
-    int pieces = 0, status = DMFT_STOPPED;
+    long stops = 0;
     dmft_problem *p = problem_with(text[_i], set);
-    dmft_trajectory *one = simulated(p, 1), *three = simulated(p, 3), *resumed = NULL;
-    assert_same_bytes(one, three);
-    (void)snprintf(path, sizeof path, "/tmp/dmft_%ld_noise", (long)getpid());
-    for (; status == DMFT_STOPPED; pieces++) {
-        struct patience patience = {3};
-        dmft_error err = {.text = ""};
-        dmft_run_options options = {.threads = 1 + pieces % 3, .progress = impatient, .user = &patience, .checkpoint = path, .resume = pieces > 0 ? path : NULL};
-        status = dmft_simulate(p, &options, &resumed, &err);
-        ck_assert_msg(status >= 0, "%s", err.text);
-    }
-    ck_assert_int_gt(pieces, 3);
-    assert_same_bytes(one, resumed);
-    (void)unlink(path);
+    dmft_trajectory *one = simulated(p, 1, DMFT_OK), *three = simulated(p, 3, DMFT_OK), *resumed = ran_in_pieces(dmft_simulate, p, 4, &stops);
+    expect_same_bytes(one, three);
+    ck_assert_int_gt(stops, 2);
+    expect_same_bytes(one, resumed);
     dmft_trajectory_free(one);
     dmft_trajectory_free(three);
     dmft_trajectory_free(resumed);
@@ -690,7 +584,7 @@ START_TEST(thresholds_follow_the_edge)
     static const char *const set[] = {"network.weight_factor", "[1, 1, 1]", "network.injected_variance", "[0.05, 0.05, 0]", "simulation.input_dim", "60",
                                       "simulation.seeds", "4", NULL};
     dmft_problem *p = problem_with(NARROW, set);
-    dmft_trajectory *t = simulated(p, 2);
+    dmft_trajectory *t = simulated(p, 2, DMFT_OK);
     const double *first = series(t, "A0_sv1"), *z = series(t, "A0_outlier1");
     double out = (1.0 + sqrt(0.5)) * (1.0 + pow(30.0, -2.0 / 3.0));
     int between = 0;
@@ -717,7 +611,7 @@ START_TEST(networks_and_theory)
     const char *const set[] = {"simulation.input_dim", ensembles[_i].dim, "simulation.seeds", ensembles[_i].seeds, "outliers.every", "5",
                                "training.steps", _i < 4 ? "41" : "21", NULL};
     dmft_problem *p = problem_with(ensembles[_i].text, set);
-    dmft_trajectory *theory = solved(p, DMFT_OK), *sample = simulated(p, 2);
+    dmft_trajectory *theory = solved(p, DMFT_OK), *sample = simulated(p, 2, DMFT_OK);
     dmft_comparison *c = NULL;
     dmft_error err = {.text = ""};
     ck_assert_msg(dmft_compare(theory, sample, NULL, &c, &err) == DMFT_OK, "%s", err.text);
@@ -746,7 +640,7 @@ START_TEST(networks_refuse_the_variance_of_the_last_step)
 {
     static const char *const set[] = {"simulation.input_dim", "200", "simulation.seeds", "16", "outliers.every", "20", "output.kernels", "true", NULL};
     dmft_problem *p = problem_with(NARROW, set);
-    dmft_trajectory *t = solved(p, DMFT_OK), *sample = simulated(p, 2);
+    dmft_trajectory *t = solved(p, DMFT_OK), *sample = simulated(p, 2, DMFT_OK);
     for (long step = 20; step <= 40; step += 20) {
         struct matrix m = matrix_at(t, p, step);
         double mean = series(sample, "A1_sv1")[step], se = dmft_trajectory_errors(sample, "A1_sv1")[step], right, wrong;
@@ -810,15 +704,8 @@ static void fill_in(char *out, size_t size, const char *text)
 START_TEST(what_does_not_fit_is_refused)
 {
     char text[1024];
-    dmft_config *config = NULL;
-    dmft_problem *p = NULL;
-    dmft_error err = {.text = ""};
     fill_in(text, sizeof text, refused[_i].text);
-    int status = dmft_config_parse(&config, text, strlen(text), "run.yaml", &err);
-    if (status == DMFT_OK) status = dmft_problem_create(&p, config, &err);
-    ck_assert_int_eq(status, DMFT_ERROR_CONFIG);
-    ck_assert_str_eq(err.text, refused[_i].message);
-    dmft_config_free(config);
+    expect_no_problem(text, DMFT_ERROR_CONFIG, refused[_i].message);
 }
 END_TEST
 
@@ -866,8 +753,6 @@ Suite *suite_noise(void)
     tcase_add_test(networks, networks_refuse_the_variance_of_the_last_step);
     tcase_add_loop_test(settings, what_does_not_fit_is_refused, 0, REFUSED);
     tcase_add_test(settings, the_text_makes_it_again);
-    tcase_set_timeout(theory, 60);
-    tcase_set_timeout(networks, 60);
     suite_add_tcase(suite, theory);
     suite_add_tcase(suite, networks);
     suite_add_tcase(suite, settings);

@@ -8,21 +8,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "allocation.h"
 #include "base/random.h"
 #include "dmft.h"
+#include "numbers.h"
+#include "reference.h"
+#include "runs.h"
 #include "spectrum/law.h"
 #include "spectrum/spacing.h"
 #include "spectrum/spiked.h"
 #include "suites.h"
-
-static void assert_close(double value, double expected, double tolerance, const char *what)
-{
-    ck_assert_msg(fabs(value - expected) <= tolerance * fabs(expected), "%s: %.17g, expected %.17g (relative %.3g, allowed %.3g)", what, value, expected,
-                  fabs(value / expected - 1.0), tolerance);
-}
 
 /* Rising. */
 static int by_value(const void *a, const void *b)
@@ -33,18 +28,11 @@ static int by_value(const void *a, const void *b)
 
 /* ---- problems ---- */
 
-static dmft_config *config_of(const char *text)
-{
-    dmft_config *config = NULL;
-    dmft_error err = {0};
-    ck_assert_msg(dmft_config_parse(&config, text, strlen(text), "test", &err) == DMFT_OK, "%s", err.text);
-    return config;
-}
-
 /* Settings are "key=value", up to a NULL. */
 static dmft_problem *problem_of(const char *const *settings)
 {
-    dmft_config *config = config_of("model: noisy_matrix\nnetwork: {width_ratio: 0.5, weight_variance: 1}\ntraining: {learning_rate: 0.1, steps: 15}\n");
+    static const char plain[] = "model: noisy_matrix\nnetwork: {width_ratio: 0.5, weight_variance: 1}\ntraining: {learning_rate: 0.1, steps: 15}\n";
+    dmft_config *config = config_with(plain, NULL);
     dmft_problem *problem = NULL;
     dmft_error err = {0};
     for (; *settings != NULL; settings++) {
@@ -58,39 +46,30 @@ static dmft_problem *problem_of(const char *const *settings)
     return problem;
 }
 
-#define PROBLEM(...) problem_of((const char *const[]){__VA_ARGS__, NULL})
+#define PROBLEM(...) problem_of(WITH(__VA_ARGS__))
 
-static dmft_trajectory *solved(dmft_problem *problem)
+static dmft_trajectory *solved_with(const char *const *settings)
 {
-    dmft_trajectory *t = NULL;
-    dmft_error err = {0};
-    int status = dmft_solve(problem, NULL, &t, &err);
-    ck_assert_msg(status == DMFT_OK, "%s", err.text);
+    dmft_problem *problem = problem_of(settings);
+    dmft_trajectory *t = solved(problem, DMFT_OK);
     dmft_problem_free(problem);
     return t;
 }
 
-static dmft_trajectory *simulated(dmft_problem *problem)
+static dmft_trajectory *simulated_with(const char *const *settings)
 {
-    dmft_trajectory *t = NULL;
-    dmft_error err = {0};
-    ck_assert_msg(dmft_simulate(problem, NULL, &t, &err) == DMFT_OK, "%s", err.text);
+    dmft_problem *problem = problem_of(settings);
+    dmft_trajectory *t = simulated(problem, 0, DMFT_OK);
     dmft_problem_free(problem);
     return t;
 }
-
-static double at(const dmft_trajectory *t, const char *name, size_t row) { return dmft_trajectory_series(t, name)[row]; }
-static double last(const dmft_trajectory *t, const char *name) { return at(t, name, dmft_trajectory_rows(t) - 1); }
 
 /* ---- closed forms ---- */
 
 START_TEST(the_reference_is_met)
 {
-    char path[512], line[256], rate[64], steps[64];
-    const char *srcdir = getenv("DMFT_SRCDIR");
-    (void)snprintf(path, sizeof path, "%s/tests/reference/rmt_teacher_student_a.csv", srcdir != NULL ? srcdir : ".");
-    FILE *file = fopen(path, "r");
-    ck_assert_ptr_nonnull(file);
+    char line[256], rate[64], steps[64];
+    FILE *file = reference_open("rmt_teacher_student_a");
     int rows = 0;
     while (fgets(line, sizeof line, file) != NULL) {
         double eta, edge, isolated, left, critical;
@@ -98,7 +77,7 @@ START_TEST(the_reference_is_met)
         if (sscanf(line, "%lf,%ld,%lf,%lf,%lf,%lf", &eta, &T, &edge, &isolated, &left, &critical) != 6) continue;
         (void)snprintf(rate, sizeof rate, "training.learning_rate=%.17g", eta);
         (void)snprintf(steps, sizeof steps, "training.steps=%ld", T);
-        dmft_trajectory *t = solved(PROBLEM(rate, steps));
+        dmft_trajectory *t = solved_with(WITH(rate, steps));
         assert_close(last(t, "bulk_edge"), edge, 1e-10, "edge");
         assert_close(dmft_trajectory_number(t, "critical_step_size"), critical, 1e-10, "critical step size");
         ck_assert_int_eq(isnan(isolated), isnan(last(t, "isolated")));
@@ -130,7 +109,7 @@ START_TEST(critical_values_have_closed_forms)
         (void)snprintf(text[3], sizeof text[3], "training.learning_rate=%.17g", cases[i].rate);
         (void)snprintf(text[4], sizeof text[4], "training.steps=%ld", cases[i].steps);
         (void)snprintf(text[5], sizeof text[5], "training.weight_decay=%.17g", cases[i].decay);
-        dmft_trajectory *t = solved(PROBLEM(text[0], text[1], text[2], text[3], text[4], text[5]));
+        dmft_trajectory *t = solved_with(WITH(text[0], text[1], text[2], text[3], text[4], text[5]));
         double time = log1p(ratio * x / cases[i].rate) / -log1p(-x); /* (NM12) */
         assert_close(dmft_trajectory_number(t, "critical_time"), time, 1e-12, "critical time");
         if (cases[i].decay == 0.0)
@@ -150,7 +129,7 @@ START_TEST(noise_moves_the_critical_time)
     for (size_t i = 0; i < 3; i++) {
         char text[64];
         (void)snprintf(text, sizeof text, "training.gradient_noise=%g", noise[i]);
-        dmft_trajectory *t = solved(PROBLEM(text));
+        dmft_trajectory *t = solved_with(WITH(text));
         double eta = 0.1, rho = 0.9, final = eta * eta * noise[i] / (1.0 - rho * rho), root = sqrt(r);
         double a = 1.0 - root * (1.0 - final), c = 1.0 - root * final, time = c > 0.0 ? log((1.0 - sqrt(1.0 - a * c)) / a) / log(rho) : NAN;
         if (c > 0.0)
@@ -166,7 +145,7 @@ END_TEST
 /* Step sizes at which the least of the noise takes the teacher again: the margin is 0 there too. */
 START_TEST(noise_sets_a_largest_step_size)
 {
-    dmft_trajectory *t = solved(PROBLEM("training.gradient_noise=4", "training.steps=20"));
+    dmft_trajectory *t = solved_with(WITH("training.gradient_noise=4", "training.steps=20"));
     double rate[] = {dmft_trajectory_number(t, "critical_step_size"), dmft_trajectory_number(t, "critical_step_size_upper")};
     dmft_trajectory_free(t);
     ck_assert(0.0 < rate[0] && rate[0] < rate[1] && rate[1] < 2.0);
@@ -179,13 +158,13 @@ END_TEST
 
 START_TEST(without_a_bulk_the_teacher_is_known)
 {
-    dmft_trajectory *t = solved(PROBLEM("training.learning_rate=1", "training.steps=2", "data.teacher_strength=1.5"));
+    dmft_trajectory *t = solved_with(WITH("training.learning_rate=1", "training.steps=2", "data.teacher_strength=1.5"));
     ck_assert_double_eq(at(t, "bulk_edge", 1), 0.0);
     assert_close(at(t, "isolated", 1), 2.25, 1e-14, "isolated");
     ck_assert_double_eq(at(t, "overlap2_left", 1), 1.0);
     ck_assert_double_eq(at(t, "overlap2_right", 1), 1.0);
     dmft_trajectory_free(t);
-    t = solved(PROBLEM("data.teacher_strength=0"));
+    t = solved_with(WITH("data.teacher_strength=0"));
     ck_assert(isnan(last(t, "isolated")) && isnan(dmft_trajectory_number(t, "critical_step_size")) && isnan(dmft_trajectory_number(t, "critical_time")));
     ck_assert_double_eq(dmft_trajectory_number(t, "escape_step"), -1.0);
     dmft_trajectory_free(t);
@@ -279,7 +258,7 @@ static dmft_trajectory *solved_case(const struct slow *p)
     (void)snprintf(text[6], sizeof text[6], "data.sample_ratio=%.17g", p->alpha);
     (void)snprintf(text[7], sizeof text[7], "training.gradient_noise=%.17g", p->noise);
     (void)snprintf(text[8], sizeof text[8], "data.label_noise=%.17g", p->labels);
-    return solved(PROBLEM(text[0], text[1], text[2], text[3], text[4], text[5], text[6], text[7], text[8]));
+    return solved_with(WITH(text[0], text[1], text[2], text[3], text[4], text[5], text[6], text[7], text[8]));
 }
 
 START_TEST(a_finite_sample_has_the_law_of_its_covariance)
@@ -352,9 +331,9 @@ END_TEST
 /* The error of the population's law falls as 1/alpha. */
 START_TEST(many_samples_are_the_population)
 {
-    dmft_trajectory *population = solved(PROBLEM("training.gradient_noise=1")), *sample[2];
-    sample[0] = solved(PROBLEM("training.gradient_noise=1", "data.sample_ratio=1e3"));
-    sample[1] = solved(PROBLEM("training.gradient_noise=1", "data.sample_ratio=1e4"));
+    dmft_trajectory *population = solved_with(WITH("training.gradient_noise=1")), *sample[2];
+    sample[0] = solved_with(WITH("training.gradient_noise=1", "data.sample_ratio=1e3"));
+    sample[1] = solved_with(WITH("training.gradient_noise=1", "data.sample_ratio=1e4"));
     static const char *const names[] = {"bulk_edge", "isolated", "overlap2_left", "overlap2_right", "bulk_variance"};
     for (size_t i = 0; i < 5; i++) {
         double error[2];
@@ -372,7 +351,7 @@ START_TEST(level_2_of_kernels_says_the_same)
 {
     enum { STEPS = 15 };
     double one[STEPS * STEPS], zero[STEPS * STEPS] = {0}, weight[STEPS], r = 0.5, eta = 0.1, rho = 0.88;
-    dmft_trajectory *t = solved(PROBLEM("training.gradient_noise=1", "training.weight_decay=0.02", "data.teacher_strength=1.3"));
+    dmft_trajectory *t = solved_with(WITH("training.gradient_noise=1", "training.weight_decay=0.02", "data.teacher_strength=1.3"));
     for (int i = 0; i < STEPS * STEPS; i++) one[i] = 1.0;
     for (int a = 0; a < STEPS; a++) weight[a] = eta * 1.3 * pow(rho, STEPS - 1 - a) / sqrt(r);
     dmft_kernels kernels = {.count = STEPS, .stride = STEPS, .C_phi = one, .R_phi = zero, .C_g = one, .R_g = zero, .weight = weight, .psi = r};
@@ -412,7 +391,7 @@ END_TEST
 
 START_TEST(the_two_time_covariance_obeys_its_recursion)
 {
-    dmft_trajectory *t = solved(PROBLEM("training.gradient_noise=3", "training.batch_size=2", "training.weight_decay=0.03", "output.kernels=true"));
+    dmft_trajectory *t = solved_with(WITH("training.gradient_noise=3", "training.batch_size=2", "training.weight_decay=0.03", "output.kernels=true"));
     size_t order, stride;
     const double *kappa = dmft_trajectory_kernel(t, "kappa", &order, &stride);
     double rho = 1.0 - 0.03 - 0.1, injected = 0.01 * 1.5, diagonal = 1.0;
@@ -427,7 +406,7 @@ START_TEST(the_two_time_covariance_obeys_its_recursion)
         diagonal = rho * rho * diagonal + injected;
     }
     dmft_trajectory_free(t);
-    t = solved(PROBLEM("data.sample_ratio=1.7", "data.label_noise=0.4", "training.gradient_noise=3", "output.kernels=true"));
+    t = solved_with(WITH("data.sample_ratio=1.7", "data.label_noise=0.4", "training.gradient_noise=3", "output.kernels=true"));
     kappa = dmft_trajectory_kernel(t, "kappa", &order, &stride);
     for (size_t s = 0; s < order; s++) {
         assert_close(kappa[s * stride + s], at(t, "bulk_variance", s), 1e-12, "variance");
@@ -445,7 +424,7 @@ static double drift_error(double eta)
     (void)snprintf(rate, sizeof rate, "training.learning_rate=%.17g", eta);
     (void)snprintf(steps, sizeof steps, "training.steps=%ld", T + 1);
     (void)snprintf(shakes, sizeof shakes, "training.gradient_noise=%.17g", 0.5 / eta);
-    dmft_trajectory *t = solved(PROBLEM(rate, steps, shakes, "data.teacher_strength=2"));
+    dmft_trajectory *t = solved_with(WITH(rate, steps, shakes, "data.teacher_strength=2"));
     size_t row = (size_t)T;
     dmft_resolvent f;
     double z = sqrt(at(t, "isolated", row)), injected = eta * 0.5, r = 0.5;
@@ -556,12 +535,12 @@ static void compare_with(const char *const *settings)
     const char *all[16];
     size_t count = 0;
     for (; settings[count] != NULL; count++) all[count] = settings[count];
-    dmft_trajectory *theory = solved(problem_of(settings));
+    dmft_trajectory *theory = solved_with(settings);
     for (int size = 0; size < 2; size++) {
         all[count] = size == 0 ? "simulation.input_dim=80" : "simulation.input_dim=160";
         all[count + 1] = "simulation.seeds=12";
         all[count + 2] = NULL;
-        dmft_trajectory *sample = simulated(problem_of(all));
+        dmft_trajectory *sample = simulated_with(all);
         dmft_comparison *c = NULL;
         dmft_error err = {0};
         ck_assert_msg(dmft_compare(theory, sample, NULL, &c, &err) == DMFT_OK, "%s", err.text);
@@ -626,10 +605,10 @@ static size_t compared_isolated(const dmft_trajectory *theory, const dmft_trajec
 START_TEST(samples_at_the_threshold_are_not_chosen)
 {
     static const char *const seeds[] = {"simulation.seeds=4", "simulation.seeds=12", "simulation.seeds=40"};
-    dmft_trajectory *theory = solved(PROBLEM("network.width_ratio=5", "data.sample_ratio=4", "training.steps=40"));
+    dmft_trajectory *theory = solved_with(WITH("network.width_ratio=5", "data.sample_ratio=4", "training.steps=40"));
     for (int i = 0; i < 3; i++) {
         size_t near_edge;
-        dmft_trajectory *t = simulated(PROBLEM("network.width_ratio=5", "data.sample_ratio=4", "training.steps=40", "simulation.input_dim=60", seeds[i]));
+        dmft_trajectory *t = simulated_with(WITH("network.width_ratio=5", "data.sample_ratio=4", "training.steps=40", "simulation.input_dim=60", seeds[i]));
         ck_assert_uint_eq(compared_isolated(theory, t, &near_edge), 2);
         ck_assert_uint_eq(near_edge, 6);
         const double *fraction = dmft_trajectory_series(t, "isolated_fraction");
@@ -645,9 +624,9 @@ START_TEST(a_teacher_that_is_a_little_off_is_seen)
 {
     static const char *const strength[] = {"data.teacher_strength=0.97", "data.teacher_strength=1", "data.teacher_strength=1.03"};
     const dmft_compare_options how = {.series = "isolated", .allowance_given = 1, .allowance = 4};
-    dmft_trajectory *t = simulated(PROBLEM("training.steps=20", "simulation.input_dim=300", "simulation.seeds=16", "outliers.every=20"));
+    dmft_trajectory *t = simulated_with(WITH("training.steps=20", "simulation.input_dim=300", "simulation.seeds=16", "outliers.every=20"));
     for (int i = 0; i < 3; i++) {
-        dmft_trajectory *theory = solved(PROBLEM("training.steps=20", strength[i]));
+        dmft_trajectory *theory = solved_with(WITH("training.steps=20", strength[i]));
         dmft_comparison *c = NULL;
         ck_assert_int_eq(dmft_compare(theory, t, &how, &c, NULL), DMFT_OK);
         ck_assert_int_eq(dmft_comparison_holds(c), i == 1);
@@ -663,8 +642,8 @@ START_TEST(sampled_edges_are_tracy_widom)
 {
     static const char *const sizes[] = {"simulation.input_dim=80", "simulation.input_dim=160"};
     for (int i = 0; i < 2; i++) {
-        dmft_trajectory *t = simulated(PROBLEM(sizes[i], "simulation.seeds=60", "training.steps=4", "outliers.every=4", "training.gradient_noise=2"));
-        dmft_trajectory *theory = solved(PROBLEM("training.steps=4", "training.gradient_noise=2"));
+        dmft_trajectory *t = simulated_with(WITH(sizes[i], "simulation.seeds=60", "training.steps=4", "outliers.every=4", "training.gradient_noise=2"));
+        dmft_trajectory *theory = solved_with(WITH("training.steps=4", "training.gradient_noise=2"));
         double D = 80 << i, N = D / 2.0, root = sqrt(D - 0.5) + sqrt(N - 0.5), scale = root * cbrt(1.0 / sqrt(D - 0.5) + 1.0 / sqrt(N - 0.5));
         double unit = last(theory, "bulk_variance") / D, mean = (last(t, "bulk_edge") / unit - root * root) / scale;
         double se = dmft_trajectory_errors(t, "bulk_edge")[4] / (unit * scale), missing = 1.0 - last(t, "bulk_edge") / last(theory, "bulk_edge");
@@ -686,8 +665,8 @@ START_TEST(the_stationary_variance_depends_on_rate_over_batch)
                  {"training.learning_rate=0.1", "training.batch_size=5", 0.1},
                  {"training.learning_rate=0.4", "training.batch_size=20", 0.4}};
     for (size_t i = 0; i < 3; i++) {
-        dmft_trajectory *t = simulated(PROBLEM(cases[i].rate, cases[i].batch, "training.gradient_noise=4", "network.weight_variance=0.04", "training.steps=60",
-                                               "outliers.every=60", "simulation.input_dim=60", "simulation.seeds=8"));
+        dmft_trajectory *t = simulated_with(WITH(cases[i].rate, cases[i].batch, "training.gradient_noise=4", "network.weight_variance=0.04",
+                                                 "training.steps=60", "outliers.every=60", "simulation.input_dim=60", "simulation.seeds=8"));
         double mean = last(t, "bulk_variance"), se = dmft_trajectory_errors(t, "bulk_variance")[60], limit = 0.04, theory = limit / (1.0 - 0.5 * cases[i].eta);
         double kept = pow(1.0 - cases[i].eta, 120); /* of the start, which is the limit */
         theory += kept * (limit - theory);
@@ -760,7 +739,8 @@ END_TEST
 /* Of matrices after training; the null of the distance is that of the spectra above. */
 START_TEST(trained_matrices_keep_their_repulsion)
 {
-    dmft_trajectory *t = simulated(PROBLEM("training.gradient_noise=4", "training.steps=40", "outliers.every=40", "simulation.input_dim=200", "simulation.seeds=12"));
+    dmft_trajectory *t = simulated_with(WITH("training.gradient_noise=4", "training.steps=40", "outliers.every=40",
+                                             "simulation.input_dim=200", "simulation.seeds=12"));
     double ratio = last(t, "spacing_ratio"), se = dmft_trajectory_errors(t, "spacing_ratio")[40], distance = last(t, "spacing_distance");
     double distance_se = dmft_trajectory_errors(t, "spacing_distance")[40], null = 0.0, null_square = 0.0, level[LEVELS], spacing[LEVELS];
     struct random_stream stream = random_start(12, 0, 0);
@@ -797,24 +777,15 @@ END_TEST
 
 /* ---- edges of use ---- */
 
-static void expect_problem_error(const char *text, const char *line)
-{
-    dmft_config *config = config_of(text);
-    dmft_problem *problem = NULL;
-    dmft_error err = {0};
-    ck_assert_int_eq(dmft_problem_create(&problem, config, &err), DMFT_ERROR_CONFIG);
-    ck_assert_str_eq(err.text, line);
-    dmft_config_free(config);
-}
-
 START_TEST(what_does_not_fit_is_refused)
 {
 #define REST "training: {learning_rate: 0.1, steps: 1}\n"
-    expect_problem_error("model: noisy_matrix\nnetwork: {width_ratio: 1, weight_variance: [1, 1]}\n" REST,
-                         "test:2:44: network.weight_variance: one number for the one matrix, got a list of 2");
-    expect_problem_error("model: noisy_matrix\nnetwork: {width_ratio: 1, weight_variance: 1}\ndata: {label_noise: 0.5}\n" REST,
-                         "test:3:21: data.label_noise: needs data.sample_ratio: over infinitely many samples it averages out");
-    expect_problem_error("model: noisy_matrix\nnetwork: {weight_variance: 1}\n" REST, "test: network.width_ratio is missing: a number in (0, inf)");
+    expect_no_problem("model: noisy_matrix\nnetwork: {width_ratio: 1, weight_variance: [1, 1]}\n" REST, DMFT_ERROR_CONFIG,
+                      "run.yaml:2:44: network.weight_variance: one number for the one matrix, got a list of 2");
+    expect_no_problem("model: noisy_matrix\nnetwork: {width_ratio: 1, weight_variance: 1}\ndata: {label_noise: 0.5}\n" REST, DMFT_ERROR_CONFIG,
+                      "run.yaml:3:21: data.label_noise: needs data.sample_ratio: over infinitely many samples it averages out");
+    expect_no_problem("model: noisy_matrix\nnetwork: {weight_variance: 1}\n" REST, DMFT_ERROR_CONFIG,
+                      "run.yaml: network.width_ratio is missing: a number in (0, inf)");
 }
 END_TEST
 
@@ -870,56 +841,24 @@ START_TEST(allocations_that_fail_leave_nothing)
 {
     dmft_problem *p = PROBLEM("data.sample_ratio=2", "data.label_noise=1", "simulation.input_dim=8", "simulation.seeds=2", "training.steps=2",
                               "output.kernels=true");
-    for (int simulate = 0; simulate < 2; simulate++)
-        for (long n = 1;; n++) {
-            dmft_trajectory *t = NULL;
-            dmft_error err = {0};
-            allocation_fail_at(n);
-            int status = simulate ? dmft_simulate(p, NULL, &t, &err) : dmft_solve(p, NULL, &t, &err), failed = allocation_failed();
-            allocation_fail_at(0);
-            ck_assert_int_eq(status, failed ? DMFT_ERROR_MEMORY : DMFT_OK);
-            dmft_trajectory_free(t);
-            if (!failed) break;
-            ck_assert(t == NULL);
-        }
+    ck_assert_int_gt(ran_without_memory(dmft_solve, p), 0);
+    ck_assert_int_gt(ran_without_memory(dmft_simulate, p), 0);
     dmft_problem_free(p);
 }
 END_TEST
 
-static int stop_late(void *calls, const dmft_progress *progress)
-{
-    (void)progress;
-    return ++*(long *)calls > 3;
-}
-
-static void expect_same(const dmft_trajectory *a, const dmft_trajectory *b)
-{
-    for (size_t i = 0; i < dmft_trajectory_series_count(a); i++) {
-        const char *name = dmft_trajectory_series_name(a, i);
-        ck_assert_int_eq(memcmp(dmft_trajectory_series(a, name), dmft_trajectory_series(b, name), dmft_trajectory_rows(a) * sizeof(double)), 0);
-    }
-}
-
 START_TEST(neither_threads_nor_stops_leave_a_trace)
 {
     dmft_problem *p = PROBLEM("data.sample_ratio=2", "data.label_noise=1", "training.gradient_noise=1", "simulation.input_dim=12", "simulation.seeds=5");
-    char path[64];
-    long calls = 0;
-    (void)snprintf(path, sizeof path, "/tmp/dmft_noisy_matrix_%ld.checkpoint", (long)getpid());
-    dmft_run_options three = {.threads = 3}, stopping = {.threads = 2, .progress = stop_late, .user = &calls, .checkpoint = path}, resuming = {.resume = path};
-    dmft_trajectory *one = NULL, *other = NULL;
-    dmft_error err = {0};
-    ck_assert_int_eq(dmft_simulate(p, NULL, &one, &err), DMFT_OK);
-    ck_assert_int_eq(dmft_simulate(p, &three, &other, &err), DMFT_OK);
-    expect_same(one, other);
-    dmft_trajectory_free(other);
-    ck_assert_int_eq(dmft_simulate(p, &stopping, &other, &err), DMFT_STOPPED);
-    ck_assert_msg(dmft_simulate(p, &resuming, &other, &err) == DMFT_OK, "%s", err.text);
-    expect_same(one, other);
+    long stops = 0;
+    dmft_trajectory *one = simulated(p, 0, DMFT_OK), *three = simulated(p, 3, DMFT_OK), *pieces = ran_in_pieces(dmft_simulate, p, 4, &stops);
+    expect_same_bytes(one, three);
+    ck_assert_int_gt(stops, 0);
+    expect_same_bytes(one, pieces);
     dmft_trajectory_free(one);
-    dmft_trajectory_free(other);
+    dmft_trajectory_free(three);
+    dmft_trajectory_free(pieces);
     dmft_problem_free(p);
-    (void)unlink(path);
 }
 END_TEST
 

@@ -10,8 +10,11 @@
 
 #include "cases.h"
 #include "model/model.h"
+#include "numbers.h"
 #include "outlier/basis.h"
+#include "reference.h"
 #include "spectrum/leading.h"
+#include "state_file.h"
 #include "suites.h"
 
 double gsl_ran_gaussian_ziggurat(const gsl_rng *rng, double sigma); /* gsl_randist.h and OpenBLAS's cblas.h exclude each other */
@@ -880,11 +883,8 @@ END_TEST
 START_TEST(the_reference_table_from_the_basis)
 {
     enum { STEPS = 60 };
-    const char *root = getenv("DMFT_SRCDIR");
-    char path[4096], line[512];
-    (void)snprintf(path, sizeof path, "%s/tests/reference/rmt_outlier_ode_a.csv", root != NULL ? root : ".");
-    FILE *file = fopen(path, "r");
-    ck_assert_msg(file != NULL, "%s cannot be opened", path);
+    char line[512];
+    FILE *file = reference_open("rmt_outlier_ode_a");
     struct setting setting = runs[0];
     dmft_problem problem = problem_of(&setting);
     double table[2][STEPS][4], worst = 0.0;
@@ -921,19 +921,37 @@ END_TEST
 
 /* ---- the outlier ODE ---- */
 
+/* Changes of z over steps as the drift's integral tells them, beforehand, and as they were: the largest difference, the sum, and how many. */
+struct drifted {
+    double before[MOST_LAYERS][2], told[MOST_LAYERS][2], worst, sum;
+    int seen;
+};
+
+static void check_drift(struct drifted *d, size_t l, const struct outlier_state *s, long step, const char *name)
+{
+    for (size_t j = 0; j < 2; j++) {
+        double change = s->z[j] - d->before[l][j];
+        if (step == 0 || isnan(change)) continue;
+        assert_near(d->told[l][j], change, 1e-7, name, step);
+        d->worst = fmax(d->worst, fabs(d->told[l][j] - change));
+        d->sum += change;
+        d->seen++;
+    }
+    memcpy(d->before[l], s->z, sizeof d->before[l]);
+}
+
 /* Inside every step of every matrix z changes by the integral of the drift; the follower's own check says the same of the steps it looks at. */
 START_TEST(inside_a_step_the_ode_is_exact_in_the_basis)
 {
-    enum { COUNT = 2 };
     struct setting setting = shrunk_setting(&runs[_i]), *r = &setting;
     dmft_problem problem = problem_with_three(r);
-    double gamma = r->gamma0 * (r->parameterization == PARAMETERIZATION_MUP ? sqrt(r->width_ratio) : 1.0), worst = 0.0, sum = 0.0;
+    double gamma = r->gamma0 * (r->parameterization == PARAMETERIZATION_MUP ? sqrt(r->width_ratio) : 1.0);
     struct training t, watched;
-    int seen = 0;
+    struct drifted d = {.seen = 0};
     if (r->batch == BATCH_ONLINE && problem.learning_rate > 0.04) problem.learning_rate = 0.04; /* four points are no more than that */
-    double c = problem.learning_rate * gamma / sqrt(r->width_ratio), before[MOST_LAYERS][COUNT], change[MOST_LAYERS][COUNT];
-    start_training(&t, &problem, COUNT);
-    start_training(&watched, &problem, COUNT);
+    double c = problem.learning_rate * gamma / sqrt(r->width_ratio);
+    start_training(&t, &problem, 2);
+    start_training(&watched, &problem, 2);
     for (size_t l = 0; l < t.matrices; l++) ck_assert_int_eq(outlier_basis_watch(watched.basis[l], (size_t)r->steps, 0, NULL), DMFT_OK);
     for (long step = 0; step < r->steps; step++) {
         evaluate(&t);
@@ -941,17 +959,12 @@ START_TEST(inside_a_step_the_ode_is_exact_in_the_basis)
         for (size_t l = 0; l < t.matrices; l++) {
             struct outlier_state s = outliers_at(t.basis[l], step), again;
             ck_assert_int_eq(outlier_basis_step_at(watched.basis[l], step, (double)step, c, &again, NULL), DMFT_OK);
-            for (size_t j = 0; j < COUNT; j++) {
+            for (size_t j = 0; j < 2; j++) {
                 ck_assert(isnan(s.z[j]) == isnan(again.z[j]));
                 if (!isnan(s.z[j])) assert_near(again.z[j], s.z[j], 1e-11, "z of the watched follower", step);
-                if (step == 0 || isnan(before[l][j]) || isnan(s.z[j])) continue;
-                assert_near(change[l][j], s.z[j] - before[l][j], 1e-7, r->name, step);
-                worst = fmax(worst, fabs(change[l][j] - s.z[j] + before[l][j]));
-                sum += s.z[j] - before[l][j];
-                seen++;
             }
-            memcpy(before[l], s.z, sizeof before[l]);
-            ck_assert_int_eq(outlier_basis_change(t.basis[l], c, change[l], NULL), DMFT_OK);
+            check_drift(&d, l, &s, step, r->name);
+            ck_assert_int_eq(outlier_basis_change(t.basis[l], c, d.told[l], NULL), DMFT_OK);
         }
         model_deep_linear.update(t.state);
         model_deep_linear.update(watched.state);
@@ -959,10 +972,10 @@ START_TEST(inside_a_step_the_ode_is_exact_in_the_basis)
     for (size_t l = 0; l < t.matrices; l++) {
         double difference = NAN;
         ck_assert_int_eq(outlier_basis_difference(watched.basis[l], &difference, NULL), DMFT_OK);
-        ck_assert_msg(isnan(difference) || difference <= worst + 1e-11, "the follower has seen %.2e, the test %.2e", difference, worst);
+        ck_assert_msg(isnan(difference) || difference <= d.worst + 1e-11, "the follower has seen %.2e, the test %.2e", difference, d.worst);
     }
-    printf("inside steps, %s: %d steps, %.3f of z, difference at most %.1e\n", r->name, seen, sum, worst);
-    ck_assert_int_gt(seen, 0);
+    printf("inside steps, %s: %d steps, %.3f of z, difference at most %.1e\n", r->name, d.seen, d.sum, d.worst);
+    ck_assert_int_gt(d.seen, 0);
     end_training(&t);
     end_training(&watched);
 }
@@ -1006,18 +1019,37 @@ END_TEST
 
 /* ---- checkpoints ---- */
 
+static void through_a_file(outlier_basis *from, outlier_basis *to)
+{
+    archive *a = begin_writing();
+    outlier_basis_transfer(from, a);
+    a = begin_reading(a);
+    outlier_basis_transfer(to, a);
+    end_reading(a);
+}
+
+static void expect_same_end(outlier_basis *a, outlier_basis *b)
+{
+    double difference[2] = {NAN, NAN};
+    ck_assert_int_eq(outlier_basis_difference(a, &difference[0], NULL), DMFT_OK);
+    ck_assert_int_eq(outlier_basis_difference(b, &difference[1], NULL), DMFT_OK);
+    ck_assert_mem_eq(&difference[0], &difference[1], sizeof difference[0]);
+    ck_assert_int_eq(outlier_basis_products(a), outlier_basis_products(b));
+    for (size_t j = 0; j < 2; j++) {
+        struct outlier_escape x = outlier_basis_escape(a, j), y = outlier_basis_escape(b, j);
+        ck_assert_int_eq(x.step, y.step);
+        ck_assert_mem_eq(&x.time, &y.time, sizeof x.time);
+    }
+}
+
 /* One follower is written at `half` and read into another that looks at the same matrices from there on. */
 START_TEST(a_checkpoint_of_the_basis_goes_on_bit_for_bit)
 {
     struct setting setting = shrunk_setting(&runs[_i / 2]), *r = &setting;
     const long half = _i % 2 == 0 ? 7 : 17;
     dmft_problem problem = problem_with_three(r);
-    const char *folder = getenv("DMFT_BUILD");
-    char path[4096];
     struct training t;
     outlier_basis *copy[MOST_LAYERS] = {NULL};
-    struct archive_head head = {.kind = "solve", .problem = "a problem"};
-    (void)snprintf(path, sizeof path, "%s/basis%d.checkpoint", folder != NULL ? folder : "build", _i);
     start_training(&t, &problem, 2);
     for (size_t l = 0; l < t.matrices; l++) {
         ck_assert_int_eq(outlier_basis_create(&copy[l], t.matrix[l].A, t.matrix[l].target, 2, NULL), DMFT_OK);
@@ -1029,38 +1061,19 @@ START_TEST(a_checkpoint_of_the_basis_goes_on_bit_for_bit)
         for (size_t l = 0; l < t.matrices; l++) {
             struct outlier_state s, again;
             ck_assert_int_eq(outlier_basis_step_at(t.basis[l], step, (double)step, 0.1, &s, NULL), DMFT_OK);
-            if (step > half) {
-                ck_assert_int_eq(outlier_basis_step_at(copy[l], step, (double)step, 0.1, &again, NULL), DMFT_OK);
-                double told[2][6] = {{s.z[0], s.z[1], s.left_overlap, s.right_overlap, s.target_overlap, s.drift},
-                                     {again.z[0], again.z[1], again.left_overlap, again.right_overlap, again.target_overlap, again.drift}};
-                ck_assert_mem_eq(told[0], told[1], sizeof told[0]);
-            }
-            if (step != half) continue;
-            archive *a = NULL;
-            (void)remove(path);
-            ck_assert_int_eq(archive_create_write(&a, path, &head, NULL), DMFT_OK);
-            outlier_basis_transfer(t.basis[l], a);
-            ck_assert_int_eq(archive_close(a, NULL), DMFT_OK);
-            ck_assert_int_eq(archive_open_read(&a, path, "solve", "a problem", NULL), DMFT_OK);
-            outlier_basis_transfer(copy[l], a);
-            ck_assert_int_eq(archive_close(a, NULL), DMFT_OK);
+            if (step == half) through_a_file(t.basis[l], copy[l]);
+            if (step <= half) continue;
+            ck_assert_int_eq(outlier_basis_step_at(copy[l], step, (double)step, 0.1, &again, NULL), DMFT_OK);
+            double told[2][6] = {{s.z[0], s.z[1], s.left_overlap, s.right_overlap, s.target_overlap, s.drift},
+                                 {again.z[0], again.z[1], again.left_overlap, again.right_overlap, again.target_overlap, again.drift}};
+            ck_assert_mem_eq(told[0], told[1], sizeof told[0]);
         }
         model_deep_linear.update(t.state);
     }
     for (size_t l = 0; l < t.matrices; l++) {
-        double difference[2] = {NAN, NAN};
-        ck_assert_int_eq(outlier_basis_difference(t.basis[l], &difference[0], NULL), DMFT_OK);
-        ck_assert_int_eq(outlier_basis_difference(copy[l], &difference[1], NULL), DMFT_OK);
-        ck_assert_mem_eq(&difference[0], &difference[1], sizeof difference[0]);
-        ck_assert_int_eq(outlier_basis_products(t.basis[l]), outlier_basis_products(copy[l]));
-        for (size_t j = 0; j < 2; j++) {
-            struct outlier_escape x = outlier_basis_escape(t.basis[l], j), y = outlier_basis_escape(copy[l], j);
-            ck_assert_int_eq(x.step, y.step);
-            ck_assert_mem_eq(&x.time, &y.time, sizeof x.time);
-        }
+        expect_same_end(t.basis[l], copy[l]);
         outlier_basis_free(copy[l]);
     }
-    (void)remove(path);
     end_training(&t);
 }
 END_TEST
@@ -1092,7 +1105,5 @@ Suite *suite_outlier(void)
     suite_add_tcase(s, spikes);
     suite_add_tcase(s, sampled);
     suite_add_tcase(s, sites);
-    tcase_set_timeout(dense, 60.0);
-    tcase_set_timeout(sampled, 60.0);
     return s;
 }

@@ -8,38 +8,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "allocation.h"
 #include "cases.h"
 #include "kernel/nested.h"
+#include "numbers.h"
+#include "reference.h"
+#include "runs.h"
 #include "suites.h"
-
-static dmft_problem *parsed(const char *text)
-{
-    dmft_config *config = NULL;
-    dmft_problem *problem = NULL;
-    dmft_error err = {0};
-    ck_assert_msg(dmft_config_parse(&config, text, strlen(text), "test", &err) == DMFT_OK, "%s: %s", text, err.text);
-    ck_assert_msg(dmft_problem_create(&problem, config, &err) == DMFT_OK, "%s: %s", text, err.text);
-    dmft_config_free(config);
-    return problem;
-}
 
 /* A run of `text` with more lines behind it. */
 static dmft_trajectory *run(const char *text, const char *more)
 {
     char whole[2048];
     ck_assert_int_lt(snprintf(whole, sizeof whole, "%s%s", text, more), (int)sizeof whole);
-    dmft_problem *problem = parsed(whole);
+    dmft_problem *problem = problem_with(whole, NULL);
     dmft_trajectory *t = solved(problem, DMFT_OK);
     dmft_problem_free(problem);
     return t;
-}
-
-static const double *series(const dmft_trajectory *t, const char *name)
-{
-    const double *x = dmft_trajectory_series(t, name);
-    ck_assert_msg(x != NULL, "no series %s", name);
-    return x;
 }
 
 #define BOTH "probes: {ntk: true, sharpness: true}\n"
@@ -48,23 +32,13 @@ static const double *series(const dmft_trajectory *t, const char *name)
 
 enum { COLUMNS = 7 };
 
-static FILE *open_reference(void)
-{
-    const char *root = getenv("DMFT_SRCDIR");
-    char path[4096];
-    (void)snprintf(path, sizeof path, "%s/tests/reference/rmt_sharpness_a.csv", root != NULL ? root : ".");
-    FILE *file = fopen(path, "r");
-    ck_assert_msg(file != NULL, "%s cannot be opened", path);
-    return file;
-}
-
-START_TEST(reference_table)
+START_TEST(reference_sharpness)
 {
     static const char *const name[COLUMNS] = {"step", "C_v", "C_Delta", "sharpness", "eta_sharpness", "bulk_edge_upper", "bulk_edge_lower"};
     dmft_trajectory *t = run("model: deep_linear\nnetwork: {depth: 2, width_ratio: 1.0, gamma0: 3, weight_variance: 0.5}\n"
                              "data: {sample_ratio: 4.0}\ntraining: {learning_rate: 0.03, steps: 61}\n",
                              "probes: {sharpness: true}\n");
-    FILE *file = open_reference();
+    FILE *file = reference_open("rmt_sharpness_a");
     char line[4096];
     double largest = 0.0;
     size_t row = 0;
@@ -520,10 +494,10 @@ END_TEST
 
 START_TEST(memory_is_counted)
 {
-    dmft_problem *plain = parsed(mixed[0]);
+    dmft_problem *plain = problem_with(mixed[0], NULL);
     char text[1024];
     (void)snprintf(text, sizeof text, "%sprobes: {sharpness: true, rows: 3000}\n", mixed[0]);
-    dmft_problem *probed = parsed(text);
+    dmft_problem *probed = problem_with(text, NULL);
     dmft_estimate a = dmft_solve_estimate(plain, 1), b = dmft_solve_estimate(probed, 1);
     ck_assert(b.bytes > a.bytes + 8.0 * 3000.0 * 3000.0 && b.operations > a.operations + 1e9);
     dmft_run_options options = {.memory_limit = (size_t)(0.99 * b.bytes)};
@@ -592,20 +566,8 @@ START_TEST(allocations_fail)
 {
     static const char *const texts[] = {TWO "data: {sample_ratio: 2}\ntraining: {learning_rate: 0.03, steps: 4}\nprobes: {ntk: true, sharpness: true, rows: 30}\n",
                                         RESIDUAL "data: {sample_ratio: 2}\ntraining: {learning_rate: 0.03, steps: 3, momentum: 0.4}\nprobes: {ntk: true, rows: 20}\n"};
-    dmft_problem *p = parsed(texts[_i]);
-    int status = DMFT_ERROR_MEMORY;
-    long count = 0;
-    for (; status == DMFT_ERROR_MEMORY; count++) {
-        dmft_trajectory *t = NULL;
-        dmft_error err = {.text = ""};
-        allocation_fail_at(count + 1);
-        status = dmft_solve(p, NULL, &t, &err);
-        allocation_fail_at(0);
-        ck_assert((status == DMFT_OK) == (t != NULL));
-        dmft_trajectory_free(t);
-    }
-    ck_assert_int_eq(status, DMFT_OK);
-    ck_assert_int_gt(count, 200);
+    dmft_problem *p = problem_with(texts[_i], NULL);
+    ck_assert_int_ge(ran_without_memory(dmft_solve, p), 200);
     dmft_problem_free(p);
 }
 END_TEST
@@ -642,7 +604,7 @@ START_TEST(eigenvalues_of_three_samples)
         memmove(place + 18, place, strlen(place) + 1);
         memcpy(place, "engine: revealed, ", 18);
     }
-    dmft_problem *p = parsed(text);
+    dmft_problem *p = problem_with(text, NULL);
     dmft_trajectory *t = NULL;
     dmft_error err = {0};
     int status = r->simulate ? dmft_simulate(p, NULL, &t, &err) : dmft_solve(p, NULL, &t, &err);
@@ -676,8 +638,8 @@ END_TEST
 /* Without probes.ntk there is ntk_top alone, and without probes.sharpness no sharpness. */
 START_TEST(mlp_has_the_top_always)
 {
-    dmft_problem *p = parsed("model: mlp\nnetwork: {depth: 1, activation: linear, gamma0: 2, weight_variance: 1}\n"
-                             "data: {gram: [[1.0, 0.4], [0.4, 1.0]], target: [1, -1]}\n" PLAIN);
+    dmft_problem *p = problem_with("model: mlp\nnetwork: {depth: 1, activation: linear, gamma0: 2, weight_variance: 1}\n"
+                             "data: {gram: [[1.0, 0.4], [0.4, 1.0]], target: [1, -1]}\n" PLAIN, NULL);
     dmft_trajectory *t = solved(p, DMFT_OK);
     ck_assert_ptr_nonnull(dmft_trajectory_series(t, "ntk_top"));
     ck_assert_ptr_null(dmft_trajectory_series(t, "ntk_top2"));
@@ -709,9 +671,7 @@ Suite *suite_probe(void)
 {
     Suite *suite = suite_create("probe");
     TCase *laws_case = tcase_create("laws"), *runs = tcase_create("runs");
-    tcase_set_timeout(laws_case, 60);
-    tcase_set_timeout(runs, 60);
-    tcase_add_test(laws_case, reference_table);
+    tcase_add_test(laws_case, reference_sharpness);
     tcase_add_loop_test(laws_case, printed_tables, 0, sizeof printed / sizeof *printed);
     tcase_add_test(laws_case, untrained_networks_are_marchenko_pastur);
     tcase_add_test(laws_case, decay_shrinks_an_untrained_network);

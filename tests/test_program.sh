@@ -1,14 +1,8 @@
 #!/usr/bin/env bash
 # The program `dmft` from outside: commands, exit status, error lines, files left behind.
-# usage: test_program.sh PATH/TO/dmft; prints "ok" and "not ok" lines, exits 1 when one is not ok.
-set -u
-dmft=$(realpath "${1:?usage: test_program.sh PATH/TO/dmft}")
-source_folder=$(realpath "$(dirname "$0")")
-folder=$(mktemp -d)
+# usage: test_program.sh PATH/TO/dmft
+. "$(dirname "$0")/program_parts.sh"
 trap 'umount "$folder/small" 2>/dev/null; rm -rf "$folder"' EXIT
-cd "$folder" || exit 1
-export LC_ALL=C OPENBLAS_NUM_THREADS=1
-. "$source_folder/program_parts.sh"
 
 cat >a.yaml <<'YAML'
 model: deep_linear
@@ -587,5 +581,4 @@ fi
 rmdir small
 holds "no temporary was left behind" test -z "$(ls -A | grep 'tmp$')"
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+totals

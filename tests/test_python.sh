@@ -1,13 +1,8 @@
 #!/usr/bin/env bash
 # The reader for Python on results of every kind that the program writes. Skipped, with a line, where there is no python3 with h5py.
-# usage: test_python.sh PATH/TO/dmft; prints "ok" and "not ok" lines, exits 1 when one is not ok.
-set -u
-dmft=$(realpath "${1:?usage: test_python.sh PATH/TO/dmft}")
-source_folder=$(realpath "$(dirname "$0")")
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-cd "$folder" || exit 1
-export LC_ALL=C.UTF-8 OPENBLAS_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=1
+# usage: test_python.sh PATH/TO/dmft
+. "$(dirname "$0")/program_parts.sh"
+export LC_ALL=C.UTF-8 PYTHONDONTWRITEBYTECODE=1
 . "$source_folder/all_results.sh"
 
 # The system's own python3 is the one that the package python3-h5py belongs to.
@@ -16,9 +11,9 @@ for python in python3 /usr/bin/python3; do
     python=""
 done
 if [ -z "$python" ]; then
-    echo "ok - the reader for Python # skip no python3 with h5py (package python3-h5py)"
-    echo "1 passed, 0 failed"
-    exit 0
+    skip "the reader for Python" "no python3 with h5py (package python3-h5py)"
+    totals
+    exit
 fi
 make_results
 "$dmft" solve deep_linear.yaml -o rows.h5 --set method=rows --set output.kernels=true --quiet

@@ -11,6 +11,9 @@
 #include "allocation.h"
 #include "base/random.h"
 #include "base/trajectory.h"
+#include "folder.h"
+#include "numbers.h"
+#include "runs.h"
 #include "suites.h"
 
 enum { MOST = 40, TEXT = 2048 };
@@ -23,34 +26,23 @@ static const char four[] = "[[1.031494140625, -0.03662109375, -0.299072265625, -
 static dmft_problem *problem_of(const char *activation, const char *gram, const char *target, const char *more)
 {
     char text[TEXT];
-    dmft_config *config = NULL;
-    dmft_problem *problem = NULL;
-    dmft_error err = {.text = ""};
     int length = snprintf(text, sizeof text,
                           "model: mlp\nnetwork: {depth: 2, activation: %s, gamma0: 3, weight_variance: 1}\ndata: {gram: %s, target: %s}\n"
                           "outliers: {every: 1000}\n%s",
                           activation, gram, target, more);
     ck_assert(length > 0 && length < TEXT);
-    ck_assert_msg(dmft_config_parse(&config, text, (size_t)length, "test", &err) == 0, "%s", err.text);
-    ck_assert_msg(dmft_problem_create(&problem, config, &err) == 0, "%s", err.text);
-    dmft_config_free(config);
-    return problem;
+    return problem_with(text, NULL);
 }
-
-typedef int runner(const dmft_problem *problem, const dmft_run_options *options, dmft_trajectory **out, dmft_error *err);
 
 static dmft_trajectory *run(runner *f, const char *activation, const char *more, int threads)
 {
     dmft_problem *p = problem_of(activation, four, "[1, 1, -1, -1]", more);
-    dmft_run_options options = {.threads = threads};
-    dmft_trajectory *t = NULL;
-    dmft_error err = {.text = ""};
-    ck_assert_msg(f(p, &options, &t, &err) == DMFT_OK, "%s", err.text);
+    dmft_trajectory *t = ran(f, p, &(dmft_run_options){.threads = threads}, DMFT_OK);
     dmft_problem_free(p);
     return t;
 }
 
-static const double *series(const dmft_trajectory *t, const char *what, size_t layer, size_t j)
+static const double *column(const dmft_trajectory *t, const char *what, size_t layer, size_t j)
 {
     char name[64];
     if (j > 0) (void)snprintf(name, sizeof name, "D%zu_%s%zu", layer, what, j);
@@ -73,13 +65,6 @@ static const double *array(const dmft_trajectory *t, const char *name, size_t a,
     size_t size[3] = {0, 0, 0};
     const double *x = dmft_trajectory_array(t, name, size);
     ck_assert_msg(x != NULL && size[0] == a && size[1] == b && size[2] == c, "%s: %zu x %zu x %zu", name, size[0], size[1], size[2]);
-    return x;
-}
-
-static double *numbers(size_t n)
-{
-    double *x = calloc(n, sizeof *x);
-    ck_assert_ptr_nonnull(x);
     return x;
 }
 
@@ -116,7 +101,7 @@ START_TEST(matrices_are_those_of_the_kernels)
             size_t r = i / 16, a = r * 3 * 4 + i / 4 % 4, b = r * 3 * 4 + i % 4;
             largest = fmax(largest, fabs(D[i] - (C[a * stride + a] + C[b * stride + b] - 2.0 * C[a * stride + b])));
         }
-        ck_assert(isfinite(series(t, "eigenvalue", l, 1)[6]) && isnan(series(t, "eigenvalue", l, 1)[7]) && isnan(series(t, "eigenvalue", l, 1)[5]));
+        ck_assert(isfinite(column(t, "eigenvalue", l, 1)[6]) && isnan(column(t, "eigenvalue", l, 1)[7]) && isnan(column(t, "eigenvalue", l, 1)[5]));
     }
     printf("represent: %s, M less that of the kernels: %.2g\n", recorders[_i].what, largest);
     ck_assert_msg(largest <= recorders[_i].tolerance, "%s: %g", recorders[_i].what, largest);
@@ -229,7 +214,7 @@ static void check_spectrum(const dmft_trajectory *t, size_t l, size_t r)
             for (size_t k = 0; k < SQUARE; k++) own[i] += v[k / P] * v[k % P] * M[i][l][r][k];
         }
         mean_and_error(own, MEMBERS, &average, &se);
-        close_to(series(t, "eigenvalue", l + 1, j + 1)[2 * r], lambda, "eigenvalue of the mean");
+        close_to(column(t, "eigenvalue", l + 1, j + 1)[2 * r], lambda, "eigenvalue of the mean");
         close_to(errors(t, "eigenvalue", l + 1, j + 1)[2 * r], se, "its error");
         ck_assert_msg(j == 0 ? lambda > 0.0 : lambda <= 1e-14, "(RM2): eigenvalue %zu is %g", j, lambda);
         trace += lambda;
@@ -239,7 +224,7 @@ static void check_spectrum(const dmft_trajectory *t, size_t l, size_t r)
             own[i] = by_size(value, V, P, j, v);
         }
         mean_and_error(own, MEMBERS, &average, &se);
-        close_to(series(t, "member_eigenvalue", l + 1, j + 1)[2 * r], average, "eigenvalue of the members");
+        close_to(column(t, "member_eigenvalue", l + 1, j + 1)[2 * r], average, "eigenvalue of the members");
         close_to(errors(t, "member_eigenvalue", l + 1, j + 1)[2 * r], se, "their error");
     }
     close_to(trace, 0.0, "trace");
@@ -261,7 +246,7 @@ static void check_course(const dmft_trajectory *t, size_t l)
     const double *covariance = array(t, l == 0 ? "D1_progress_covariance" : "D2_progress_covariance", RECORDS, RECORDS, 1);
     for (size_t r = 0; r < RECORDS; r++) {
         mean_and_error(q[r], MEMBERS, &average, &se);
-        close_to(series(t, "progress", l + 1, 0)[2 * r], average, "progress");
+        close_to(column(t, "progress", l + 1, 0)[2 * r], average, "progress");
         close_to(errors(t, "progress", l + 1, 0)[2 * r], se, "error of the progress");
         close_to(covariance[r * (RECORDS + 1)], se * se, "variance of the progress");
     }
@@ -276,9 +261,9 @@ static void check_course(const dmft_trajectory *t, size_t l)
             along[m] += own * change[k] / sqrt(length * P * (P - 1.0));
         }
         mean_and_error(along, MEMBERS, &average, &se);
-        close_to(series(t, "change", l + 1, 0)[2 * r], sqrt(length / (P * (P - 1.0))), "change");
+        close_to(column(t, "change", l + 1, 0)[2 * r], sqrt(length / (P * (P - 1.0))), "change");
         close_to(errors(t, "change", l + 1, 0)[2 * r], se, "error of the change");
-        close_to(series(t, "change_noise", l + 1, 0)[2 * r], sqrt(noise / (P * (P - 1.0))), "noise");
+        close_to(column(t, "change_noise", l + 1, 0)[2 * r], sqrt(noise / (P * (P - 1.0))), "noise");
     }
 }
 
@@ -368,8 +353,8 @@ START_TEST(theory_agrees_with_networks_of_two_widths)
                           row[i].se);
         }
         printf("represent: theory against 24 networks of N = %d: rms z %.2f, largest %.2f over %zu; D2_eigenvalue1 at step 15: %.4f(%.4f) / %.4f(%.4f)\n", width,
-               sqrt(squares / (double)compared), worst, compared, series(theory, "eigenvalue", 2, 1)[15], errors(theory, "eigenvalue", 2, 1)[15],
-               series(sample, "eigenvalue", 2, 1)[15], errors(sample, "eigenvalue", 2, 1)[15]);
+               sqrt(squares / (double)compared), worst, compared, column(theory, "eigenvalue", 2, 1)[15], errors(theory, "eigenvalue", 2, 1)[15],
+               column(sample, "eigenvalue", 2, 1)[15], errors(sample, "eigenvalue", 2, 1)[15]);
         ck_assert_uint_eq(compared, 6 * 4 + 2 * 3 + 2 * 3);
         dmft_comparison_free(c);
         dmft_trajectory_free(sample);
@@ -389,8 +374,8 @@ START_TEST(equal_eigenvalues_repel)
         dmft_problem *p = problem_of("tanh", "[[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]", "[1, 1, -1, -1]", more);
         dmft_trajectory *t = NULL;
         ck_assert_int_eq(dmft_simulate(p, NULL, &t, NULL), DMFT_OK);
-        spread[i] = series(t, "member_eigenvalue", 1, 4)[0] - series(t, "member_eigenvalue", 1, 2)[0];
-        of_mean[i] = series(t, "eigenvalue", 1, 4)[0] - series(t, "eigenvalue", 1, 2)[0];
+        spread[i] = column(t, "member_eigenvalue", 1, 4)[0] - column(t, "member_eigenvalue", 1, 2)[0];
+        of_mean[i] = column(t, "eigenvalue", 1, 4)[0] - column(t, "eigenvalue", 1, 2)[0];
         dmft_trajectory_free(t);
         dmft_problem_free(p);
     }
@@ -822,17 +807,13 @@ END_TEST
 
 /* ---- files ---- */
 
-static char path[300];
+static const char *path;
 
 static void make_path(void)
 {
-    (void)snprintf(path, sizeof path, "/tmp/dmft_represent_XXXXXX");
-    int file = mkstemp(path);
-    ck_assert_int_ge(file, 0);
-    (void)close(file);
+    make_folder();
+    path = in_folder("result.h5");
 }
-
-static void remove_path(void) { (void)unlink(path); }
 
 static dmft_trajectory *small_run(void)
 {
@@ -935,8 +916,6 @@ Suite *suite_represent(void)
 {
     Suite *suite = suite_create("represent");
     TCase *records = tcase_create("records"), *agreement = tcase_create("agreement"), *analysis = tcase_create("analysis"), *files = tcase_create("files");
-    tcase_set_timeout(agreement, 60);
-    tcase_set_timeout(analysis, 60);
     tcase_add_loop_test(records, matrices_are_those_of_the_kernels, 0, sizeof recorders / sizeof *recorders);
     tcase_add_test(records, nothing_is_recorded_unless_asked_for);
     tcase_add_test(records, summary_is_that_of_slow_sums);
@@ -957,7 +936,7 @@ Suite *suite_represent(void)
     tcase_add_loop_test(analysis, false_alarms_keep_to_the_level, 0, ESTIMATED);
     tcase_add_test(analysis, sharp_changes_are_found);
     tcase_add_test(analysis, bad_relaxations_are_refused);
-    tcase_add_checked_fixture(files, make_path, remove_path);
+    tcase_add_checked_fixture(files, make_path, remove_folder);
     tcase_add_test(files, arrays_come_back_from_files);
     tcase_add_loop_test(files, changed_arrays_are_refused, 0, 4);
     suite_add_tcase(suite, records);

@@ -1,13 +1,12 @@
 /* A solve that goes on from a checkpoint ends as one that was never interrupted, to the last bit. */
 #include <check.h>
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "dmft.h"
+#include "folder.h"
+#include "runs.h"
 #include "suites.h"
 
 #define NETWORK "model: deep_linear\nnetwork: {depth: 2, width_ratio: 0.5, gamma0: 8.5, weight_variance: 0.25}\n"
@@ -33,17 +32,6 @@ static const char *const configurations[] = {
 #define SMALL "model: deep_linear\nnetwork: {depth: 1, width_ratio: 1.7, gamma0: 4, weight_variance: [0, 0.3]}\ndata: {sample_ratio: 1}\n"
     SMALL "training: {learning_rate: 0.05, steps: 200}\noutliers: {count: 3}\noutput: {kernels: true}\n",
 };
-
-static dmft_problem *problem_of(const char *text)
-{
-    dmft_config *config = NULL;
-    dmft_problem *problem = NULL;
-    dmft_error err = {0};
-    ck_assert_msg(dmft_config_parse(&config, text, strlen(text), "test", &err) == DMFT_OK, "%s", err.text);
-    ck_assert_msg(dmft_problem_create(&problem, config, &err) == DMFT_OK, "%s", err.text);
-    dmft_config_free(config);
-    return problem;
-}
 
 static dmft_solver *solver_of(const dmft_problem *problem, const char *resume)
 {
@@ -71,50 +59,17 @@ static dmft_trajectory *finished(dmft_solver *solver)
     return t;
 }
 
-static void expect_same(const dmft_trajectory *a, const dmft_trajectory *b, long at)
-{
-    size_t rows = dmft_trajectory_rows(a), order = 0, stride = 0, other = 0;
-    ck_assert_uint_eq(rows, dmft_trajectory_rows(b));
-    ck_assert_uint_eq(dmft_trajectory_series_count(a), dmft_trajectory_series_count(b));
-    for (size_t i = 0; i < dmft_trajectory_series_count(a); i++) {
-        const char *name = dmft_trajectory_series_name(a, i);
-        const double *x = dmft_trajectory_series(a, name), *y = dmft_trajectory_series(b, name);
-        for (size_t t = 0; t < rows; t++)
-            ck_assert_msg(memcmp(x + t, y + t, sizeof *x) == 0, "interrupted at %ld: %s at row %zu: %.17g and %.17g", at, name, t, x[t], y[t]);
-    }
-    ck_assert_uint_eq(dmft_trajectory_kernel_count(a), dmft_trajectory_kernel_count(b));
-    for (size_t i = 0; i < dmft_trajectory_kernel_count(a); i++) {
-        const char *name = dmft_trajectory_kernel_name(a, i);
-        const double *x = dmft_trajectory_kernel(a, name, &order, &stride), *y = dmft_trajectory_kernel(b, name, NULL, &other);
-        for (size_t t = 0; t < order; t++) ck_assert_msg(memcmp(x + t * stride, y + t * other, order * sizeof *x) == 0, "%s", name);
-    }
-    static const char *const numbers[] = {"A0_escape_step1", "A0_escape_time1", "A1_escape_time1", "directions_A0_in", "directions_X_out",
-                                          "flow_accepted",   "flow_evaluations", "flow_radius",    "outlier_ode_difference",
-                                          "bulk_edge_difference"};
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-        double x = dmft_trajectory_number(a, numbers[i]), y = dmft_trajectory_number(b, numbers[i]);
-        ck_assert_msg(x == y || (isnan(x) && isnan(y)), "interrupted at %ld: %s %.17g and %.17g", at, numbers[i], x, y);
-    }
-}
+static const char *path;
 
-static char folder[] = "/tmp/dmft_resume_XXXXXX", path[64];
-
-static void make_folder(void)
+static void make_path(void)
 {
-    strcpy(folder + strlen(folder) - 6, "XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-    (void)snprintf(path, sizeof path, "%s/run.checkpoint", folder);
-}
-
-static void remove_folder(void)
-{
-    (void)unlink(path);
-    (void)rmdir(folder);
+    make_folder();
+    path = in_folder("run.checkpoint");
 }
 
 START_TEST(a_resumed_solve_is_the_same_to_the_bit)
 {
-    dmft_problem *problem = problem_of(configurations[_i]);
+    dmft_problem *problem = problem_with(configurations[_i], NULL);
     dmft_trajectory *whole = finished(solver_of(problem, NULL));
     long rows = (long)dmft_trajectory_rows(whole), places[] = {0, 7, rows / 2, rows};
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
@@ -128,8 +83,8 @@ START_TEST(a_resumed_solve_is_the_same_to_the_bit)
         steps(second, 3); /* and once more */
         ck_assert_msg(dmft_solver_save(second, path, &err) == DMFT_OK, "%s", err.text);
         dmft_trajectory *two = finished(second), *three = finished(solver_of(problem, path));
-        expect_same(whole, two, places[i]);
-        expect_same(whole, three, places[i]);
+        expect_same_bytes(whole, two);
+        expect_same_bytes(whole, three);
         dmft_trajectory_free(two);
         dmft_trajectory_free(three);
     }
@@ -152,7 +107,7 @@ static int impatient(void *user, const dmft_progress *progress)
 
 START_TEST(a_stopped_run_leaves_a_checkpoint)
 {
-    dmft_problem *problem = problem_of(configurations[0]);
+    dmft_problem *problem = problem_with(configurations[0], NULL);
     struct patience patience = {20};
     dmft_run_options options = {.progress = impatient, .user = &patience, .checkpoint = path};
     dmft_trajectory *t = NULL, *whole = NULL;
@@ -163,7 +118,7 @@ START_TEST(a_stopped_run_leaves_a_checkpoint)
     options = (dmft_run_options){.resume = path};
     ck_assert_msg(dmft_solve(problem, &options, &t, &err) == DMFT_OK, "%s", err.text);
     ck_assert_int_eq(dmft_solve(problem, NULL, &whole, &err), DMFT_OK);
-    expect_same(whole, t, 20);
+    expect_same_bytes(whole, t);
     dmft_trajectory_free(t);
     dmft_trajectory_free(whole);
     dmft_problem_free(problem);
@@ -180,7 +135,7 @@ static int stop_at_the_kernels(void *user, const dmft_progress *progress)
 START_TEST(a_run_that_is_stopped_after_its_last_step_leaves_a_checkpoint)
 {
     const char *const text[] = {configurations[0], configurations[3], NETWORK "data: {sample_ratio: 4}\ntraining: {learning_rate: 2, steps: 60}\n"};
-    dmft_problem *problem = problem_of(text[_i]);
+    dmft_problem *problem = problem_with(text[_i], NULL);
     dmft_run_options options = {.progress = stop_at_the_kernels, .checkpoint = path};
     dmft_trajectory *t = NULL, *whole = NULL;
     dmft_error err = {0};
@@ -191,7 +146,7 @@ START_TEST(a_run_that_is_stopped_after_its_last_step_leaves_a_checkpoint)
     options = (dmft_run_options){.resume = path};
     ck_assert_msg(dmft_solve(problem, &options, &t, &err) == outcome, "%s", err.text);
     ck_assert_int_eq(dmft_solve(problem, NULL, &whole, &err), outcome);
-    expect_same(whole, t, (long)dmft_trajectory_rows(whole));
+    expect_same_bytes(whole, t);
     ck_assert_int_eq(dmft_trajectory_diverged_at(whole), dmft_trajectory_diverged_at(t));
     dmft_trajectory_free(t);
     dmft_trajectory_free(whole);
@@ -201,7 +156,7 @@ END_TEST
 
 START_TEST(a_diverged_run_stays_diverged)
 {
-    dmft_problem *problem = problem_of(NETWORK "data: {sample_ratio: 4}\ntraining: {learning_rate: 2, steps: 60}\n");
+    dmft_problem *problem = problem_with(NETWORK "data: {sample_ratio: 4}\ntraining: {learning_rate: 2, steps: 60}\n", NULL);
     dmft_solver *solver = solver_of(problem, NULL);
     dmft_trajectory *t = NULL;
     dmft_error err = {0};
@@ -224,7 +179,7 @@ END_TEST
 /* What another problem, another kind of run, or a damaged file makes of it. */
 START_TEST(what_does_not_fit_is_refused)
 {
-    dmft_problem *problem = problem_of(configurations[0]), *other = problem_of(configurations[3]);
+    dmft_problem *problem = problem_with(configurations[0], NULL), *other = problem_with(configurations[3], NULL);
     dmft_solver *solver = solver_of(problem, NULL), *none = NULL;
     dmft_trajectory *t = NULL;
     dmft_error err = {0};
@@ -251,7 +206,7 @@ Suite *suite_resume(void)
 {
     Suite *suite = suite_create("resume");
     TCase *all = tcase_create("all");
-    tcase_add_checked_fixture(all, make_folder, remove_folder);
+    tcase_add_checked_fixture(all, make_path, remove_folder);
     tcase_add_loop_test(all, a_resumed_solve_is_the_same_to_the_bit, 0, sizeof configurations / sizeof *configurations);
     tcase_add_test(all, a_stopped_run_leaves_a_checkpoint);
     tcase_add_loop_test(all, a_run_that_is_stopped_after_its_last_step_leaves_a_checkpoint, 0, 3);

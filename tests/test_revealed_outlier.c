@@ -7,21 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/archive.h"
 #include "base/random.h"
 #include "limit/limit.h"
+#include "numbers.h"
 #include "outlier/basis.h"
 #include "outlier/revealed.h"
+#include "state_file.h"
 #include "suites.h"
 
 enum { MOST = 128, COUNT = 3 };
-
-static double *numbers(size_t n)
-{
-    double *x = calloc(n > 0 ? n : 1, sizeof *x);
-    ck_assert_ptr_nonnull(x);
-    return x;
-}
 
 static void assert_near(double value, double expected, double allowed, const char *what, long step)
 {
@@ -162,11 +156,27 @@ struct dense {
     double size;
 };
 
+/* Real eigenvalues in falling order, those above the edge, and what leads. */
+static void sort_roots(struct dense *d, double edge)
+{
+    double largest = 0.0, last = INFINITY;
+    for (size_t i = 0; i < d->n; i++) largest = fmax(largest, hypot(d->re[i], d->im[i]));
+    for (;;) {
+        size_t best = d->n;
+        for (size_t i = 0; i < d->n; i++)
+            if (d->im[i] == 0.0 && d->re[i] > 0.0 && d->re[i] < last && (best == d->n || d->re[i] > d->re[best])) best = i;
+        if (best == d->n) break;
+        last = d->root[d->real++] = d->re[best];
+        d->count += last > edge;
+    }
+    d->other_first = largest > 0.0 && (d->real == 0 || d->root[0] < 0.999 * largest);
+}
+
 static struct dense dense_of(const struct limit_view *v)
 {
     struct dense d = {.e = v->E->count, .f = v->F->count};
     size_t e = d.e, f = d.f, n = d.n = e + f;
-    double *X = numbers(n * n), *Y = numbers(n * n), s2 = v->variance, edge = s2 / sqrt(v->psi);
+    double *X = numbers(n * n), *Y = numbers(n * n), s2 = v->variance;
     for (size_t i = 0; i < f; i++)
         for (size_t j = 0; j < e; j++) { /* X: from (tau f, q e) to (rho e, p f); Y the other way */
             int g_knows = v->in_order[j] < v->out_order[i];
@@ -189,17 +199,7 @@ static struct dense dense_of(const struct limit_view *v)
     for (size_t i = 0; i < n * n; i++) d.size += d.XY[i] * d.XY[i];
     d.size = sqrt(d.size);
     if (n > 0) ck_assert_int_eq(LAPACKE_dgeev(LAPACK_COL_MAJOR, 'N', 'N', (int)n, d.XY, (int)n, d.re, d.im, NULL, 1, NULL, 1), 0);
-    double largest = 0.0, last = INFINITY;
-    for (size_t i = 0; i < n; i++) largest = fmax(largest, hypot(d.re[i], d.im[i]));
-    for (;;) {
-        size_t best = n;
-        for (size_t i = 0; i < n; i++)
-            if (d.im[i] == 0.0 && d.re[i] > 0.0 && d.re[i] < last && (best == n || d.re[i] > d.re[best])) best = i;
-        if (best == n) break;
-        last = d.root[d.real++] = d.re[best];
-        d.count += last > edge;
-    }
-    d.other_first = largest > 0.0 && (d.real == 0 || d.root[0] < 0.999 * largest);
+    sort_roots(&d, s2 / sqrt(v->psi));
     free(X);
     free(Y);
     return d;
@@ -413,13 +413,39 @@ static const struct setting with_kernels[] = {
     {"decay", 0.7, 0.6, 0.4, 0.3, 1.0, 0.93, 2, 24, 0}, /* weights over what was left of A when they came, z times what is left now */
 };
 
+/* Largest differences so far, of z relative to it and of overlaps, and outliers seen. */
+struct differences {
+    double z, overlaps;
+    size_t seen;
+};
+
+static void compare_with_kernels(const struct run *r, const outlier_revealed *w, const struct limit_view *view, const dmft_outliers *o, long t,
+                                 const char *name, struct differences *most)
+{
+    size_t T = view->E->count;
+    for (size_t j = 0; j < COUNT; j++) {
+        double z = outlier_revealed_z(w, j), of_kernels = view->keep * dmft_outliers_z(o, j);
+        ck_assert_int_eq(isnan(z), j >= dmft_outliers_count(o));
+        if (isnan(z)) continue;
+        assert_near(z, of_kernels, 1e-9 * z, name, t);
+        double *left = overlaps_of(outlier_revealed_left(w, j), view->F, &r->gs), *right = overlaps_of(outlier_revealed_right(w, j), view->E, &r->phis);
+        double off = apart(left, dmft_outliers_left(o, j), T, right, dmft_outliers_right(o, j), T);
+        assert_near(off, 0.0, 1e-6, "overlaps", t); /* the common tolerance of vectors is 1e-9, over the gap */
+        most->z = fmax(most->z, fabs(of_kernels / z - 1.0));
+        most->overlaps = fmax(most->overlaps, off);
+        most->seen++;
+        free(left);
+        free(right);
+    }
+}
+
 START_TEST(against_kernels)
 {
     static struct run r;
     const struct setting *s = &with_kernels[_i];
-    double weight[MOST] = {0.0}, of_z = 0.0, of_overlaps = 0.0, sigma = sqrt(s->variance);
+    double weight[MOST] = {0.0}, sigma = sqrt(s->variance);
+    struct differences most = {0.0, 0.0, 0};
     outlier_revealed *w = new_revealed(COUNT);
-    size_t seen = 0;
     open_run(&r, s);
     for (size_t t = 0; t < s->events; t++) {
         ask(&r);
@@ -433,20 +459,7 @@ START_TEST(against_kernels)
                                 .sigma2 = s->variance, .psi = s->psi, .whole = 1};
         dmft_outliers *o = NULL;
         ck_assert_int_eq(dmft_outliers_create(&o, &kernels, COUNT, NULL), DMFT_OK);
-        for (size_t j = 0; j < COUNT; j++) {
-            double z = outlier_revealed_z(w, j);
-            ck_assert_int_eq(isnan(z), j >= dmft_outliers_count(o));
-            if (isnan(z)) continue;
-            seen++;
-            assert_near(z, view.keep * dmft_outliers_z(o, j), 1e-9 * z, s->name, (long)t);
-            of_z = fmax(of_z, fabs(view.keep * dmft_outliers_z(o, j) / z - 1.0));
-            double *left = overlaps_of(outlier_revealed_left(w, j), view.F, &r.gs), *right = overlaps_of(outlier_revealed_right(w, j), view.E, &r.phis);
-            double off = apart(left, dmft_outliers_left(o, j), T, right, dmft_outliers_right(o, j), T);
-            assert_near(off, 0.0, 1e-6, "overlaps", (long)t); /* the common tolerance of vectors is 1e-9, over the gap */
-            of_overlaps = fmax(of_overlaps, off);
-            free(left);
-            free(right);
-        }
+        compare_with_kernels(&r, w, &view, o, (long)t, s->name, &most);
         dmft_outliers_free(o);
         free(R_phi);
         free(R_g);
@@ -456,8 +469,8 @@ START_TEST(against_kernels)
         double left_of_A = limit_operator_view(r.A).keep;
         weight[t] = r.weight[t] / left_of_A;
     }
-    printf("revealed and kernels, %s: %zu outliers, z to %.1e, overlaps to %.1e\n", s->name, seen, of_z, of_overlaps);
-    ck_assert_uint_gt(seen, 10);
+    printf("revealed and kernels, %s: %zu outliers, z to %.1e, overlaps to %.1e\n", s->name, most.seen, most.z, most.overlaps);
+    ck_assert_uint_gt(most.seen, 10);
     outlier_revealed_free(w);
     close_run(&r);
 }
@@ -551,20 +564,12 @@ static int same_bits(const outlier_revealed *a, const outlier_revealed *b, const
 
 static outlier_revealed *through_a_file(outlier_revealed *w)
 {
-    char folder[] = "/tmp/dmft_revealed_XXXXXX", path[64];
-    struct archive_head head = {.kind = "solve", .problem = "none\n"};
-    archive *a = NULL;
     outlier_revealed *read = new_revealed(COUNT);
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-    (void)snprintf(path, sizeof path, "%s/state", folder);
-    ck_assert_int_eq(archive_create_write(&a, path, &head, NULL), DMFT_OK);
+    archive *a = begin_writing();
     outlier_revealed_transfer(w, a);
-    ck_assert_int_eq(archive_close(a, NULL), DMFT_OK);
-    ck_assert_int_eq(archive_open_read(&a, path, "solve", "none\n", NULL), DMFT_OK);
+    a = begin_reading(a);
     outlier_revealed_transfer(read, a);
-    ck_assert_int_eq(archive_close(a, NULL), DMFT_OK);
-    (void)remove(path);
-    (void)remove(folder);
+    end_reading(a);
     return read;
 }
 

@@ -6,15 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/archive.h"
 #include "base/problem.h"
-#include "kernel/rows.h"
-#include "cases.h"
+#include "reference.h"
+#include "solution.h"
+#include "state_file.h"
 #include "suites.h"
-
-enum { MOST_FIELDS = 2 * MOST_LAYERS + 3 };
 
 /* ---- problems and their solutions ---- */
 
@@ -42,51 +39,6 @@ static dmft_problem flow_of(struct setting *s, double time, long steps, enum gri
     p.grid_first = first;
     return p;
 }
-
-/* All kernels after all rows, as kernel_rows_result hands them over: fields correlations, then as many responses. */
-struct solution {
-    size_t fields, rows, stride;
-    double *square[2 * MOST_FIELDS], *time;
-    char name[2 * MOST_FIELDS][KERNEL_NAME_BYTES];
-};
-
-static kernel_rows *created(const dmft_problem *p)
-{
-    kernel_rows *r = NULL;
-    dmft_error err = {.text = ""};
-    int status = kernel_rows_create(&r, p, &err);
-    ck_assert_msg(status == DMFT_OK, "status %d: %s", status, err.text);
-    return r;
-}
-
-static struct solution marched(const dmft_problem *p)
-{
-    kernel_rows *r = created(p);
-    struct solution s = {.fields = kernel_rows_count(r), .time = calloc((size_t)p->rows, sizeof(double))};
-    for (long t = 0; t < p->rows; t++) {
-        kernel_rows_step(r);
-        s.time[t] = kernel_rows_time(r, (size_t)t);
-    }
-    double diagonal[MOST_FIELDS];
-    size_t last = kernel_rows_done(r) - 1;
-    for (size_t i = 0; i < s.fields; i++) diagonal[i] = kernel_rows_diagonal(r, i, last);
-    for (size_t i = 0; i < 2 * s.fields; i++) {
-        kernel_rows_result(r, i, s.name[i], &s.square[i], &s.rows, &s.stride);
-        ck_assert_ptr_nonnull(s.square[i]);
-    }
-    ck_assert_uint_eq(s.rows, (size_t)p->rows);
-    for (size_t i = 0; i < s.fields; i++) ck_assert(diagonal[i] == s.square[i][last * s.stride + last]);
-    kernel_rows_free(r);
-    return s;
-}
-
-static void clear(struct solution *s)
-{
-    for (size_t i = 0; i < 2 * s->fields; i++) free(s->square[i]);
-    free(s->time);
-}
-
-static double at(const struct solution *s, size_t i, size_t t, size_t u) { return s->square[i][t * s->stride + u]; }
 
 /* ---- against the slow definition ---- */
 
@@ -124,41 +76,18 @@ static double worst_error(const struct solution *s, size_t i, const double *slow
     double worst = 0.0, most = largest(slow, T * T), floor = i < s->fields ? 0.01 * most : most;
     for (size_t t = 0; t < T; t++)
         for (size_t u = 0; u < T; u++) {
-            double scale = floor + (i < s->fields ? sqrt(fabs(slow[t * T + t] * slow[u * T + u])) : 0.0), error = fabs(at(s, i, t, u) - slow[t * T + u]);
+            double scale = floor + (i < s->fields ? sqrt(fabs(slow[t * T + t] * slow[u * T + u])) : 0.0), error = fabs(entry(s, i, t, u) - slow[t * T + u]);
             if (error != 0.0) worst = fmax(worst, error / scale);
-            ck_assert(isfinite(at(s, i, t, u)));
+            ck_assert(isfinite(entry(s, i, t, u)));
         }
     return worst;
 }
 
-static struct setting settings[] = {
-    {"one layer", 1, 0.7, 2.385, {0.6, 1.1}, 1.7, 0.3, 0.11, MUP, FULL, 17},
-    {"one layer, NTK", 1, 2.3, 1.4, {1.0, 0.5}, 0.6, 0.2, 0.13, NTK, FULL, 61},
-    {"one layer, one pass", 1, 1.3, 1.385, {0.5, 0.8}, 1.9, 0.4, 0.17, MUP, ONLINE, 61},
-    {"two layers", 2, 0.5, 4.0, {0.25, 0.3, 0.4}, 4.0, 0.5, 0.02, MUP, FULL, 61},
-    {"two layers, few samples", 2, 1.7, 1.3, {0.9, 0.7, 0.8}, 0.4, 0.0, 0.07, NTK, FULL, 61},
-    {"two layers, one pass", 2, 1.0, 4.0, {0.5, 0.4, 0.6}, 0.5, 0.3, 0.02, MUP, ONLINE, 61},
-    {"three layers", 3, 1.5, 2.4, {0.5, 0.6, 0.7, 0.8}, 1.5, 0.2, 0.05, MUP, FULL, 40},
-    {"three layers, one pass, NTK", 3, 0.6, 3.0, {0.5, 0.5, 0.6, 0.4}, 0.8, 0.5, 0.03, NTK, ONLINE, 61},
-    {"one step", 2, 0.5, 4.0, {0.25, 0.3, 0.4}, 4.0, 0.5, 0.02, MUP, FULL, 1},
-    {"two steps", 2, 0.5, 4.0, {0.25, 0.3, 0.4}, 4.0, 0.5, 0.5, MUP, FULL, 2},
-    {"three steps", 3, 0.5, 4.0, {0.25, 0.3, 0.4, 0.9}, 4.0, 0.5, 0.5, MUP, FULL, 3},
-    {"no variance below", 2, 1.2, 2.0, {0.0, 0.7, 0.9}, 3.0, 0.3, 0.1, MUP, FULL, 17},
-    {"no variance between", 2, 1.2, 2.0, {0.8, 0.0, 0.9}, 3.0, 0.3, 0.1, MUP, FULL, 17},
-    {"no readout", 2, 1.2, 2.0, {0.8, 0.7, 0.0}, 3.0, 0.3, 0.1, MUP, FULL, 17},
-    {"no readout, one pass", 2, 1.2, 2.0, {0.8, 0.7, 0.0}, 3.0, 0.3, 0.1, MUP, ONLINE, 17},
-    {"nothing at all", 2, 1.2, 2.0, {0.0, 0.0, 0.0}, 3.0, 0.3, 0.1, MUP, FULL, 17},
-    /* Noise that keeps a memory, oscillations: what a march must not amplify (doc/theory.md, (M14)). */
-    {"rich and noisy", 3, 2.0, 6.0, {1.0, 1.0, 1.0, 1.0}, 1.2, 1.0, 0.02, MUP, FULL, 80},
-    {"edge of stability", 2, 0.5, 5.0, {0.5, 0.5, 0.5}, 0.5, 0.0, 0.04, NTK, FULL, 80},
-};
-enum { SETTINGS = sizeof settings / sizeof *settings };
-
 START_TEST(slow_definition)
 {
-    struct setting *s = &settings[_i];
+    struct setting *s = march_setting(_i);
     dmft_problem p = stored_problem_of(s);
-    struct solution fast = marched(&p);
+    struct solution fast = rows_marched(&p);
     slow_kernels *slow = slow_of(s, (int)s->steps);
     double of_C = 0.0, of_R = 0.0;
     for (size_t i = 0; i < 2 * fast.fields; i++) {
@@ -176,24 +105,6 @@ START_TEST(slow_definition)
 END_TEST
 
 /* ---- reference tables ---- */
-
-static struct setting references[] = {
-    {"deep_linear_a", 2, 0.5, 8.48528137423857, {0.25, 0.25, 0.25}, 4.0, 0.0, 0.02, MUP, FULL, 60},
-    {"deep_linear_b", 3, 1.5, 2.4, {0.5, 0.5, 0.5, 0.5}, 1.5, 0.2, 0.05, MUP, FULL, 60},
-    {"deep_linear_c", 2, 1.0, 4.0, {1.0, 1.0, 1.0}, 2.0, 0.3, 0.05, NTK, FULL, 40},
-    {"deep_linear_online", 2, 1.0, 4.0, {0.5, 0.5, 0.5}, 0.5, 0.3, 0.02, MUP, ONLINE, 40},
-};
-enum { REFERENCES = sizeof references / sizeof *references };
-
-static FILE *open_reference(const char *name)
-{
-    const char *root = getenv("DMFT_SRCDIR");
-    char path[4096];
-    (void)snprintf(path, sizeof path, "%s/tests/reference/%s.csv", root != NULL ? root : ".", name);
-    FILE *file = fopen(path, "r");
-    ck_assert_msg(file != NULL, "%s cannot be opened", path);
-    return file;
-}
 
 /* The correlations of one line against the table, which has them in the order of kernel_rows_diagonal after its first column. */
 static double check_line(const kernel_rows *r, size_t t, char *line)
@@ -214,10 +125,10 @@ static double check_line(const kernel_rows *r, size_t t, char *line)
 
 START_TEST(reference_tables)
 {
-    struct setting *s = &references[_i];
+    struct setting *s = reference_setting(_i);
     dmft_problem p = stored_problem_of(s);
-    FILE *file = open_reference(s->name);
-    kernel_rows *r = created(&p);
+    FILE *file = reference_open(s->name);
+    kernel_rows *r = rows_created(&p);
     char line[4096];
     double worst = 0.0;
     size_t t = 0;
@@ -238,9 +149,9 @@ END_TEST
 START_TEST(basis_form)
 {
     static const int chosen[] = {1, 3, 5, 6, 7, 16, 17};
-    struct setting *s = &settings[chosen[_i]];
+    struct setting *s = march_setting(chosen[_i]);
     dmft_problem p = stored_problem_of(s);
-    struct solution rows = marched(&p);
+    struct solution rows = rows_marched(&p);
     dmft_trajectory *basis = NULL;
     dmft_error err = {.text = ""};
     ck_assert_msg(dmft_solve(&p, NULL, &basis, &err) == DMFT_OK, "%s", err.text);
@@ -252,7 +163,7 @@ START_TEST(basis_form)
         ck_assert_uint_eq(order, rows.rows);
         for (size_t t = 0; t < order; t++)
             for (size_t u = 0; u < order; u++) {
-                double most = fmax(at(&rows, i, t, t), at(&rows, i, u, u)), error = fabs(at(&rows, i, t, u) - C[t * stride + u]);
+                double most = fmax(entry(&rows, i, t, t), entry(&rows, i, u, u)), error = fabs(entry(&rows, i, t, u) - C[t * stride + u]);
                 if (error > 0.0) worst = fmax(worst, error / most);
             }
     }
@@ -268,17 +179,17 @@ END_TEST
 /* A run of fewer rows has the same numbers to the bit; responses end at the diagonal, correlations are symmetric. */
 START_TEST(causality)
 {
-    struct setting more = settings[_i == 0 ? 6 : 5], fewer = more;
+    struct setting more = *march_setting(_i == 0 ? 6 : 5), fewer = more;
     more.steps = 48;
     fewer.steps = 32;
     dmft_problem p = stored_problem_of(&more), q = stored_problem_of(&fewer);
-    struct solution a = marched(&p), b = marched(&q);
+    struct solution a = rows_marched(&p), b = rows_marched(&q);
     for (size_t i = 0; i < 2 * a.fields; i++)
         for (size_t t = 0; t < a.rows; t++)
             for (size_t u = 0; u < a.rows; u++) {
-                if (t < b.rows && u < b.rows) ck_assert(at(&a, i, t, u) == at(&b, i, t, u));
-                if (i < a.fields) ck_assert(at(&a, i, t, u) == at(&a, i, u, t));
-                else if (u > t || (u == t && strncmp(a.name[i], "R_g", 3) == 0) || (u == t && i == a.fields)) ck_assert(at(&a, i, t, u) == 0.0);
+                if (t < b.rows && u < b.rows) ck_assert(entry(&a, i, t, u) == entry(&b, i, t, u));
+                if (i < a.fields) ck_assert(entry(&a, i, t, u) == entry(&a, i, u, t));
+                else if (u > t || (u == t && strncmp(a.name[i], "R_g", 3) == 0) || (u == t && i == a.fields)) ck_assert(entry(&a, i, t, u) == 0.0);
             }
     clear(&a);
     clear(&b);
@@ -288,10 +199,10 @@ END_TEST
 /* What level 2 is given: the kernels as they stand, c for every update, and m of (O5') from its own recursion. */
 START_TEST(matrices)
 {
-    struct setting *s = &settings[3];
+    struct setting *s = march_setting(3);
     dmft_problem p = stored_problem_of(s);
     size_t T = (size_t)s->steps, now = 40;
-    kernel_rows *r = created(&p);
+    kernel_rows *r = rows_created(&p);
     for (size_t t = 0; t <= now; t++) kernel_rows_step(r);
     slow_kernels *k = slow_of(s, (int)s->steps);
     double gamma = s->gamma0 * sqrt(s->width_ratio), c = s->learning_rate * gamma / sqrt(s->width_ratio), m[64];
@@ -328,25 +239,17 @@ END_TEST
 /* A march that was stored and read half-way ends with the same bits. */
 START_TEST(checkpoint)
 {
-    dmft_problem full = stored_problem_of(&settings[6]), online = stored_problem_of(&settings[5]), flow = flow_of(&settings[3], 2.0, 40, GRID_UNIFORM, 0.0);
+    dmft_problem full = stored_problem_of(march_setting(6)), online = stored_problem_of(march_setting(5));
+    dmft_problem flow = flow_of(march_setting(3), 2.0, 40, GRID_UNIFORM, 0.0);
     dmft_problem *p = _i == 0 ? &full : _i == 1 ? &online : &flow;
-    struct solution whole = marched(p);
-    char path[] = "/tmp/dmft_rows_XXXXXX";
-    struct archive_head head = {.kind = "solve", .problem = no_text};
-    archive *a = NULL;
-    int file = mkstemp(path);
-    ck_assert_int_ge(file, 0);
-    (void)close(file);
-    (void)unlink(path);
-    kernel_rows *first = created(p), *second = created(p);
+    struct solution whole = rows_marched(p);
+    kernel_rows *first = rows_created(p), *second = rows_created(p);
     for (int t = 0; t < 23; t++) kernel_rows_step(first);
-    ck_assert_int_eq(archive_create_write(&a, path, &head, NULL), DMFT_OK);
+    archive *a = begin_writing();
     kernel_rows_transfer(first, a);
-    ck_assert_int_eq(archive_close(a, NULL), DMFT_OK);
-    ck_assert_int_eq(archive_open_read(&a, path, "solve", no_text, NULL), DMFT_OK);
+    a = begin_reading(a);
     kernel_rows_transfer(second, a);
-    ck_assert_int_eq(archive_close(a, NULL), DMFT_OK);
-    (void)unlink(path);
+    end_reading(a);
     ck_assert_uint_eq(kernel_rows_done(second), 23);
     while (kernel_rows_done(second) < whole.rows) kernel_rows_step(second);
     kernel_rows_step(second); /* past the end: nothing */
@@ -384,7 +287,7 @@ START_TEST(refused)
 {
     kernel_rows *r = NULL;
     dmft_error err;
-    dmft_problem p = flow_of(&settings[3], 10.0, 8, GRID_GEOMETRIC, 0.01); /* each interval 2.2 times the one before */
+    dmft_problem p = flow_of(march_setting(3), 10.0, 8, GRID_GEOMETRIC, 0.01); /* each interval 2.2 times the one before */
     ck_assert_int_eq(kernel_rows_create(&r, &p, &err), DMFT_ERROR_ARGUMENT);
     ck_assert_ptr_nonnull(strstr(err.text, "grow"));
     p.grid = GRID_ADAPTIVE;
@@ -421,7 +324,7 @@ static void flow_level(struct setting *s, double time, unsigned level, double fi
         ratio = sqrt(ratio);
     }
     dmft_problem p = flow_of(s, time, (long)COARSE << level, first > 0.0 ? GRID_GEOMETRIC : GRID_UNIFORM, first);
-    kernel_rows *r = created(&p);
+    kernel_rows *r = rows_created(&p);
     for (long t = 0; t < p.rows; t++) kernel_rows_step(r);
     for (size_t i = 0; i < kernel_rows_count(r); i++)
         for (size_t t = 0; t <= COARSE; t++) out[i * (COARSE + 1) + t] = kernel_rows_diagonal(r, i, t << level);
@@ -464,7 +367,7 @@ START_TEST(flow_is_small_steps)
         if (s.batch == BATCH_ONLINE) s.sample_ratio = 1e12;
         s.steps = n + 1;
         dmft_problem p = stored_problem_of(&s);
-        kernel_rows *r = created(&p);
+        kernel_rows *r = rows_created(&p);
         for (long t = 0; t <= n; t++) kernel_rows_step(r);
         for (size_t i = 0; i < kernel_rows_count(r); i++)
             for (size_t t = 0; t <= COARSE; t++) descent[level * SIZE + i * (COARSE + 1) + t] = kernel_rows_diagonal(r, i, t << (level + 1));
@@ -534,15 +437,15 @@ static double density_error(long n, double *at_ends)
 {
     struct setting s = {"density", 1, 0.8, 1e-6, {0.0, 0.9}, 2.385, 0.4, 1.0, MUP, ONLINE, 0};
     dmft_problem p = flow_of(&s, 3.0, n, GRID_UNIFORM, 0.0);
-    struct solution r = marched(&p);
+    struct solution r = rows_marched(&p);
     double worst = 0.0, rate = s.variance[1], gain = 1.0 / (s.gamma0 * s.width_ratio);
     *at_ends = 0.0;
     for (size_t t = 0; t < r.rows; t++) {
-        ck_assert_double_eq_tol(at(&r, r.fields + 2, t, t) / gain, -1.0, 1e-12);
-        ck_assert(at(&r, r.fields + 1, t, t) == 1.0);
+        ck_assert_double_eq_tol(entry(&r, r.fields + 2, t, t) / gain, -1.0, 1e-12);
+        ck_assert(entry(&r, r.fields + 1, t, t) == 1.0);
         for (size_t u = 0; u < t; u++) {
             double decay = rate * exp(-rate * (r.time[t] - r.time[u]));
-            double error = fabs(at(&r, r.fields, t, u) + decay / s.sample_ratio) + fabs(at(&r, r.fields + 2, t, u) / gain - decay);
+            double error = fabs(entry(&r, r.fields, t, u) + decay / s.sample_ratio) + fabs(entry(&r, r.fields + 2, t, u) / gain - decay);
             double *kind = u == 0 || t < u + 3 ? at_ends : &worst;
             *kind = fmax(*kind, error);
         }

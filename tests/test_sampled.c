@@ -7,21 +7,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/archive.h"
 #include "limit/limit.h"
 #include "base/sobol.h"
+#include "numbers.h"
+#include "state_file.h"
 #include "suites.h"
 
 static const double tolerance = 1e-11;
-
-static double *numbers(size_t n)
-{
-    double *x = calloc(n > 0 ? n : 1, sizeof *x);
-    ck_assert_ptr_nonnull(x);
-    return x;
-}
 
 /* ---- a linear loop that depends on its own past, with several vectors a step ---- */
 
@@ -654,18 +647,11 @@ END_TEST
 
 /* ---- checkpoints and failures ---- */
 
-static char file[64];
-
-static void transfer(struct world *w, int reading)
+static void transfer(struct world *w, archive *a)
 {
-    struct archive_head head = {.kind = "solve", .problem = "model: mlp\n"};
-    archive *a = NULL;
-    if (reading) ck_assert_int_eq(archive_open_read(&a, file, head.kind, head.problem, NULL), DMFT_OK);
-    else ck_assert_int_eq(archive_create_write(&a, file, &head, NULL), DMFT_OK);
     limit_space_transfer(&w->in, a);
     limit_space_transfer(&w->out, a);
     limit_operator_transfer(w->A, a);
-    ck_assert_int_eq(archive_close(a, NULL), DMFT_OK);
 }
 
 static void check_same_bytes(const limit_rows *a, const limit_rows *b)
@@ -684,15 +670,17 @@ START_TEST(checkpoints_continue_the_same_bytes)
     struct kind k = kept_kinds[_i];
     double weight[OUTPUTS * INPUTS];
     struct world w, v;
-    (void)snprintf(file, sizeof file, "/tmp/dmft_sampled_%ld_%d", (long)getpid(), _i);
     weights_of(3, weight);
     open_world(&w, k, 0.8, 0.5, 31);
     open_world(&v, k, 0.8, 0.5, 32);
     for (int t = 0; t < 5; t++) step(&w, t);
     step(&v, 0);
     ask(&w);
-    transfer(&w, 0);
-    transfer(&v, 1);
+    archive *file = begin_writing();
+    transfer(&w, file);
+    file = begin_reading(file);
+    transfer(&v, file);
+    end_reading(file);
     limit_train(w.A, weight, INPUTS, rule_of(1));
     limit_train(v.A, weight, INPUTS, rule_of(1));
     for (int t = 5; t < 9; t++) {
@@ -711,7 +699,6 @@ START_TEST(checkpoints_continue_the_same_bytes)
     }
     ck_assert_int_eq(memcmp(a.in_order, b.in_order, a.E->count * sizeof(size_t)), 0);
     ck_assert_int_eq(memcmp(a.out_order, b.out_order, a.F->count * sizeof(size_t)), 0);
-    (void)unlink(file);
     close_world(&w);
     close_world(&v);
 }
@@ -722,19 +709,15 @@ START_TEST(checkpoints_of_another_shape_are_refused)
 {
     struct kind k = {.in = 20, .out = 20}, other = {.in = 21, .out = 21};
     struct world w, v;
-    struct archive_head head = {.kind = "solve", .problem = "model: mlp\n"};
-    archive *a = NULL;
-    (void)snprintf(file, sizeof file, "/tmp/dmft_sampled_%ld_s%d", (long)getpid(), _i);
     open_world(&w, k, 0.8, 1.0, 1);
     open_world(&v, _i == 0 ? other : k, 0.8, 1.0, 1);
     if (_i == 1) ck_assert_int_eq(limit_operator_block(v.A, INPUTS + 1, OUTPUTS, NULL), DMFT_OK);
-    transfer(&w, 0);
-    ck_assert_int_eq(archive_open_read(&a, file, head.kind, head.problem, NULL), DMFT_OK);
-    limit_space_transfer(&v.in, a);
-    limit_space_transfer(&v.out, a);
-    limit_operator_transfer(v.A, a);
-    ck_assert_int_eq(archive_close(a, NULL), DMFT_ERROR_FORMAT);
-    (void)unlink(file);
+    archive *file = begin_writing();
+    transfer(&w, file);
+    file = begin_reading(file);
+    transfer(&v, file);
+    ck_assert_int_eq(archive_close(file, NULL), DMFT_ERROR_FORMAT);
+    remove_folder();
     close_world(&w);
     close_world(&v);
 }

@@ -5,11 +5,11 @@
 #include <gsl/gsl_rng.h>
 #include <lapacke.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "dmft.h"
+#include "numbers.h"
 #include "spectrum/leading.h"
 #include "suites.h"
 
@@ -33,12 +33,6 @@ static dmft_resolvent resolvent(double z, double sigma2, double psi)
     int status = dmft_resolvent_at(z, sigma2, psi, &r, &err);
     ck_assert_msg(status == DMFT_OK, "z %.17g sigma2 %g psi %g: %s", z, sigma2, psi, err.text);
     return r;
-}
-
-static void assert_close(double value, double expected, double tolerance, const char *what)
-{
-    ck_assert_msg(fabs(value - expected) <= tolerance * fabs(expected), "%s: %.17g, expected %.17g (relative %.3g, allowed %.3g)", what,
-                  value, expected, fabs(value / expected - 1.0), tolerance);
 }
 
 START_TEST(edges_are_those_of_Z2)
@@ -231,13 +225,6 @@ static void multiply(void *context, size_t n, const double *x, double *y)
         y[i] = 0.0;
         for (size_t j = 0; j < n; j++) y[i] += d->B[i * n + j] * x[j];
     }
-}
-
-static double *numbers(size_t n)
-{
-    double *x = calloc(n > 0 ? n : 1, sizeof *x);
-    ck_assert_ptr_nonnull(x);
-    return x;
 }
 
 static double *random_symmetric(size_t n, unsigned long seed)
@@ -531,6 +518,5 @@ Suite *suite_spectrum(void)
     tcase_add_test(leading, no_convergence_is_reported);
     suite_add_tcase(s, bulk);
     suite_add_tcase(s, leading);
-    tcase_set_timeout(leading, 60.0);
     return s;
 }

@@ -9,13 +9,8 @@
 
 #include "base/random.h"
 #include "dmft.h"
+#include "numbers.h"
 #include "suites.h"
-
-static void assert_close(double value, double expected, double tolerance, const char *what)
-{
-    ck_assert_msg(fabs(value - expected) <= tolerance * fmax(fabs(expected), 1e-300), "%s: %.15g, expected %.15g (relative %.3g, allowed %.3g)", what, value, expected,
-                  fabs(value / expected - 1.0), tolerance);
-}
 
 static size_t edges_of(const dmft_spikes *s, double edges[4])
 {

@@ -8,10 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "allocation.h"
 #include "dmft.h"
+#include "folder.h"
+#include "runs.h"
 #include "suites.h"
 
 Suite *suite_stored_weights(void);
@@ -40,25 +40,10 @@ static const struct shape shapes[3][4] = {{{"A0", 54, 90, 0.3}, {"A1", 54, 54, 0
 
 static int shape_count(int i) { return shapes[i][3].name != NULL ? 4 : 3; }
 
-static dmft_problem *problem_of(const char *text)
+static dmft_trajectory *simulated_text(const char *text, int threads, int expected)
 {
-    dmft_config *config = NULL;
-    dmft_problem *problem = NULL;
-    dmft_error err = {0};
-    ck_assert_msg(dmft_config_parse(&config, text, strlen(text), "test", &err) == DMFT_OK, "%s", err.text);
-    ck_assert_msg(dmft_problem_create(&problem, config, &err) == DMFT_OK, "%s", err.text);
-    dmft_config_free(config);
-    return problem;
-}
-
-static dmft_trajectory *simulated(const char *text, int threads, int expected)
-{
-    dmft_problem *problem = problem_of(text);
-    dmft_run_options options = {.threads = threads};
-    dmft_trajectory *t = NULL;
-    dmft_error err = {0};
-    int status = dmft_simulate(problem, &options, &t, &err);
-    ck_assert_msg(status == expected, "%d: %s", status, err.text);
+    dmft_problem *problem = problem_with(text, NULL);
+    dmft_trajectory *t = simulated(problem, threads, expected);
     dmft_problem_free(problem);
     return t;
 }
@@ -85,7 +70,7 @@ static const double *matrix_of(const dmft_trajectory *t, const char *name, const
 /* All matrices, and their names in order. The mean square is sigma^2/columns within 5 of its standard errors, sqrt(2/entries) of it. */
 START_TEST(first_weights_have_their_variance)
 {
-    dmft_trajectory *t = simulated(configurations[_i], 1, DMFT_OK);
+    dmft_trajectory *t = simulated_text(configurations[_i], 1, DMFT_OK);
     ck_assert_uint_eq(dmft_trajectory_array_count(t), 2 * (size_t)shape_count(_i));
     for (int i = 0; i < shape_count(_i); i++) {
         const struct shape *s = &shapes[_i][i];
@@ -124,7 +109,7 @@ START_TEST(singular_values_are_those_recorded)
     char *seeds = strstr(text, "seeds: 3");
     ck_assert_ptr_nonnull(seeds);
     seeds[7] = '1';
-    dmft_trajectory *t = simulated(text, 1, DMFT_OK);
+    dmft_trajectory *t = simulated_text(text, 1, DMFT_OK);
     size_t last = dmft_trajectory_rows(t) - 1;
     for (int i = _i == 2; i < shape_count(_i) - 1; i++)
         for (int j = 1; j <= 3; j++) {
@@ -154,7 +139,7 @@ static double product_of(const double *A, size_t n, const double *x, size_t i)
 START_TEST(stored_weights_are_the_network)
 {
     enum { P = 3, N = 40 };
-    dmft_trajectory *t = simulated("model: mlp\nnetwork: {depth: 2, gamma0: 3, activation: tanh, weight_variance: 1}\n"
+    dmft_trajectory *t = simulated_text("model: mlp\nnetwork: {depth: 2, gamma0: 3, activation: tanh, weight_variance: 1}\n"
                                    "data: {gram: [[1, 0, 0], [0, 1, 0], [0, 0, 1]], target: [1, -1, 0.5]}\n"
                                    "training: {learning_rate: 0.3, steps: 9}\nsimulation: {width: 40, seeds: 1}\n" KEEP, 1, DMFT_OK);
     static const char *const when[] = {"first", "last"};
@@ -183,54 +168,29 @@ END_TEST
 
 /* ---- The same bytes ---- */
 
-static void expect_same(const dmft_trajectory *a, const dmft_trajectory *b)
+static void expect_same_weights(const dmft_trajectory *a, const dmft_trajectory *b)
 {
     ck_assert_uint_gt(dmft_trajectory_array_count(a), 0);
-    ck_assert_uint_eq(dmft_trajectory_array_count(a), dmft_trajectory_array_count(b));
-    for (size_t i = 0; i < dmft_trajectory_array_count(a); i++) {
-        const char *name = dmft_trajectory_array_name(a, i);
-        size_t rows, columns, other_rows, other_columns;
-        const double *x = matrix_named(a, name, &rows, &columns), *y = matrix_named(b, name, &other_rows, &other_columns);
-        ck_assert_str_eq(name, dmft_trajectory_array_name(b, i));
-        ck_assert(rows == other_rows && columns == other_columns);
-        ck_assert_msg(memcmp(x, y, rows * columns * sizeof *x) == 0, "%s differs", name);
-    }
+    expect_same_bytes(a, b);
 }
 
 START_TEST(threads_do_not_matter)
 {
-    dmft_trajectory *one = simulated(configurations[_i], 1, DMFT_OK), *three = simulated(configurations[_i], 3, DMFT_OK);
-    expect_same(one, three);
+    dmft_trajectory *one = simulated_text(configurations[_i], 1, DMFT_OK), *three = simulated_text(configurations[_i], 3, DMFT_OK);
+    expect_same_weights(one, three);
     dmft_trajectory_free(one);
     dmft_trajectory_free(three);
 }
 END_TEST
 
-static int stop_at_once(void *user, const dmft_progress *progress)
-{
-    (void)user, (void)progress;
-    return 1;
-}
-
 /* Stopped at every call of the progress function; the last pieces begin when the first network is long done. */
 START_TEST(resumed_runs_have_the_same_weights)
 {
-    char folder[] = "/tmp/dmft_weights_XXXXXX", path[64];
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-    (void)snprintf(path, sizeof path, "%s/run", folder);
-    dmft_problem *problem = problem_of(configurations[_i]);
-    dmft_trajectory *whole = simulated(configurations[_i], 2, DMFT_OK), *pieces = NULL;
-    int status = DMFT_STOPPED, times = 0;
-    for (; status == DMFT_STOPPED; times++) {
-        dmft_error err = {0};
-        dmft_run_options options = {.threads = 1 + times % 2, .progress = stop_at_once, .checkpoint = path, .resume = times > 0 ? path : NULL};
-        status = dmft_simulate(problem, &options, &pieces, &err);
-        ck_assert_msg(status >= 0, "%s", err.text);
-    }
-    ck_assert_int_ge(times, 3);
-    expect_same(whole, pieces);
-    (void)unlink(path);
-    (void)rmdir(folder);
+    long stops = 0;
+    dmft_problem *problem = problem_with(configurations[_i], NULL);
+    dmft_trajectory *whole = simulated_text(configurations[_i], 2, DMFT_OK), *pieces = ran_in_pieces(dmft_simulate, problem, 1, &stops);
+    ck_assert_int_ge(stops, 2);
+    expect_same_weights(whole, pieces);
     dmft_trajectory_free(whole);
     dmft_trajectory_free(pieces);
     dmft_problem_free(problem);
@@ -239,16 +199,14 @@ END_TEST
 
 START_TEST(files_give_them_back)
 {
-    char folder[] = "/tmp/dmft_weights_XXXXXX", path[64];
     dmft_error err = {0};
-    dmft_trajectory *t = simulated(configurations[_i], 1, DMFT_OK), *back = NULL;
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-    (void)snprintf(path, sizeof path, "%s/run.h5", folder);
+    dmft_trajectory *t = simulated_text(configurations[_i], 1, DMFT_OK), *back = NULL;
+    make_folder();
+    const char *path = in_folder("run.h5");
     ck_assert_msg(dmft_trajectory_write(t, path, 0, &err) == DMFT_OK, "%s", err.text);
     ck_assert_msg(dmft_trajectory_read(&back, path, &err) == DMFT_OK, "%s", err.text);
-    expect_same(t, back);
-    (void)unlink(path);
-    (void)rmdir(folder);
+    expect_same_weights(t, back);
+    remove_folder();
     dmft_trajectory_free(t);
     dmft_trajectory_free(back);
 }
@@ -258,7 +216,7 @@ END_TEST
 
 START_TEST(divergence_leaves_the_first)
 {
-    dmft_trajectory *t = simulated(DEEP "training: {learning_rate: 4, steps: 60}\n" SIZE KEEP, 1, DMFT_DIVERGED);
+    dmft_trajectory *t = simulated_text(DEEP "training: {learning_rate: 4, steps: 60}\n" SIZE KEEP, 1, DMFT_DIVERGED);
     ck_assert_uint_eq(dmft_trajectory_array_count(t), 3);
     ck_assert_ptr_nonnull(dmft_trajectory_array(t, "A1_first", NULL));
     ck_assert_ptr_null(dmft_trajectory_array(t, "A1_last", NULL));
@@ -269,7 +227,7 @@ END_TEST
 /* One step: the first row is the last. */
 START_TEST(one_row_is_both)
 {
-    dmft_trajectory *t = simulated(DEEP "training: {learning_rate: 0.1, steps: 1}\n" SIZE KEEP, 1, DMFT_OK);
+    dmft_trajectory *t = simulated_text(DEEP "training: {learning_rate: 0.1, steps: 1}\n" SIZE KEEP, 1, DMFT_OK);
     size_t rows, columns;
     const double *first = matrix_named(t, "A0_first", &rows, &columns), *last = dmft_trajectory_array(t, "A0_last", NULL);
     ck_assert(memcmp(first, last, rows * columns * sizeof *first) == 0);
@@ -281,7 +239,7 @@ END_TEST
 START_TEST(memory_counts_them)
 {
     static const char *const without[] = {DEEP DESCENT SIZE, DEEP "training: {flow: true, time: 1, steps: 12}\n" SIZE, MLP STEPS WIDTH};
-    dmft_problem *with = problem_of(configurations[_i]), *bare = problem_of(without[_i]);
+    dmft_problem *with = problem_with(configurations[_i], NULL), *bare = problem_with(without[_i], NULL);
     double entries = 0, more = dmft_simulate_estimate(with, 1).bytes - dmft_simulate_estimate(bare, 1).bytes;
     for (int i = 0; i < shape_count(_i); i++) entries += (double)(shapes[_i][i].rows * shapes[_i][i].columns);
     ck_assert_msg(more >= 32 * entries && more < 33 * entries + 300, "%g bytes for %g numbers", more, entries);
@@ -297,19 +255,9 @@ END_TEST
 /* The n-th allocation fails, for all n: an error each time, and nothing handed out. */
 START_TEST(allocations_that_fail)
 {
-    dmft_problem *problem = problem_of(MLP "training: {learning_rate: 0.3, steps: 2}\nsimulation: {width: 7, seeds: 2}\noutput: {weights: true, samples: false}\n");
-    int failed = 1;
-    for (long n = 1; failed; n++) {
-        dmft_trajectory *t = NULL;
-        dmft_error err = {0};
-        allocation_fail_at(n);
-        int status = dmft_simulate(problem, NULL, &t, &err);
-        failed = allocation_failed();
-        allocation_fail_at(0);
-        ck_assert_msg(status == (failed ? DMFT_ERROR_MEMORY : DMFT_OK), "allocation %ld: %d, %s", n, status, err.text);
-        ck_assert((t == NULL) == failed);
-        dmft_trajectory_free(t);
-    }
+    static const char text[] = MLP "training: {learning_rate: 0.3, steps: 2}\nsimulation: {width: 7, seeds: 2}\noutput: {weights: true, samples: false}\n";
+    dmft_problem *problem = problem_with(text, NULL);
+    ck_assert_int_gt(ran_without_memory(dmft_simulate, problem), 0);
     dmft_problem_free(problem);
 }
 END_TEST
@@ -319,7 +267,7 @@ START_TEST(theory_and_revealed_networks_have_none)
 {
     dmft_error err = {0};
     for (int i = 0; i < 3; i++) {
-        dmft_problem *problem = problem_of(configurations[i]);
+        dmft_problem *problem = problem_with(configurations[i], NULL);
         dmft_trajectory *t = NULL;
         size_t size[3];
         ck_assert_msg(dmft_solve(problem, NULL, &t, &err) == DMFT_OK, "%s", err.text);
@@ -340,7 +288,7 @@ END_TEST
 /* Without series of samples the others stay as they are. */
 START_TEST(means_alone)
 {
-    dmft_trajectory *all = simulated(MLP STEPS WIDTH, 1, DMFT_OK), *means = simulated(MLP STEPS WIDTH "output: {samples: false}\n", 1, DMFT_OK);
+    dmft_trajectory *all = simulated_text(MLP STEPS WIDTH, 1, DMFT_OK), *means = simulated_text(MLP STEPS WIDTH "output: {samples: false}\n", 1, DMFT_OK);
     size_t kept = dmft_trajectory_series_count(means), same = 0;
     ck_assert_uint_eq(dmft_trajectory_series_count(all), kept + 3 * 2 + 2 * 3 * 3);
     for (size_t i = 0; i < kept; i++) {
@@ -361,7 +309,6 @@ Suite *suite_stored_weights(void)
 {
     Suite *suite = suite_create("stored weights");
     TCase *cases = tcase_create("stored weights");
-    tcase_set_timeout(cases, 60);
     tcase_add_loop_test(cases, first_weights_have_their_variance, 0, 3);
     tcase_add_loop_test(cases, singular_values_are_those_recorded, 0, 3);
     tcase_add_test(cases, stored_weights_are_the_network);

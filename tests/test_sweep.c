@@ -3,7 +3,6 @@
 #include <hdf5.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,6 +10,7 @@
 #include "allocation.h"
 #include "base/problem.h"
 #include "base/trajectory.h"
+#include "folder.h"
 #include "io/result_hdf5.h"
 
 Suite *suite_sweep(void);
@@ -266,22 +266,13 @@ END_TEST
 
 /* ---- Results ---- */
 
-static char folder[256], path[300], other[300];
+static const char *path, *other;
 
-static void make_folder(void)
+static void make_paths(void)
 {
-    const char *base = getenv("TMPDIR");
-    (void)snprintf(folder, sizeof folder, "%s/dmft_sweep_XXXXXX", base != NULL && strlen(base) < 200 ? base : "/tmp");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-    (void)snprintf(path, sizeof path, "%s/sweep.h5", folder);
-    (void)snprintf(other, sizeof other, "%s/other.h5", folder);
-}
-
-static void remove_folder(void)
-{
-    (void)unlink(path);
-    (void)unlink(other);
-    ck_assert_int_eq(rmdir(folder), 0);
+    make_folder();
+    path = in_folder("sweep.h5");
+    other = in_folder("other.h5");
 }
 
 /* A result of `rows` rows, with errors or not, that depends on the point. */
@@ -588,10 +579,8 @@ Suite *suite_sweep(void)
 {
     Suite *suite = suite_create("sweep");
     TCase *grids = tcase_create("grids"), *results = tcase_create("results"), *memory = tcase_create("memory");
-    tcase_set_timeout(results, 60);
-    tcase_set_timeout(memory, 60);
-    tcase_add_checked_fixture(results, make_folder, remove_folder);
-    tcase_add_checked_fixture(memory, make_folder, remove_folder);
+    tcase_add_checked_fixture(results, make_paths, remove_folder);
+    tcase_add_checked_fixture(memory, make_paths, remove_folder);
     suite_add_tcase(suite, grids);
     suite_add_tcase(suite, results);
     suite_add_tcase(suite, memory);

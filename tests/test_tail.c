@@ -3,7 +3,6 @@
 #include <gsl/gsl_math.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "allocation.h"
 #include "base/random.h"

@@ -3,7 +3,6 @@
 #include <check.h>
 #include <math.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "dmft.h"
@@ -198,7 +197,6 @@ Suite *suite_threads(void)
 {
     Suite *suite = suite_create("threads");
     TCase *all = tcase_create("const");
-    tcase_set_timeout(all, 60);
     tcase_add_loop_test(all, const_objects_are_shared, 0, (int)(sizeof problems / sizeof *problems));
     tcase_add_test(all, an_activation_of_the_caller);
     suite_add_tcase(suite, all);

@@ -5,10 +5,11 @@
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cases.h"
+#include "reference.h"
+#include "runs.h"
 #include "slow_training.h"
 #include "suites.h"
 
@@ -19,30 +20,10 @@ static const char *const batches[] = {"full", "online", "bernoulli", "epoch"};
 
 /* ---- problems from text ---- */
 
-static void check_status(int status, const dmft_error *err, const char *what) { ck_assert_msg(status == DMFT_OK, "%s: %s", what, err->text); }
-
-static dmft_problem *made(dmft_config *config, const char *what)
-{
-    dmft_error err = {.text = ""};
-    dmft_problem *p = NULL;
-    check_status(dmft_problem_create(&p, config, &err), &err, what);
-    dmft_config_free(config);
-    return p;
-}
-
-static dmft_problem *problem_of_text(const char *text, const char *method)
-{
-    dmft_error err = {.text = ""};
-    dmft_config *config = NULL;
-    check_status(dmft_config_parse(&config, text, strlen(text), "case", &err), &err, text);
-    check_status(dmft_config_set(config, "method", method, &err), &err, text);
-    return made(config, text);
-}
-
 /* Solved with this method; the text names none. */
 static dmft_trajectory *solved_text(const char *text, const char *method)
 {
-    dmft_problem *p = problem_of_text(text, method);
+    dmft_problem *p = problem_with(text, WITH("method", method));
     dmft_trajectory *t = solved(p, DMFT_OK);
     dmft_problem_free(p);
     return t;
@@ -61,13 +42,6 @@ static dmft_trajectory *solved_probes(dmft_problem *p, const char *method)
     }
     ck_assert_msg(status == DMFT_OK, "status %d (%s)", status, err.text);
     return t;
-}
-
-static const double *series(const dmft_trajectory *t, const char *name)
-{
-    const double *x = dmft_trajectory_series(t, name);
-    ck_assert_msg(x != NULL, "no series %s", name);
-    return x;
 }
 
 /* ---- cases ---- */
@@ -554,7 +528,7 @@ START_TEST(probes_are_those_of_explicit_rows)
     if (!chosen(_i, &c, &method) || (shrink_factor() > 1 && _i % 3 != 0)) return;
     struct text text = text_of(&c);
     append_probes(&text, &c);
-    dmft_trajectory *t = solved_probes(problem_of_text(text.at, method), method);
+    dmft_trajectory *t = solved_probes(problem_with(text.at, WITH("method", method)), method);
     if (t == NULL) return;
     slow_run *r = slow_of_training(&c, PROBE_ROWS);
     int probes = 0, of_ntk = 0, of_sharpness = 0;
@@ -604,33 +578,6 @@ END_TEST
 static const char *const tables[] = {"ext_anisotropic_a", "ext_decay_momentum_a", "ext_schedule_a", "ext_minibatch_a", "ext_residual_a", "rmt_sharpness_a"};
 enum { TABLES = sizeof tables / sizeof *tables };
 
-static void path_of(char *path, size_t size, const char *name, const char *ending)
-{
-    const char *root = getenv("DMFT_SRCDIR");
-    (void)snprintf(path, size, "%s/tests/reference/%s.%s", root != NULL ? root : ".", name, ending);
-}
-
-static dmft_trajectory *read_reference(const char *name)
-{
-    char path[TEXT];
-    dmft_error err = {.text = ""};
-    dmft_trajectory *t = NULL;
-    path_of(path, sizeof path, name, "csv");
-    check_status(dmft_trajectory_read_csv(&t, path, &err), &err, path);
-    return t;
-}
-
-static dmft_problem *reference_problem(const char *name, const char *method)
-{
-    char path[TEXT];
-    dmft_error err = {.text = ""};
-    dmft_config *config = NULL;
-    path_of(path, sizeof path, name, "yaml");
-    check_status(dmft_config_read(&config, path, &err), &err, path);
-    check_status(dmft_config_set(config, "method", method, &err), &err, path);
-    return made(config, path);
-}
-
 /* Kernels 1e-8 of themselves or 1e-9 of the largest (late ones are small differences) or 1e-12, outliers 1e-7, probes 1e-6. */
 static double allowance(const char *name, double expected, double largest)
 {
@@ -642,9 +589,9 @@ static double allowance(const char *name, double expected, double largest)
 START_TEST(reference_tables)
 {
     const char *name = tables[_i / 2], *method = methods[_i % 2];
-    dmft_trajectory *t = solved_probes(reference_problem(name, method), method);
+    dmft_trajectory *t = solved_probes(reference_problem(name, WITH("method", method)), method);
     if (t == NULL) return;
-    dmft_trajectory *expected = read_reference(name);
+    dmft_trajectory *expected = reference_table(name);
     size_t rows = dmft_trajectory_rows(expected);
     ck_assert_uint_eq(dmft_trajectory_rows(t), rows);
     for (size_t i = 0; i < dmft_trajectory_series_count(expected); i++) {
@@ -731,8 +678,8 @@ static void check_slow_probe(const dmft_trajectory *table, slow_run *r, int step
 START_TEST(slow_numbers_are_those_of_the_tables)
 {
     const char *name = _i < PLAIN_TABLES ? plain_tables[_i] : tables[_i - PLAIN_TABLES];
-    dmft_problem *p = reference_problem(name, "basis");
-    dmft_trajectory *table = read_reference(name);
+    dmft_problem *p = reference_problem(name, NULL);
+    dmft_trajectory *table = reference_table(name);
     slow_run *r = slow_of_problem(p);
     for (int step = 0; step < (int)p->steps; step += (int)shrink_factor()) {
         check_slow_step(table, r, step);
@@ -859,7 +806,5 @@ Suite *suite_training(void)
     suite_add_tcase(s, probes);
     suite_add_tcase(s, reference);
     suite_add_tcase(s, limits);
-    tcase_set_timeout(probes, 60.0);
-    tcase_set_timeout(reference, 60.0);
     return s;
 }

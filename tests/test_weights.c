@@ -799,8 +799,8 @@ END_TEST
 
 static void write_npy(const char *name, const char *type, const char *order, const char *shape, const void *bytes, size_t count)
 {
-    char path[128], header[129];
-    FILE *file = fopen(in_folder(path, name), "wb");
+    char header[129];
+    FILE *file = fopen(in_folder(name), "wb");
     ck_assert_ptr_nonnull(file);
     (void)snprintf(header, sizeof header, "{'descr': '%s', 'fortran_order': %s, 'shape': (%s), }", type, order, shape);
     ck_assert_int_gt(fprintf(file, "\x93NUMPY\x01%c\x76%c%-117s\n", 0, 0, header), 0);
@@ -810,10 +810,9 @@ static void write_npy(const char *name, const char *type, const char *order, con
 
 static void expect_matrix(const char *file, const char *name, size_t rows, size_t columns, const double *expected)
 {
-    char path[128];
     struct matrix m;
     dmft_error err = {.text = ""};
-    ck_assert_msg(matrix_read(&m, in_folder(path, file), name, &err) == DMFT_OK, "%s", err.text);
+    ck_assert_msg(matrix_read(&m, in_folder(file), name, &err) == DMFT_OK, "%s", err.text);
     ck_assert(m.rows == rows && m.columns == columns);
     for (size_t i = 0; i < rows * columns; i++) ck_assert_msg(m.number[i] == expected[i], "%s, %zu: %g, expected %g", file, i, m.number[i], expected[i]);
     free(m.number);
@@ -821,10 +820,9 @@ static void expect_matrix(const char *file, const char *name, size_t rows, size_
 
 static void expect_no_matrix(const char *file, const char *name, int status, const char *words)
 {
-    char path[128];
     struct matrix m;
     dmft_error err = {.text = ""};
-    ck_assert_int_eq(matrix_read(&m, in_folder(path, file), name, &err), status);
+    ck_assert_int_eq(matrix_read(&m, in_folder(file), name, &err), status);
     ck_assert_msg(strstr(err.text, words) != NULL, "'%s' is not in '%s'", words, err.text);
 }
 
@@ -888,11 +886,11 @@ static void write_set(hid_t file, const char *name, hid_t type, int rank, hsize_
 
 static void expect_names(const char *file, const char *expected)
 {
-    char path[128], joined[256] = "";
+    char joined[256] = "";
     char **names;
     size_t count;
     dmft_error err = {.text = ""};
-    ck_assert_msg(matrix_names(&names, &count, in_folder(path, file), &err) == DMFT_OK, "%s", err.text);
+    ck_assert_msg(matrix_names(&names, &count, in_folder(file), &err) == DMFT_OK, "%s", err.text);
     for (size_t i = 0; i < count; i++) {
         size_t have = strlen(joined);
         (void)snprintf(joined + have, sizeof joined - have, "%s;", names[i]);
@@ -904,8 +902,7 @@ static void expect_names(const char *file, const char *expected)
 START_TEST(datasets)
 {
     static const double number[6] = {1, -2, 0.5, 4, 5, 6};
-    char path[128];
-    hid_t file = H5Fcreate(in_folder(path, "a.h5"), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    hid_t file = H5Fcreate(in_folder("a.h5"), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
     write_set(file, "step", H5T_IEEE_F64LE, 1, 6, 1, 1, number);
     write_set(file, "layers/b", H5T_IEEE_F32BE, 2, 2, 3, 1, number);
     write_set(file, "layers/a", H5T_IEEE_F64LE, 3, 3, 1, 2, number);
@@ -918,17 +915,17 @@ START_TEST(datasets)
     expect_no_matrix("a.h5", "step", DMFT_ERROR_FORMAT, "step has 1 dimension;");
     expect_no_matrix("a.h5", "layers", DMFT_ERROR_FORMAT, "there is no dataset layers");
     /* the result of a simulation has kernels too: only what is in the group `weights` is weights */
-    file = H5Fcreate(in_folder(path, "b.h5"), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    file = H5Fcreate(in_folder("b.h5"), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
     write_set(file, "kernels/C_v", H5T_IEEE_F64LE, 2, 2, 3, 1, number);
     write_set(file, "arrays/A1_last", H5T_IEEE_F64LE, 2, 3, 2, 1, number);
     (void)H5Fclose(file);
     expect_names("b.h5", "arrays/A1_last;");
-    file = H5Fcreate(in_folder(path, "c.h5"), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    file = H5Fcreate(in_folder("c.h5"), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
     (void)H5Fclose(file);
     char **names;
     size_t count;
     dmft_error err;
-    ck_assert_int_eq(matrix_names(&names, &count, path, &err), DMFT_ERROR_FORMAT);
+    ck_assert_int_eq(matrix_names(&names, &count, in_folder("c.h5"), &err), DMFT_ERROR_FORMAT);
     ck_assert_ptr_nonnull(strstr(err.text, "there is no dataset of floating-point numbers"));
 }
 END_TEST
@@ -955,9 +952,11 @@ Suite *suite_weights(void)
     tcase_add_test(fit, levels_of_fit_are_uniform);
     tcase_add_test(fit, bulks_with_spikes_fit);
     tcase_add_test(fit, other_bulks_are_told);
-    tcase_set_timeout(noise, is_long() ? 3600 : 60);
-    tcase_set_timeout(spikes, is_long() ? 3600 : 60);
-    tcase_set_timeout(fit, is_long() ? 3600 : 60);
+    if (is_long()) {
+        tcase_set_timeout(noise, 3600);
+        tcase_set_timeout(spikes, 3600);
+        tcase_set_timeout(fit, 3600);
+    }
     tcase_add_test(matrices, zeros_and_rank_one);
     tcase_add_test(matrices, thin_matrices);
     tcase_add_test(matrices, outliers_that_are_a_place);
@@ -965,8 +964,7 @@ Suite *suite_weights(void)
     tcase_add_test(matrices, top_is_the_beginning_of_all);
     tcase_add_test(matrices, what_is_refused);
     tcase_add_test(matrices, out_of_memory);
-    tcase_set_timeout(matrices, 60);
-    tcase_add_unchecked_fixture(files, make_folder, remove_folder);
+    tcase_add_checked_fixture(files, make_folder, remove_folder);
     tcase_add_test(files, arrays_of_numpy);
     tcase_add_test(files, arrays_that_are_refused);
     tcase_add_test(files, datasets);
