@@ -15,6 +15,7 @@
 
 #include "blas.h"
 #include "program.h"
+#include "signals.h"
 
 int program_error(int status, const char *format, ...)
 {
@@ -114,6 +115,7 @@ int main(int argc, char **argv)
     options o;
     hold_standard_streams();
     keep_large_blocks_apart();
+    signals_catch();
     (void)signal(SIGXFSZ, SIG_IGN); /* a file that grows too large is an error of write(), which is reported */
     (void)gsl_set_error_handler_off();
     int status = options_read(&o, argc, argv);

@@ -3,7 +3,6 @@
 
 #include <cblas.h>
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +19,7 @@
 #include "io/print.h"
 #include "program.h"
 #include "progress.h"
+#include "signals.h"
 
 enum { MOST_THREADS = 1024 };
 static const double default_every = 600; /* seconds between two checkpoints */
@@ -125,7 +125,9 @@ static int check_checkpoint(struct run *r)
         (void)archive_close(a, NULL); /* its parts are read by the run */
     }
     if (r->checkpoint == NULL || options_given(r->o, OPTION_dry_run)) return STATUS_DONE;
+    signals_hold();
     status = archive_may_write(r->checkpoint, &err);
+    signals_release();
     return status == DMFT_OK ? STATUS_DONE : program_error(STATUS_USAGE, "%s", err.text);
 }
 
@@ -134,12 +136,29 @@ int run_check_output(const options *o, const char *path)
 {
     file_aside aside;
     dmft_error err;
+    signals_hold();
+    int status = file_aside_open(&aside, path, options_given(o, OPTION_force), &err);
+    if (status == DMFT_OK) file_aside_abandon(&aside);
+    signals_release();
+    if (status == DMFT_OK) return STATUS_DONE;
+    return program_error(STATUS_USAGE, "%s%s", err.text, status == DMFT_ERROR_EXISTS ? " (--force overwrites it)" : "");
+}
+
+int run_write(const options *o, const char *path, const char *text, size_t length)
+{
+    file_aside aside;
+    dmft_error err;
+    signals_hold();
     int status = file_aside_open(&aside, path, options_given(o, OPTION_force), &err);
     if (status == DMFT_OK) {
-        file_aside_abandon(&aside);
-        return STATUS_DONE;
+        int code = file_write_all(aside.fd, text, length);
+        status = code == 0 ? file_aside_commit(&aside, &err) : file_aside_failed(&aside, code, &err);
     }
-    return program_error(STATUS_USAGE, "%s%s", err.text, status == DMFT_ERROR_EXISTS ? " (--force overwrites it)" : "");
+    signals_release();
+    if (status == DMFT_ERROR_EXISTS) return program_error(STATUS_USAGE, "%s (--force overwrites it)", err.text);
+    if (status != DMFT_OK) return program_failed(status, &err);
+    if (!options_given(o, OPTION_quiet)) (void)fprintf(stderr, "wrote %s\n", path);
+    return STATUS_DONE;
 }
 
 static int check_output(struct run *r)
@@ -282,11 +301,11 @@ static int finish(const struct run *r, dmft_trajectory *result, double seconds)
 
 int run_stopped(const options *o, const progress *p, const char *checkpoint)
 {
-    int number = progress_signal();
+    int number = signals_noted();
     char what[512] = "nothing was written";
     if (checkpoint != NULL) (void)snprintf(what, sizeof what, "the same command with --resume %s goes on from there", checkpoint);
     return program_error(STATUS_SIGNAL + number, "%s: stopped by signal %d (%s) at %s %ld of %ld; %s", options_command(o), number,
-                         number == SIGINT ? "SIGINT" : "SIGTERM", progress_unit(&p->last), p->last.done, p->last.total, what);
+                         signals_name(number), progress_unit(&p->last), p->last.done, p->last.total, what);
 }
 
 static int run_and_write(struct run *r)

@@ -33,6 +33,9 @@ int run_read_limits(const options *o, int *threads, double *memory);
 /* Can this file be written? */
 int run_check_output(const options *o, const char *path);
 
+/* Writes the file, whole or not at all, and says so. */
+int run_write(const options *o, const char *path, const char *text, size_t length);
+
 /* How long a run of this estimate takes, by the measured rate of this machine. */
 void run_print_time(FILE *out, const dmft_estimate *e);
 

@@ -3,12 +3,15 @@
 
 #include "io/print.h"
 #include "program.h"
+#include "signals.h"
 #include "sweep_result.h"
 
 static int write_npy(const options *o, const struct print_matrix *matrix)
 {
     dmft_error err;
+    signals_hold();
     int status = print_npy(o->value[OPTION_npy], matrix, options_given(o, OPTION_force), &err);
+    signals_release();
     return status == DMFT_OK ? STATUS_DONE : program_failed(status, &err);
 }
 

@@ -4,13 +4,13 @@
 
 #include <cblas.h>
 #include <math.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/problem.h"
 #include "io/config.h"
+#include "signals.h"
 
 /* ---- before ---- */
 
@@ -230,9 +230,9 @@ static int assemble(const struct sweep *s, double seconds)
 
 static int stopped(const struct sweep *s)
 {
-    int number = progress_signal();
+    int number = signals_noted();
     return program_error(STATUS_SIGNAL + number, "sweep: stopped by signal %d (%s) with the points in %s; the same command goes on from there", number,
-                         number == SIGINT ? "SIGINT" : "SIGTERM", s->folder.path);
+                         signals_name(number), s->folder.path);
 }
 
 static int finish(struct sweep *s)
@@ -290,7 +290,7 @@ static int run(struct sweep *s)
     begin(s);
     int status = sweep_run_points(s);
     progress_end(&s->progress);
-    if (progress_signal() != 0) status = team_rank(s->team) == 0 ? stopped(s) : STATUS_SIGNAL + progress_signal();
+    if (signals_noted() != 0) status = team_rank(s->team) == 0 ? stopped(s) : STATUS_SIGNAL + signals_noted();
     team_wait(s->team);
     return status == STATUS_DONE && team_rank(s->team) == 0 ? finish(s) : status;
 }

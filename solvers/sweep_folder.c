@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "signals.h"
 #include "sweep.h"
 
 static const char record_name[] = "sweep.yaml";
@@ -98,7 +99,9 @@ static int find_record(const struct sweep_folder *f, const char *path, const cha
         if (holds_other_things(f->path))
             return program_error(STATUS_USAGE, "sweep: %s is no folder of a sweep: it has no %s, but other files; name another with --checkpoint", f->path,
                                  record_name);
+        signals_hold();
         status = write_text(path, record, 0, &err);
+        signals_release();
         if (status == DMFT_OK) return STATUS_DONE;
         if (status != DMFT_ERROR_EXISTS) return program_error(STATUS_USAGE, "%s", err.text);
     }

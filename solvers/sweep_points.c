@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/problem.h"
+#include "signals.h"
 #include "sweep.h"
 
 /* Seconds between two looks at what the other processes want of the leader. */
@@ -36,14 +37,14 @@ static int see_step(void *user, const dmft_progress *now)
     struct sweep *s = user;
     double time = clock_now();
     (void)now;
-    if (team_size(s->team) == 1) return progress_signal() != 0;
+    if (team_size(s->team) == 1) return signals_noted() != 0;
     (void)pthread_mutex_lock(&s->lock);
     if (time - s->served >= serving) {
         team_serve(s->team);
         s->served = time;
     }
     (void)pthread_mutex_unlock(&s->lock);
-    return progress_signal() != 0;
+    return signals_noted() != 0;
 }
 
 static int refuse_memory(const struct sweep *s, const dmft_problem *problem, double allowed, dmft_error *err)
@@ -115,7 +116,7 @@ static size_t take(struct sweep *s)
 {
     size_t point = s->folder.points;
     (void)pthread_mutex_lock(&s->lock);
-    if (!s->stop && progress_signal() == 0) {
+    if (!s->stop && signals_noted() == 0) {
         do point = team_next(s->team);
         while (point < s->folder.points && (!sweep_is_mine(s, point) || s->folder.there[point]));
         see_point(s, point);

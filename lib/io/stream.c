@@ -68,15 +68,20 @@ static haddr_t stream_eof(const H5FD_t *file, H5FD_mem_t type)
     return reading(file)->eof;
 }
 
-/* What lies past the end of the file reads as zeros, as HDF5 expects of its own drivers. */
+/* What lies past the end of the file reads as zeros, as HDF5 expects of its own drivers. Zeros have a checksum that holds: a file that has become shorter
+ * since it was opened must be an error. */
 static herr_t stream_read(H5FD_t *file, H5FD_mem_t type, hid_t transfer, haddr_t address, size_t bytes, void *buffer)
 {
     (void)type, (void)transfer;
+    struct handle *h = writing(file);
     char *to = buffer;
     while (bytes > 0) {
-        ssize_t got = pread(writing(file)->stream->fd, to, bytes, (off_t)address);
+        ssize_t got = pread(h->stream->fd, to, bytes, (off_t)address);
         if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return -1;
+        if (got < 0 || (got == 0 && address < h->eof && h->stream->failure == 0)) {
+            h->stream->failure = got < 0 ? errno : EIO;
+            return -1;
+        }
         if (got == 0) {
             memset(to, 0, bytes);
             return 0;
