@@ -161,8 +161,15 @@ AGREEMENT := $(BUILD)/tests/agreement $(BUILD)/tests/agreement_mlp
 AGREEMENT_OBJ := $(AGREEMENT:%=%.o) $(BUILD)/tests/agreement_parts.o
 TEST_ENV := DMFT_SRCDIR=$(CURDIR) DMFT_BUILD=$(abspath $(BUILD)) OPENBLAS_NUM_THREADS=1
 
+# Preloaded by tests/test_robust.sh; where the linker has no such thing that part of the test is skipped.
+FAULT := $(BUILD)/tests/fault.so
+$(FAULT): tests/fault/fault.c
+	@mkdir -p $(@D)
+	$(call say,LINK $@)
+	$(Q)$(CC) $(WARNINGS) $(WERROR) -O1 -shared -fPIC -o $@ $< -ldl
+
 .PHONY: tests
-tests: all $(TESTS) $(AGREEMENT)  ## build the tests
+tests: all $(TESTS) $(AGREEMENT) $(if $(findstring Linux,$(shell uname -s)),$(FAULT))  ## build the tests
 
 .PHONY: check-run
 check-run: tests

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <gsl/gsl_errno.h>
+#include <hdf5.h>
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
@@ -117,6 +118,7 @@ int main(int argc, char **argv)
     keep_large_blocks_apart();
     signals_catch();
     (void)signal(SIGXFSZ, SIG_IGN); /* a file that grows too large is an error of write(), which is reported */
+    (void)H5dont_atexit(); /* all files are closed by then; of one that could not be read, HDF5 1.10 closes some things without end, or crashes */
     (void)gsl_set_error_handler_off();
     int status = options_read(&o, argc, argv);
     if (status < 0) {

@@ -55,6 +55,14 @@ int data_check_there(const char *path, double *bytes, dmft_error *err)
     return 0;
 }
 
+int data_check_same(const char *path, double bytes, dmft_error *err)
+{
+    double now;
+    int status = data_check_there(path, &now, err);
+    if (status < 0 || now == bytes) return status;
+    return error_set(err, DMFT_ERROR_READ, "cannot read %s: it had %.0f bytes when it was opened and has %.0f now", path, bytes, now);
+}
+
 /* Fills all of the bytes; returns 0 or an errno. */
 static int read_bytes(int fd, char *to, size_t bytes)
 {

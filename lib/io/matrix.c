@@ -128,6 +128,7 @@ static int read_hdf5(struct matrix *out, const char *path, const char *name, dmf
         }
     }
     H5E_END_TRY
+    if (status == DMFT_OK) status = data_check_same(path, s.bytes, err);
     if (status == DMFT_OK)
         *out = m;
     else

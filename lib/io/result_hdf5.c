@@ -559,7 +559,7 @@ static int read_open(result_reader *r, int fd)
         if (file >= 0) status = read_contents(r, file);
         else status = stream.failure == ENOMEM ? error_memory(r->err, sizeof(io_stream)) : result_damaged(r, "its beginning or end");
         if (file >= 0) (void)H5Fclose(file);
-        if (status != DMFT_OK && stream.failure != 0 && stream.failure != ENOMEM) status = result_unread(r, stream.failure);
+        if (stream.failure != 0 && stream.failure != ENOMEM) status = result_unread(r, stream.failure);
         stream_close(access, driver);
     }
     H5E_END_TRY
