@@ -206,10 +206,15 @@ static int write_result(const struct sweep *s, dmft_sweep *result, double second
     dmft_error err;
     int status = run_add_provenance(s->o, s->threads * team_size(s->team), seconds, result->facts, &err);
     if (status == DMFT_OK) status = dmft_sweep_write(result, s->o->value[OPTION_output], options_given(s->o, OPTION_force), &err);
-    if (status != DMFT_OK) return program_failed(status, &err);
+    if (status != DMFT_OK) return run_not_written(status, &err);
     sweep_folder_remove(&s->folder);
     if (!options_given(s->o, OPTION_quiet)) print_summary(s, result, seconds);
     return tell_failures(result);
+}
+
+int sweep_gone(const struct sweep *s)
+{
+    return program_error(STATUS_FAILED, "sweep: the folder %s is gone: another process has put the points together, or removed them", s->folder.path);
 }
 
 /* All that is in the folder, as one file. */
@@ -221,7 +226,9 @@ static int assemble(const struct sweep *s, double seconds)
     int status = dmft_sweep_create(&result, s->config, &err);
     if (status != DMFT_OK) return program_failed(status, &err);
     status = sweep_folder_enter(&s->folder, result, &missing);
-    if (status == STATUS_DONE && missing > 0)
+    if (status == STATUS_DONE && missing > 0 && sweep_folder_gone(&s->folder))
+        status = sweep_gone(s);
+    else if (status == STATUS_DONE && missing > 0)
         status = program_error(STATUS_FAILED, "sweep: %zu points are missing in %s; the same command goes on from there", missing, s->folder.path);
     if (status == STATUS_DONE) status = write_result(s, result, seconds);
     dmft_sweep_free(result);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "base/problem.h"
 #include "signals.h"
 #include "sweep.h"
@@ -69,16 +70,26 @@ static int run_problem_of(struct sweep *s, const dmft_problem *problem, dmft_tra
     return s->kind == &run_simulate ? dmft_simulate(problem, &how, out, err) : dmft_solve(problem, &how, out, err);
 }
 
-static int keep(struct sweep *s, size_t point, const dmft_trajectory *t)
+static int keep(struct sweep *s, size_t point, const dmft_trajectory *t, dmft_error *err)
 {
-    dmft_error err;
     char *path = sweep_folder_file(&s->folder, point);
-    if (path == NULL) return program_error(STATUS_FAILED, "sweep: out of memory");
+    if (path == NULL) return error_memory(err, (double)strlen(s->folder.path));
     (void)pthread_mutex_lock(&s->files);
-    int status = dmft_trajectory_write(t, path, 1, &err);
+    int status = dmft_trajectory_write(t, path, 1, err);
     (void)pthread_mutex_unlock(&s->files);
     free(path);
-    return status == DMFT_OK ? STATUS_DONE : program_failed(status, &err);
+    return status;
+}
+
+/* A point that could not be kept ends the sweep; the first thread says why. */
+static int give_up(struct sweep *s, int status, const dmft_error *err)
+{
+    (void)pthread_mutex_lock(&s->lock);
+    int first = !s->stop;
+    s->stop = 1;
+    (void)pthread_mutex_unlock(&s->lock);
+    if (!first) return program_status(status);
+    return sweep_folder_gone(&s->folder) ? sweep_gone(s) : program_failed(status, err);
 }
 
 /* Returns an exit status that ends the sweep, or STATUS_DONE: what happens to a point ends nothing. */
@@ -91,14 +102,16 @@ static int run_point(struct sweep *s, size_t point)
     int status = sweep_problem(s, point, &problem, &err);
     (void)pthread_mutex_unlock(&s->files);
     if (status == DMFT_OK) status = run_problem_of(s, problem, &t, &err);
-    int ended = STATUS_DONE;
+    char why[sizeof err.text];
+    (void)snprintf(why, sizeof why, "%s", status < 0 ? err.text : "");
+    int kept = DMFT_OK;
     if (status < 0)
-        ended = sweep_folder_fail(&s->folder, point, sweep_outcome(status), err.text);
+        kept = sweep_folder_fail(&s->folder, point, sweep_outcome(status), why, &err);
     else if (status != DMFT_STOPPED)
-        ended = keep(s, point, t);
+        kept = keep(s, point, t, &err);
     dmft_trajectory_free(t);
     dmft_problem_free(problem);
-    return ended;
+    return kept == DMFT_OK ? STATUS_DONE : give_up(s, kept, &err);
 }
 
 /* ---- all points ---- */
@@ -132,7 +145,6 @@ static void *work(void *sweep)
         int status = run_point(s, point);
         if (status == STATUS_DONE) continue;
         (void)pthread_mutex_lock(&s->lock);
-        s->stop = 1;
         s->failed = status;
         (void)pthread_mutex_unlock(&s->lock);
     }

@@ -43,6 +43,7 @@ left() {
         name=${file##*/}
         case $name in
             \*) ;;
+            *.points.*.tmp) [ "$status" -eq 137 ] || { echo "$name is left"; return; } ;;
             *.points) [ "$status" -ne 0 ] || { echo "$name is left"; return; }
                 ls "$file" | grep -q 'tmp$' && [ "$status" -ne 137 ] && { echo "a temporary is left in $name"; return; } ;;
             *.tmp) [ "$status" -eq 137 ] || { echo "$name is left"; return; } ;;
@@ -105,7 +106,7 @@ faults() {
         # After a kill, and where points of a sweep are kept, the next one goes through and clears up.
         if [ -z "$why" ] && { [ $status -eq 137 ] || [ -d w/out/o.h5.points ]; } && [ ! -e w/out/o.h5 -o -e old/o.h5 ]; then
             "$dmft" "${command[@]}" >out 2>err </dev/null || why="the next run: status $?: $(head -c 300 err)"
-            [ -n "$why" ] || { rm -f w/out/*.tmp; why=$(left 0); }
+            [ -n "$why" ] || { rm -rf w/out/*.tmp; why=$(left 0); }
         fi
         [ -z "$why" ] || [ -n "$first" ] || first="call $at of $count, $what, $(head -1 log): status $status: $why"
     done
@@ -124,8 +125,8 @@ written() {
 # An old file of each name, which is to be whole or untouched.
 keep_old() { for file in ref/*; do case ${file##*/} in numbers-* | \*) ;; *state) cp "$file" old/ ;; *) echo "the old one" >"old/${file##*/}" ;; esac; done; }
 signalled() {
-    faults rw 0 "signal 15" "signal 2" "signal 1"
-    faults rw 0 "signal 9"
+    faults rwx 0 "signal 15" "signal 2" "signal 1"
+    faults rwx 0 "signal 9"
 }
 
 configurations() {

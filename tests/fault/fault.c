@@ -2,7 +2,7 @@
  * lets the call fail, ends a read early, cuts a write short, or sends a signal to the process.
  *
  *   FAULT_FOLDER   files that count lie below it
- *   FAULT_CALLS    w: calls that write or make a name; r: calls that read; rw: both
+ *   FAULT_CALLS    w: calls that write or make a name; r: calls that read; x: calls that remove, for signals alone (they do not fail); or several of these
  *   FAULT_AT       n, from 1
  *   FAULT_REST     1: all calls behind the n-th fail too, as on a disk that stays full
  *   FAULT_DO       an errno, "end" (reads give no more bytes), "short" (one byte is read or written), "again" (EINTR), "signal N", "cut" (half of the file is
@@ -212,6 +212,27 @@ int link(const char *from, const char *to)
 {
     NEXT(link);
     return judge_path("link", 'w', to) == FAIL ? -1 : next(from, to);
+}
+
+int unlink(const char *path)
+{
+    NEXT(unlink);
+    (void)judge_path("unlink", 'x', path);
+    return next(path);
+}
+
+int unlinkat(int folder, const char *path, int flags)
+{
+    NEXT(unlinkat);
+    (void)judge_fd("unlinkat", 'x', folder);
+    return next(folder, path, flags);
+}
+
+int rmdir(const char *path)
+{
+    NEXT(rmdir);
+    (void)judge_path("rmdir", 'x', path);
+    return next(path);
 }
 
 int mkdir(const char *path, mode_t mode)
