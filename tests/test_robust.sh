@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # What happens when things go wrong: disks that are full at any byte, calls that fail, places that cannot be written, inputs that vanish, signals at any time, processes
 # that write one file. After each of them the output is the old one byte for byte, or absent, or whole; nothing else is left; the exit status and one line say which.
-# usage: test_robust.sh PATH/TO/dmft; prints "ok" and "not ok" lines, exits 1 when one is not ok. DMFT_TEST_LONG=1: every call instead of some, more moments, more races.
+# usage: test_robust.sh PATH/TO/dmft; prints "ok" and "not ok" lines, exits 1 when one is not ok. DMFT_TEST_LONG=1: every call (300 where there are more) instead of
+# some, more moments, more races. Names of parts behind the program: these alone.
 set -u
 dmft=$(realpath "${1:?usage: test_robust.sh PATH/TO/dmft}")
 fault=$(dirname "$dmft")/../tests/fault.so
@@ -10,7 +11,7 @@ folder=$(mktemp -d)
 trap 'umount "$folder"/*/small 2>/dev/null; rm -rf "$folder"' EXIT
 export LC_ALL=C OPENBLAS_NUM_THREADS=1
 . "$source_folder/program_parts.sh"
-if [ "${DMFT_TEST_LONG:-0}" = 1 ]; then calls_tried=100000 moments=100 races=40; else calls_tried=7 moments=6 races=5; fi
+if [ "${DMFT_TEST_LONG:-0}" = 1 ]; then calls_tried=300 moments=100 races=40; else calls_tried=4 moments=4 races=4; fi
 
 # What was done, for the table at the end: a line "kind command count".
 tally() {
@@ -30,6 +31,7 @@ same() {
     case $1 in
         *.h5) [ -e "ref/numbers-${2##*/}" ] || numbers "$2" >"ref/numbers-${2##*/}"; numbers "$1" | cmp -s - "ref/numbers-${2##*/}" ;;
         *state) "$dmft" "${resume[@]}" -o resumed.h5 --force --quiet --resume "$1" 2>/dev/null && same resumed.h5 ref/o.h5 ;;
+        *.pdf) cmp -s <(sed '/CreationDate/d' "$1") <(sed '/CreationDate/d' "$2") ;;
         *.json) cmp -s <(anywhere <"$1") <(anywhere <"$2") ;;
         *) cmp -s "$1" "$2" ;;
     esac
@@ -209,6 +211,239 @@ part_inputs() {
     label="show: sweep"; begin show w/whole.h5 --csv; read_faults
 }
 
+# ---- places ----
+
+# An output of each kind: its ending, and the command that is to write it, with OUT in its place.
+outputs() {
+    cat <<'LIST'
+.h5 solve w/a.yaml -o OUT
+.h5 simulate w/a.yaml -o OUT
+.h5 sweep w/s.yaml -o OUT
+.json converge w/c.yaml --levels 3 --series C_v -o OUT
+.npy show w/t.h5 --kernel C_v --npy OUT
+.state solve w/a.yaml -o w/out/o.h5 --checkpoint OUT
+LIST
+    command -v gnuplot >/dev/null && cat <<'LIST'
+.png plot w/t.h5 -o OUT
+.html report w/t.h5 -o OUT
+.svg spectrum w/n.h5 -o OUT
+.pdf represent w/m.h5 -o OUT
+LIST
+}
+
+make_inputs() {
+    printf 'sweep: {network.gamma0: [1, 2]}\n' | cat w/a.yaml - >w/s.yaml
+    sed 's/0.02, steps: 6/0.01, steps: 20/' w/a.yaml >w/c.yaml
+    "$dmft" solve w/a.yaml -o w/t.h5 --quiet --set output.kernels=true
+    "$dmft" simulate w/a.yaml -o w/n.h5 --quiet --set output.weights=true
+    "$dmft" solve w/m.yaml -o w/m.h5 --quiet
+}
+
+part_places() {
+    make_inputs
+    mkdir w/folder w/locked && echo "the old one" >w/old && mkfifo w/fifo
+    mount -t tmpfs -o size=64k none w/locked 2>/dev/null && mount -o remount,ro w/locked || rm -r w/locked
+    while read -r ending line; do
+        # through NAME TARGET STATUS PATTERN MORE..: the output is a link to the target
+        through() {
+            local name="${line%% *}, $ending: $1" target=$2 status=$3 pattern=$4
+            shift 4
+            rm -rf w/out/*
+            ln -s "$target" "w/out/x$ending"
+            expect "$name" "$status" "$pattern" ${line/OUT/w/out/x$ending} --quiet "$@"
+            [ -L "w/out/x$ending" ] && [ -z "$(find w -name '*.tmp')" ] && [ "$(cat w/old)" = "the old one" ] && [ ! -e w/nothing ] || bad "$name: something is left, or gone"
+        }
+        exists='exists already|exists and is no checkpoint'
+        case $ending in .state) forced='is no checkpoint' ;; *) forced= ;; esac
+        through "a folder" "$PWD/w/folder" 2 "Is a directory" --force
+        through "no such folder" "$PWD/w/nothing/x$ending" 2 "cannot write .*(No such file|a symbolic link to nothing)" --force
+        through "a link to nothing" "$PWD/w/nothing" 2 "a symbolic link to nothing"
+        through "a link to nothing, forced" "$PWD/w/nothing" 2 "a symbolic link to nothing" --force
+        through "a device" /dev/full 2 "not a regular file" --force
+        through "a pipe" "$PWD/w/fifo" 2 "not a regular file" --force
+        through "a link to a file" "$PWD/w/old" 2 "$exists"
+        rm -rf w/out/*
+        expect "${line%% *}, $ending: a folder that is not there" 2 "No such file" ${line/OUT/w/nowhere/x$ending} --quiet --force
+        [ ! -d w/locked ] || expect "${line%% *}, $ending: a read-only file system" 2 "Read-only file system" ${line/OUT/w/locked/x$ending} --quiet --force
+        [ -n "$forced" ] && continue
+        echo "another one" >w/out/there
+        ln -s "$PWD/w/out/there" "w/out/x$ending"
+        expect "${line%% *}, $ending: a link to a file, forced" 0 "" ${line/OUT/w/out/x$ending} --quiet --force
+        holds "${line%% *}, $ending: the file is replaced, the link stays" test -L "w/out/x$ending" -a "$(head -c 7 w/out/there | tr -d '\0')" != another
+    done < <(outputs)
+    "$dmft" solve w/a.yaml -o /dev/stdout --quiet 2>err | cat >out
+    holds "standard output is no file" test "${PIPESTATUS[0]}" -eq 2 -a "$(grep -c 'not a regular file' err)" -eq 1 -a ! -s out
+    [ ! -d w/locked ] || umount w/locked
+}
+
+# ---- disks that are full ----
+
+# judge WHAT STATUS: for one run of many.
+judge() {
+    local why
+    why=$(told "$2")
+    [ -n "$why" ] || why=$(left "$2")
+    [ -z "$why" ] || [ -n "$first" ] || first="$1: status $2: $why"
+}
+verdict() { tally "$2" "$3"; if [ -z "$first" ]; then ok "$label: $1"; else bad "$label: $first"; fi; }
+
+part_disks() {
+    local status size first n
+    make_inputs
+    while read -r ending line; do
+        label=${line%% *} n=0 first=""
+        [ $ending != .state ] || continue
+        begin ${line/OUT/w/out/o$ending} --quiet --force
+        keep_old
+        for size in 1 2 3 4 6 8 12 16 24 32 48 64 96 128 256; do
+            restore
+            (ulimit -f $size; "$dmft" "${command[@]}" >out 2>err </dev/null)
+            status=$?
+            judge "a limit of $size kB" $status
+            n=$((n + 1))
+            [ $status -ne 0 ] || break
+        done
+        [ $status -eq 0 ] || first=${first:-"no size is enough: $(head -c 300 err)"}
+        verdict "files of at most 1, 2, .. $size kB" calls $n
+        mount -t tmpfs -o size=264k none w/out 2>/dev/null || { skip "$label: full disks" "no tmpfs can be mounted"; continue; }
+        n=0 first=""
+        for ((size = 4; size <= 256; size += 4)); do
+            head -c $((256 - size))k /dev/zero >old/filler
+            cp old/filler ref/
+            restore 2>/dev/null
+            "$dmft" "${command[@]}" >out 2>err </dev/null
+            status=$?
+            judge "$size kB on the disk" $status
+            n=$((n + 1))
+            [ $status -ne 0 ] || break
+        done
+        umount w/out
+        [ $status -eq 0 ] || first=${first:-"no disk is large enough: $(head -c 300 err)"}
+        verdict "a disk of 4, 8, .. $size kB" calls $n
+    done < <(outputs)
+}
+
+# ---- signals at any moment ----
+
+# moments SIGNAL..: each in turn, at seeded moments from the start of the process to somewhat after its end.
+moments() {
+    local first="" n status before after at signal
+    before=${EPOCHREALTIME/./}
+    "$dmft" "${command[@]}" >out 2>err </dev/null
+    after=${EPOCHREALTIME/./}
+    for ((n = 0; n < moments; n++)); do
+        signal=${@:n % $# + 1:1}
+        at=$(((after - before) * 11 / 10 * (RANDOM % 1000) / 1000))
+        restore
+        env --default-signal=INT "$dmft" "${command[@]}" >out 2>err </dev/null &
+        sleep "$((at / 1000000)).$(printf %06d $((at % 1000000)))"
+        { kill -s "$signal" $! && wait $!; } 2>/dev/null
+        wait $! 2>/dev/null
+        status=$?
+        judge "SIG$signal after $at us" $status
+        [ $status -eq 137 ] || continue
+        "$dmft" "${command[@]}" >out 2>err </dev/null
+        status=$?
+        rm -rf w/out/*.tmp
+        judge "the run after SIG$signal after $at us" $status
+    done
+    verdict "$* at $moments moments" signals $moments
+}
+
+part_moments() {
+    RANDOM=1
+    make_inputs
+    sed 's/steps: 6/steps: 300/; s/0.02/0.005/' w/a.yaml >w/l.yaml
+    label=solve; begin solve w/l.yaml -o w/out/o.h5 --force --quiet; keep_old; moments TERM INT HUP KILL
+    label=simulate; begin simulate w/l.yaml -o w/out/o.h5 --force --quiet --threads 2; moments TERM INT HUP KILL
+    label="simulate, checkpoint"; begin simulate w/l.yaml -o w/out/o.h5 --force --quiet --threads 1 --checkpoint w/out/state --every 0.01
+    resume=(simulate w/l.yaml --threads 1); moments KILL TERM
+    label=sweep; begin sweep w/s.yaml -o w/out/o.h5 --force --quiet --threads 1 --set training.steps=100; keep_old; moments TERM INT HUP KILL
+    command -v gnuplot >/dev/null || return
+    label=plot; begin plot w/t.h5 -o w/out/f.png --force --quiet; keep_old; moments TERM INT HUP KILL
+    label=report; begin report w/t.h5 w/n.h5 -o w/out/r.html --force --quiet; moments TERM INT HUP KILL
+}
+
+# ---- two processes, one output ----
+
+# race FIRST SECOND: both at a time; their exit statuses in $one and $two, their words in err1 and err2.
+race() {
+    rm -rf w/out/*
+    "$dmft" $1 --quiet >out1 2>err1 </dev/null &
+    local process=$!
+    "$dmft" $2 --quiet >out2 2>err2 </dev/null
+    two=$?
+    wait $process
+    one=$?
+}
+# judge_race FORCED NAME: whole is what one of both writes, ref/1 or ref/2; without --force the other says that the file is there.
+judge_race() {
+    local file=w/out/$2 why=""
+    same "$file" ref/1-$2 || same "$file" ref/2-$2 || why="the file is neither that of the first nor that of the second"
+    [ "$(ls -A w/out)" = "$2" ] || why="left: $(ls -A w/out | tr '\n' ' ')"
+    if [ "$1" = forced ]; then
+        [ $one$two = 00 ] || why="statuses $one and $two: $(cat err1 err2)"
+    else
+        case $one$two in
+            02) same "$file" ref/1-$2 || why="the first says that it wrote the file, which is the second's"; grep -q 'exists already' err2 || why="the second says: $(cat err2)" ;;
+            20) same "$file" ref/2-$2 || why="the second says that it wrote the file, which is the first's"; grep -q 'exists already' err1 || why="the first says: $(cat err1)" ;;
+            *) why="statuses $one and $two: $(cat err1 err2)" ;;
+        esac
+    fi
+    [ -z "$why" ] || [ -n "$first" ] || first="race $n, $1: $why"
+}
+# races_of NAME FIRST SECOND: with --force and without.
+races_of() {
+    local name=$1 first="" n
+    rm -rf ref w/out/* && mkdir ref
+    "$dmft" $2 --quiet && cp "w/out/$name" "ref/1-$name"
+    "$dmft" $3 --quiet --force && cp "w/out/$name" "ref/2-$name"
+    same "ref/1-$name" "ref/2-$name" && bad "$label: the two are not to be told from each other"
+    for ((n = 0; n < races; n++)); do race "$2" "$3"; judge_race free "$name"; done
+    for ((n = 0; n < races; n++)); do race "$2 --force" "$3 --force"; judge_race forced "$name"; done
+    verdict "two processes, one file, $((2 * races)) times" races $((2 * races))
+}
+
+part_races() {
+    local first n why
+    make_inputs
+    label=solve; races_of o.h5 "solve w/a.yaml -o w/out/o.h5" "solve w/a.yaml -o w/out/o.h5 --set network.gamma0=2"
+    label=show; races_of k.npy "show w/t.h5 --kernel C_v --npy w/out/k.npy" "show w/t.h5 --kernel C_g1 --npy w/out/k.npy"
+    if command -v gnuplot >/dev/null; then
+        label=plot; races_of f.svg "plot w/t.h5 -o w/out/f.svg" "plot w/n.h5 -o w/out/f.svg"
+        label=report; races_of r.html "report w/t.h5 -o w/out/r.html" "report w/n.h5 -o w/out/r.html"
+    fi
+    # Two runs that are the same keep one checkpoint: each time it is a whole one, and both results are right.
+    label="simulate, checkpoint"
+    line="simulate w/a.yaml --threads 1 --set training.steps=20"
+    begin $line -o w/out/o.h5 --quiet
+    resume=($line) first=""
+    for ((n = 0; n < races; n++)); do
+        race "$line -o w/out/1.h5 --checkpoint w/out/state --every 1e-9" "$line -o w/out/2.h5 --checkpoint w/out/state --every 1e-9"
+        [ $one$two = 00 ] && same w/out/1.h5 ref/o.h5 && same w/out/2.h5 ref/o.h5 && same w/out/state "" && [ "$(ls w/out | wc -l)" -eq 3 ] ||
+            first=${first:-"race $n: statuses $one and $two: $(cat err1 err2) $(ls w/out | tr '\n' ' ')"}
+    done
+    verdict "two runs, one checkpoint, $races times" races $races
+    expect "$label: what is saved of another run is not overwritten" 2 "network.gamma0 is 8.48.* there and 2 here \(--force overwrites it\)" $line -o w/out/3.h5 --quiet \
+        --checkpoint w/out/state --set network.gamma0=2
+    expect "$label: nor that of another command" 2 "a checkpoint of simulate, not of solve \(--force overwrites it\)" solve w/a.yaml -o w/out/3.h5 --quiet --checkpoint w/out/state
+    expect "$label: that this run is begun anew is said" 0 "warning: w/out/state has [0-9]* of 40 of this run, and will be replaced; --resume" $line -o w/out/3.h5 --quiet \
+        --checkpoint w/out/state
+    expect "$label: --force overwrites" 0 "" $line -o w/out/3.h5 --quiet --checkpoint w/out/state --set network.gamma0=2 --force
+    # One sweep in one folder: one of both puts the points together, the other says what it found, and nothing is left.
+    label=sweep
+    begin sweep w/s.yaml -o w/out/o.h5 --quiet
+    first=""
+    for ((n = 0; n < 2 * races; n++)); do
+        force=$([ $((n % 2)) -eq 0 ] || echo --force)
+        race "sweep w/s.yaml -o w/out/o.h5 --threads 1 $force" "sweep w/s.yaml -o w/out/o.h5 --threads 2 $force"
+        case $one$two in 00 | 01 | 02 | 10 | 20) why=$(left 0) ;; *) why="statuses $one and $two" ;; esac
+        [ "$(cat err1 err2 | wc -l)" -le 1 ] || why="more than one line"
+        [ -z "$why" ] || first=${first:-"race $n: statuses $one and $two: $why: $(cat err1 err2)"}
+    done
+    verdict "two processes, one sweep, $((2 * races)) times" races $((2 * races))
+}
+
 # ---- all ----
 
 # Parts have nothing of each other; two run at a time.
@@ -219,7 +454,7 @@ run_part() (
     "part_$1" >"$folder/$1.txt"
 )
 parts=${*:2}
-[ -n "$parts" ] || parts="runs figures sweeps inputs"
+[ -n "$parts" ] || parts="runs figures sweeps inputs places disks moments races"
 for part in $parts; do
     while [ "$(jobs -pr | wc -l)" -ge 2 ]; do wait -n; done
     run_part $part &
