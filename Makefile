@@ -198,6 +198,10 @@ manual: all  ## run every command of the manual, as its pages stand
 spectrum-null: tests  ## how often matrices of noise have an outlier, 1000 a case, and how often spikes are found (ten minutes)
 	$(TEST_ENV) DMFT_TEST_LONG=1 CK_RUN_SUITE=weights $(TESTS)
 
+.PHONY: robust
+robust: tests  ## full disks, failing calls, signals at any moment, two processes on one file: all of tests/test_robust.sh (an hour of one core)
+	$(TEST_ENV) DMFT_TEST_LONG=1 bash tests/test_robust.sh $(BIN)
+
 .PHONY: asan
 asan:  ## all tests under AddressSanitizer and UBSan
 	@# No -Werror here: gcc 12 sees truncated formats and null pointers in what the sanitizers add.

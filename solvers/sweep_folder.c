@@ -217,7 +217,8 @@ static void empty(const struct sweep_folder *f, const char *path)
     (void)closedir(folder);
 }
 
-/* Under another name first: whoever still works on the sweep finds the folder whole or gone, and puts nothing more into it. A call under way may, hence tries. */
+/* Under another name first: whoever still works on the sweep finds the folder whole or gone, and puts nothing more into it. Calls under way may still,
+ * hence the tries. */
 void sweep_folder_remove(const struct sweep_folder *f)
 {
     enum { TRIES = 3 };

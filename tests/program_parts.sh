@@ -1,4 +1,4 @@
-# What test_program.sh, test_sweep.sh and test_spectrum.sh share: counts, checks, and the program run with its exit status and words looked at. $dmft is the program.
+# What the tests of the program share: counts, checks, and the program run with its exit status and words looked at. $dmft is the program.
 passed=0 failed=0
 
 ok() { passed=$((passed + 1)); echo "ok - $1"; }
