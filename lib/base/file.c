@@ -1,6 +1,6 @@
 /* Files that appear whole or not at all. The temporary lies in the folder of the file, so that the rename is atomic; a new file gets its
- * name by link(), which fails when somebody else was faster, where a rename would replace what they wrote. */
-#define _XOPEN_SOURCE 700 /* realpath */
+ * name by a call that fails when somebody else was faster, where a plain rename would replace what they wrote. */
+#define _GNU_SOURCE /* realpath; renameat2, where there is such a thing */
 
 #include "base/file.h"
 
@@ -138,9 +138,14 @@ int file_aside_failed(file_aside *file, int code, dmft_error *err)
     return status;
 }
 
-/* Gives the temporary a name that is free, or returns an errno. File systems without hard links get the name reserved instead. */
+/* Gives the temporary a name that is free, or returns an errno: in one call where system and file system have it, else by a second name. File systems
+ * without either get the name reserved. */
 static int name_if_free(const file_aside *file)
 {
+#ifdef RENAME_NOREPLACE
+    if (renameat2(AT_FDCWD, file->temporary, AT_FDCWD, file->path, RENAME_NOREPLACE) == 0) return 0;
+    if (errno == EEXIST) return EEXIST;
+#endif
     if (link(file->temporary, file->path) == 0) {
         (void)unlink(file->temporary); /* the file is there, whole, even if its other name should stay */
         return 0;

@@ -4,7 +4,7 @@
  *   FAULT_FOLDER   files that count lie below it
  *   FAULT_CALLS    w: calls that write or make a name; r: calls that read; x: calls that remove, for signals alone (they do not fail); or several of these
  *   FAULT_AT       n, from 1
- *   FAULT_REST     1: all calls behind the n-th fail too, as on a disk that stays full
+ *   FAULT_REST     so many calls behind the n-th fail too: a disk that stays full
  *   FAULT_DO       an errno, "end" (reads give no more bytes), "short" (one byte is read or written), "again" (EINTR), "signal N", "cut" (half of the file is
  *                  cut off) or "gone" (it is removed)
  *   FAULT_LOG      what happened: a line "call path" each time
@@ -27,8 +27,8 @@ enum action { NOTHING, FAIL, END, SHORT, AGAIN, SIGNAL, CUT, GONE };
 
 static struct {
     const char *folder, *calls, *log;
-    long at, count;
-    int rest, number; /* number: the errno or the signal */
+    long at, rest, count;
+    int number; /* number: the errno or the signal */
     enum action action;
 } plan;
 
@@ -40,7 +40,7 @@ __attribute__((constructor)) static void read_plan(void)
     plan.log = getenv("FAULT_LOG");
     if (what == NULL || at == NULL || plan.folder == NULL || plan.calls == NULL || strcmp(program_invocation_short_name, "dmft") != 0) return;
     plan.at = atol(at);
-    plan.rest = rest != NULL && *rest == '1';
+    plan.rest = rest != NULL ? atol(rest) : 0;
     plan.number = atoi(what);
     plan.action = FAIL;
     if (strcmp(what, "end") == 0) plan.action = END;
@@ -71,7 +71,7 @@ static enum action judge(const char *call, char kind, const char *path)
     if (plan.action == NOTHING || strchr(plan.calls, kind) == NULL || strncmp(path, plan.folder, strlen(plan.folder)) != 0) return NOTHING;
     struct stat there;
     long now = __atomic_add_fetch(&plan.count, 1, __ATOMIC_RELAXED);
-    if (now < plan.at || (now > plan.at && !plan.rest)) return NOTHING;
+    if (now < plan.at || now > plan.at + plan.rest) return NOTHING;
     note(call, path);
     if (plan.action == SIGNAL) (void)kill(getpid(), plan.number);
     if (plan.action == CUT && stat(path, &there) == 0) (void)truncate(path, there.st_size / 2);
@@ -206,6 +206,12 @@ int rename(const char *from, const char *to)
 {
     NEXT(rename);
     return judge_path("rename", 'w', to) == FAIL ? -1 : next(from, to);
+}
+
+int renameat2(int from_folder, const char *from, int to_folder, const char *to, unsigned flags)
+{
+    NEXT(renameat2);
+    return judge_path("renameat2", 'w', to) == FAIL ? -1 : next(from_folder, from, to_folder, to, flags);
 }
 
 int link(const char *from, const char *to)
