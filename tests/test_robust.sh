@@ -8,7 +8,7 @@ dmft=$(realpath "${1:?usage: test_robust.sh PATH/TO/dmft}")
 fault=$(dirname "$dmft")/../tests/fault.so
 source_folder=$(realpath "$(dirname "$0")")
 folder=$(mktemp -d)
-trap 'umount "$folder"/*/small 2>/dev/null; rm -rf "$folder"' EXIT
+trap 'umount "$folder"/*/w/out "$folder"/*/w/locked 2>/dev/null; rm -rf "$folder"' EXIT
 export LC_ALL=C OPENBLAS_NUM_THREADS=1
 . "$source_folder/program_parts.sh"
 if [ "${DMFT_TEST_LONG:-0}" = 1 ]; then calls_tried=300 moments=100 races=40; else calls_tried=4 moments=4 races=4; fi
@@ -86,11 +86,23 @@ with() {
     : >log
     FAULT_FOLDER=$PWD/w/ FAULT_CALLS=$1 FAULT_AT=$2 FAULT_REST=${3/all/1000000} FAULT_DO=$4 FAULT_LOG=$PWD/log LD_PRELOAD=$fault "$dmft" "${command[@]}" >out 2>err </dev/null
 }
+# faulty WHAT..: in words.
+faulty() {
+    case $1 in
+        28*) echo "calls fail" ;;
+        22*) echo "calls that are not known to the file system" ;;
+        5) echo "reads fail" ;;
+        "signal 9") echo "killed" ;;
+        signal*) echo "signals" ;;
+        short*) echo "calls that do a part, or are interrupted" ;;
+        cut*) echo "input cut off or removed" ;;
+    esac
+}
 # faults CALLS REST WHAT..: at many calls in turn, each of WHAT in turn; all of the last calls, which give the file its name, are among them.
 faults() {
     local kinds=$1 rest=$2 at count step status done=0 first="" why what
     shift 2
-    local whats=("$@") title="$label: $(printf '%s' "${1/28/a full disk}" | sed 's/signal.*/signals/; s/^5$/reads fail/')$([ "$rest" = 0 ] || echo ", $rest behind")"
+    local whats=("$@") title="$label: $(faulty "$*")$([ "$rest" = 0 ] || echo ", and $rest behind")"
     restore
     with "$kinds" 1 all "signal 0" 2>/dev/null
     count=$(wc -l <log) step=$(($(wc -l <log) / calls_tried + 1))
@@ -120,8 +132,7 @@ disk="28 5 30 122"
 written() {
     faults w 0 $disk
     faults w all 28
-    faults rw 0 short
-    faults rw 0 again
+    faults rw 0 short again
     for ((i = 0; i < ${#command[@]}; i++)); do [ "${command[i]}" != --force ] || { keep_old; faults w 0 $disk; return; }; done
 }
 # An old file of each name, which is to be whole or untouched.
@@ -187,7 +198,7 @@ part_figures() {
 # ---- inputs ----
 
 # read_faults: reads that fail, or give no more bytes; the output is the same, or there is none and a line says why.
-read_faults() { faults r 0 5; faults r all 5; faults r 0 cut gone; faults r 0 short; faults r 0 again; }
+read_faults() { faults r 0 5; faults r all 5; faults r 0 cut gone; faults r 0 short again; }
 
 part_inputs() {
     "$dmft" solve w/a.yaml -o w/t.h5 --quiet --set output.kernels=true
@@ -309,7 +320,7 @@ part_disks() {
         verdict "files of at most 1, 2, .. $size kB" calls $n
         mount -t tmpfs -o size=264k none w/out 2>/dev/null || { skip "$label: full disks" "no tmpfs can be mounted"; continue; }
         n=0 first=""
-        for ((size = 4; size <= 256; size += 4)); do
+        for size in 4 8 12 16 20 24 32 40 48 64 96 128 192 256; do
             head -c $((256 - size))k /dev/zero >old/filler
             cp old/filler ref/
             restore 2>/dev/null
@@ -327,7 +338,7 @@ part_disks() {
 
 # ---- signals at any moment ----
 
-# moments SIGNAL..: each in turn, at seeded moments from the start of the process to somewhat after its end.
+# moments SIGNAL..: each in turn, at seeded moments from the start of the process to somewhat after its end. A shell's background ignores INT; env does not.
 moments() {
     local first="" n status before after at signal
     before=${EPOCHREALTIME/./}
@@ -457,6 +468,7 @@ run_part() (
 )
 parts=${*:2}
 [ -n "$parts" ] || parts="runs figures sweeps inputs places disks moments races"
+[ -f "$fault" ] || { parts="places disks races"; echo "# without $fault: no calls that fail"; }
 for part in $parts; do
     while [ "$(jobs -pr | wc -l)" -ge 2 ]; do wait -n; done
     run_part $part &
