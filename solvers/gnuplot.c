@@ -98,9 +98,11 @@ char *gnuplot_read(FILE *picture, size_t *length)
     char *text = bytes > 0 ? malloc((size_t)bytes + 1) : NULL;
     if (text == NULL) return NULL;
     rewind(picture);
-    *length = fread(text, 1, (size_t)bytes, picture);
+    *length = (size_t)bytes;
     text[*length] = '\0';
-    return text;
+    if (fread(text, 1, *length, picture) == *length) return text;
+    free(text);
+    return NULL;
 }
 
 /* The stream has no name, so that nothing is left when a signal ends the program. */
@@ -128,7 +130,7 @@ int gnuplot_draw(const options *o, const char *path, FILE *script, gnuplot_write
     size_t length = 0;
     char *text = status == STATUS_DONE ? gnuplot_read(picture, &length) : NULL;
     (void)fclose(picture);
-    if (text == NULL && status == STATUS_DONE) return program_error(STATUS_FAILED, "%s: no memory for the picture", name);
+    if (text == NULL && status == STATUS_DONE) return program_error(STATUS_FAILED, "%s: no memory for the picture, or none came", name);
     if (status == STATUS_DONE) status = run_write(o, path, text, length);
     free(text);
     return status;

@@ -307,7 +307,9 @@ static int finish(const struct run *r, dmft_trajectory *result, double seconds)
 {
     dmft_error err;
     int status = run_add_provenance(r->o, r->threads, seconds, result, &err);
+    signals_hold();
     if (status == DMFT_OK) status = dmft_trajectory_write(result, r->output, options_given(r->o, OPTION_force), &err);
+    signals_release();
     if (status != DMFT_OK) return run_not_written(status, &err);
     if (!options_given(r->o, OPTION_quiet)) print_summary(r, result, seconds);
     if (dmft_trajectory_diverged_at(result) < 0) return STATUS_DONE;

@@ -24,15 +24,14 @@ static void end_by(int number)
 }
 
 /* All of these functions may be called by a handler. Whether a file is being written is known to the first thread, by its mask: the others, those of the
- * BLAS, hand the signal on to it. */
+ * BLAS and of the members of an ensemble, hand the signal on to it. */
 static void handle(int number)
 {
     double now = clock_now();
-    if (!noting) {
-        if (pthread_equal(pthread_self(), first_thread))
-            end_by(number);
-        else
-            (void)pthread_kill(first_thread, number);
+    if (!pthread_equal(pthread_self(), first_thread)) {
+        (void)pthread_kill(first_thread, number);
+    } else if (!noting) {
+        end_by(number);
     } else if (noted == 0) {
         noted_at = now;
         noted = number;

@@ -205,7 +205,9 @@ static int write_result(const struct sweep *s, dmft_sweep *result, double second
 {
     dmft_error err;
     int status = run_add_provenance(s->o, s->threads * team_size(s->team), seconds, result->facts, &err);
+    signals_hold();
     if (status == DMFT_OK) status = dmft_sweep_write(result, s->o->value[OPTION_output], options_given(s->o, OPTION_force), &err);
+    signals_release();
     if (status != DMFT_OK) return run_not_written(status, &err);
     sweep_folder_remove(&s->folder);
     if (!options_given(s->o, OPTION_quiet)) print_summary(s, result, seconds);

@@ -287,6 +287,22 @@ part_places() {
     "$dmft" solve w/a.yaml -o /dev/stdout --quiet 2>err | cat >out
     holds "standard output is no file" test "${PIPESTATUS[0]}" -eq 2 -a "$(grep -c 'not a regular file' err)" -eq 1 -a ! -s out
     [ ! -d w/locked ] || umount w/locked
+    [ -e /dev/full ] || return
+    while read -r line; do
+        "$dmft" $line >/dev/full 2>err
+        holds "${line%% *}: full standard output" test $? -eq 1 -a "$(wc -l <err)" -eq 1 -a "$(grep -c 'standard output: No space' err)" -eq 1
+    done <<'LIST'
+show w/t.h5 --csv
+show w/t.h5 --json
+compare w/t.h5 w/t.h5
+escape w/t.h5
+spectrum w/n.h5
+represent w/m.h5
+converge w/c.yaml --levels 3 --series C_v --quiet
+sweep w/s.yaml --dry-run
+init mlp
+info
+LIST
 }
 
 # ---- disks that are full ----

@@ -76,11 +76,11 @@ static int cannot_write(const char *path, int code, dmft_error *err)
 /* What lies at `path` may be replaced (or nothing lies there). */
 static int may_be_written(const char *path, int overwrite, dmft_error *err)
 {
-    struct stat there, link;
+    struct stat there, itself;
     if (path[0] == '\0') return error_set(err, DMFT_ERROR_WRITE, "cannot write a file without a name");
     if (stat(path, &there) != 0) {
         if (errno != ENOENT) return cannot_write(path, errno, err);
-        if (lstat(path, &link) != 0) return DMFT_OK;
+        if (lstat(path, &itself) != 0) return DMFT_OK;
         return error_set(err, DMFT_ERROR_WRITE, "cannot write %s: a symbolic link to nothing", path);
     }
     if (S_ISDIR(there.st_mode)) return cannot_write(path, EISDIR, err);
