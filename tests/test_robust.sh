@@ -215,6 +215,10 @@ part_inputs() {
     label="solve: npy"; begin solve w/n.yaml -o w/out/o.h5 --quiet; read_faults
     label="spectrum: npy"; begin spectrum w/a.npy; read_faults
     label="spectrum: HDF5"; begin spectrum w/n.h5; read_faults
+    cp "$source_folder/fuzz/corpus/hdf5/kernels.h5" "$source_folder/fuzz/corpus/hdf5/data.h5" w/
+    label="outliers: HDF5"; begin outliers w/kernels.h5; read_faults
+    sed 's/d.csv, outputs: 1/data.h5/' w/m.yaml >w/h.yaml
+    label="solve: HDF5"; begin solve w/h.yaml -o w/out/o.h5 --quiet; read_faults
     sed 's/steps: 6/steps: 200/' w/a.yaml >w/l.yaml
     begin solve w/l.yaml -o w/out/o.h5 --quiet --checkpoint w/state --every 1e-9
     cp w/state w/begun
