@@ -25,19 +25,38 @@ WARNINGS  := -std=c11 -Wall -Wextra -Wpedantic -Wshadow -Wconversion
 WERROR    ?= -Werror
 SANITIZE  ?=
 
-# OpenBLAS comes before GSL, whose own (slow) CBLAS would serve cblas_dgemm otherwise.
-PACKAGES  := openblas lapacke hdf5-serial yaml-0.1 gsl fftw3
+SYSTEM    := $(shell uname -s)
 PKG_CONFIG ?= pkg-config
-# Asked only when something is compiled, so that `make deps` and `make help` work before the packages are there.
+# What follows is asked only when something is compiled, so that `make deps` and `make help` work before the packages are there.
+first_of   = $(firstword $(foreach p,$(1),$(shell $(PKG_CONFIG) --exists $(p) 2> /dev/null && echo $(p))))
+# OpenBLAS comes before GSL, whose own (slow) CBLAS would serve cblas_dgemm otherwise. Where it has LAPACKE in it there is no package of that name.
+PACKAGES   = $(eval PACKAGES := openblas $$(call first_of,lapacke) $$(or $$(call first_of,hdf5-serial hdf5),hdf5) yaml-0.1 gsl fftw3)$(PACKAGES)
 PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell $(PKG_CONFIG) --cflags $(PACKAGES) | sed 's/-I/-isystem /g'))$(PKG_CFLAGS)
 PKG_LIBS   = $(eval PKG_LIBS := $$(shell $(PKG_CONFIG) --libs $(PACKAGES) | sed s,-lgslcblas,,))$(PKG_LIBS)
 # Of the program alone, and only where it is there: several processes work on a sweep. MPI= builds without.
-MPI        = $(eval MPI := $$(shell for p in ompi-c mpi-c mpich mpi; do $(PKG_CONFIG) --exists $$$$p 2> /dev/null && echo $$$$p && break; done))$(MPI)
+MPI        = $(eval MPI := $$(call first_of,ompi-c mpi-c mpich mpi))$(MPI)
 MPI_CFLAGS = $(eval MPI_CFLAGS := $$(if $$(MPI),-DDMFT_MPI $$(shell $(PKG_CONFIG) --cflags $$(MPI) | sed 's/-I/-isystem /g')))$(MPI_CFLAGS)
 MPI_LIBS   = $(eval MPI_LIBS := $$(if $$(MPI),$$(shell $(PKG_CONFIG) --libs $$(MPI))))$(MPI_LIBS)
 CHECK_LIBS = $(eval CHECK_LIBS := $$(shell $(PKG_CONFIG) --libs check))$(CHECK_LIBS)
 
 DEFINES   := -D_POSIX_C_SOURCE=200809L
+# macOS: other names of shared libraries; the linker makes hidden names local by itself; Homebrew keeps OpenBLAS aside; more than POSIX has to be asked for.
+ifeq ($(SYSTEM),Darwin)
+DEFINES   += -D_DARWIN_C_SOURCE
+PKG_CONFIG := PKG_CONFIG_PATH="$(shell brew --prefix openblas 2> /dev/null)/lib/pkgconfig:$(PKG_CONFIG_PATH)" $(PKG_CONFIG)
+so_name    = libdmft$(1:%=.%).dylib
+SHARED     = -dynamiclib -install_name $(libdir)/$(SO_MAJOR)
+localize   = true
+rename     = install_name_tool -id $(libdir)/$(SO_MAJOR)
+else
+so_name    = libdmft.so$(1:%=.%)
+SHARED     = -shared -Wl,-soname,$(SO_MAJOR) -Wl,-z,defs
+localize   = $(OBJCOPY) --localize-hidden
+rename     = true
+endif
+SO_FULL   := $(call so_name,$(VERSION))
+SO_MAJOR  := $(call so_name,$(SOVERSION))
+SO_LINK   := $(call so_name,)
 COMPILE    = $(CC) $(WARNINGS) $(WERROR) $(DEFINES) -pthread -fPIC -fvisibility=hidden -Iinclude -Ilib -I$(BUILD) $(PKG_CFLAGS) $(CFLAGS) $(SANITIZE) -MMD -MP
 # One short line a step; `make V=1` shows the commands.
 V         ?= 0
@@ -55,7 +74,7 @@ TEST_OBJ  := $(TEST_SRC:%.c=$(BUILD)/%.o)
 BENCH_OBJ := $(BENCH_SRC:%.c=$(BUILD)/%.o)
 
 LIBA := $(BUILD)/lib/libdmft.a
-LIBSO := $(BUILD)/lib/libdmft.so.$(VERSION)
+LIBSO := $(BUILD)/lib/$(SO_FULL)
 BIN  := $(BUILD)/bin/dmft
 
 .PHONY: all
@@ -82,16 +101,16 @@ $(LIBA): $(LIB_OBJ)
 	@mkdir -p $(@D)
 	$(call say,AR $@)
 	$(Q)$(LD) -r -o $(BUILD)/lib/dmft.o $^
-	$(Q)$(OBJCOPY) --localize-hidden $(BUILD)/lib/dmft.o
+	$(Q)$(localize) $(BUILD)/lib/dmft.o
 	$(Q)rm -f $@
 	$(Q)$(AR) rcs $@ $(BUILD)/lib/dmft.o
 
 $(LIBSO): $(LIB_OBJ)
 	@mkdir -p $(@D)
 	$(call say,LINK $@)
-	$(Q)$(LINK) -shared -Wl,-soname,libdmft.so.$(SOVERSION) -Wl,-z,defs -o $@ $^ $(PKG_LIBS) -lm
-	$(Q)ln -sf libdmft.so.$(VERSION) $(BUILD)/lib/libdmft.so.$(SOVERSION)
-	$(Q)ln -sf libdmft.so.$(SOVERSION) $(BUILD)/lib/libdmft.so
+	$(Q)$(LINK) $(SHARED) -o $@ $^ $(PKG_LIBS) -lm
+	$(Q)ln -sf $(SO_FULL) $(BUILD)/lib/$(SO_MAJOR)
+	$(Q)ln -sf $(SO_MAJOR) $(BUILD)/lib/$(SO_LINK)
 
 # The program is linked from the objects: it shares small helpers (text, files, tables) that the library does not export.
 $(BIN): $(BIN_OBJ) $(LIB_OBJ)
@@ -244,7 +263,7 @@ coverage:  ## lines and branches of lib/ that the tests reach, in percent; at le
 mutations:  ## errors put into the physics one at a time, each of which the tests have to find (tests/mutations.txt)
 	@CC="$(CC)" sh tools/mutate.sh $(BUILD)/mutations "$(MAKE)"
 
-# Fuzzers, with clang: `make fuzz SECONDS=600` lets each read altered files of tests/fuzz/corpus for so long, under the sanitizers. What HDF5 itself does with
+# Fuzzers, with clang: `make fuzz FUZZ_SECONDS=600` lets each read altered files of tests/fuzz/corpus for so long, under the sanitizers. What HDF5 itself does with
 # damaged files (it leaks, and asks for absurd memory) is not looked at: of these files only crashes count.
 FUZZ_SECONDS ?= 20
 FUZZ := config csv npy hdf5
@@ -305,7 +324,7 @@ $(MAN): tools/man.sh include/dmft.h $(HEADER_PARTS) $(BIN)
 	$(Q)sh tools/man.sh $(BIN) $(@D) include/dmft.h $(HEADER_PARTS)
 
 FILL = sed -e 's|@prefix@|$(prefix)|' -e 's|@libdir@|$(libdir)|' -e 's|@includedir@|$(includedir)|' -e 's|@version@|$(VERSION)|' \
-  -e 's|@soversion@|$(SOVERSION)|' -e 's|@packages@|$(PACKAGES)|'
+  -e 's|@so_full@|$(SO_FULL)|' -e 's|@so_major@|$(SO_MAJOR)|' -e 's|@packages@|$(PACKAGES)|'
 
 .PHONY: install
 install: all $(MAN)  ## install below prefix (/usr/local), DESTDIR is respected
@@ -314,18 +333,20 @@ install: all $(MAN)  ## install below prefix (/usr/local), DESTDIR is respected
 	$(INSTALL) -m 644 include/dmft.h $(DESTDIR)$(includedir)
 	$(INSTALL) -m 644 $(HEADER_PARTS) $(DESTDIR)$(includedir)/dmft
 	$(INSTALL) -m 644 $(LIBA) $(DESTDIR)$(libdir)/libdmft.a
-	$(INSTALL) -m 755 $(LIBSO) $(DESTDIR)$(libdir)/libdmft.so.$(VERSION)
-	ln -sf libdmft.so.$(VERSION) $(DESTDIR)$(libdir)/libdmft.so.$(SOVERSION)
-	ln -sf libdmft.so.$(SOVERSION) $(DESTDIR)$(libdir)/libdmft.so
+	$(INSTALL) -m 755 $(LIBSO) $(DESTDIR)$(libdir)/$(SO_FULL)
+	@$(rename) $(DESTDIR)$(libdir)/$(SO_FULL)
+	ln -sf $(SO_FULL) $(DESTDIR)$(libdir)/$(SO_MAJOR)
+	ln -sf $(SO_MAJOR) $(DESTDIR)$(libdir)/$(SO_LINK)
 	$(FILL) lib/dmft.pc.in > $(DESTDIR)$(pkgconfigdir)/dmft.pc
 	$(FILL) lib/dmft-config.cmake.in > $(DESTDIR)$(cmakedir)/dmft-config.cmake
 	$(FILL) lib/dmft-config-version.cmake.in > $(DESTDIR)$(cmakedir)/dmft-config-version.cmake
 	$(INSTALL) -m 644 $(BUILD)/man/*.1 $(DESTDIR)$(mandir)/man1
 	$(INSTALL) -m 644 $(BUILD)/man/*.3 $(DESTDIR)$(mandir)/man3
 	$(INSTALL) -m 644 $(BUILD)/man/dmft.bash $(DESTDIR)$(completionsdir)/dmft
-	$(INSTALL) -m 644 doc/*.md README.md LICENSE $(DESTDIR)$(docdir)
-	$(INSTALL) -d $(DESTDIR)$(docdir)/manual
+	$(INSTALL) -m 644 doc/*.md doc/*.svg doc/*.png README.md LICENSE $(DESTDIR)$(docdir)
+	$(INSTALL) -d $(addprefix $(DESTDIR)$(docdir)/,manual gallery)
 	$(INSTALL) -m 644 doc/manual/*.md $(DESTDIR)$(docdir)/manual
+	$(INSTALL) -m 644 doc/gallery/*.png $(DESTDIR)$(docdir)/gallery
 
 .PHONY: install-python
 install-python:  ## install the reader for Python to pythondir (prefix/lib/python3/dist-packages)
@@ -335,7 +356,7 @@ install-python:  ## install the reader for Python to pythondir (prefix/lib/pytho
 .PHONY: uninstall
 uninstall:  ## remove what install and install-python put there
 	rm -f $(DESTDIR)$(bindir)/dmft $(DESTDIR)$(includedir)/dmft.h $(DESTDIR)$(pkgconfigdir)/dmft.pc $(DESTDIR)$(pythondir)/dmft.py
-	rm -f $(DESTDIR)$(libdir)/libdmft.a $(DESTDIR)$(libdir)/libdmft.so $(DESTDIR)$(libdir)/libdmft.so.$(SOVERSION) $(DESTDIR)$(libdir)/libdmft.so.$(VERSION)
+	rm -f $(addprefix $(DESTDIR)$(libdir)/,libdmft.a $(SO_LINK) $(SO_MAJOR) $(SO_FULL))
 	rm -f $(DESTDIR)$(mandir)/man1/dmft.1 $(DESTDIR)$(mandir)/man1/dmft-*.1 $(DESTDIR)$(mandir)/man3/libdmft.3 $(DESTDIR)$(completionsdir)/dmft
 	rm -rf $(DESTDIR)$(docdir) $(DESTDIR)$(cmakedir) $(DESTDIR)$(includedir)/dmft
 
@@ -346,6 +367,10 @@ installcheck: all  ## install to a scratch prefix, build and run the example the
 .PHONY: deb
 deb:  ## Debian packages libdmft1, libdmft-dev, dmft, python3-dmft in build/deb, checked and tried out
 	@sh tools/deb.sh $(abspath $(BUILD))
+
+.PHONY: debcheck
+debcheck: deb  ## install these packages in a new Debian (debootstrap, as root), and use them there
+	@sh tools/debcheck.sh $(abspath $(BUILD))
 
 .PHONY: symbols
 symbols: $(LIBSO)  ## debian/libdmft1.symbols from what the library exports (dpkg-gensymbols)

@@ -99,6 +99,7 @@ static int execute_again(const char *core, char **argv)
 {
     if (setenv(variable, core, 1) != 0 || setenv(guard, core, 1) != 0) return program_error(STATUS_FAILED, "--blas-core: %s", strerror(errno));
     (void)execv("/proc/self/exe", argv);
+    (void)execvp(argv[0], argv); /* where there is no /proc */
     return program_error(STATUS_FAILED, "--blas-core: the program cannot be executed again: %s; run it with %s=%s", strerror(errno), variable, core);
 }
 

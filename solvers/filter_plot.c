@@ -58,7 +58,7 @@ static void write_layers(const struct figure *f, char tag, const struct quantity
     static const char *const dash[] = {"1", "'_-'", "'.'", "'-.'", "'-..'"};
     static const int shape[] = {7, 5, 9, 13, 6};
     const char *separator = "plot ";
-    char block[16];
+    char block[48];
     for (int drawing = 0; drawing < 2; drawing++)
         for (size_t i = 0; i < f->sources; i++)
             for (size_t q = 0; q < quantities; q++) {

@@ -1,12 +1,24 @@
 #!/bin/sh
-# Installs the Debian packages that libdmft needs and that are missing. Does nothing, at once, where all is there.
+# Installs the Debian packages that libdmft needs and that are missing, or Homebrew's. Does nothing, at once, where all is there.
 set -eu
 packages="gcc make binutils libc6-dev pkg-config libgsl-dev libfftw3-dev libopenblas-dev liblapacke-dev libhdf5-dev libyaml-dev check gnuplot-nox libopenmpi-dev openmpi-bin python3-h5py"
+
+if [ "$(uname -s)" = Darwin ] && command -v brew > /dev/null; then
+    missing=""
+    for formula in gsl fftw openblas hdf5 libyaml check gnuplot open-mpi pkgconf; do
+        brew list --formula --versions $formula > /dev/null 2>&1 || missing="$missing $formula"
+    done
+    [ -z "$missing" ] && exit 0
+    echo "deps: installing$missing"
+    # shellcheck disable=SC2086 # a list of words is meant
+    exec brew install --quiet $missing
+fi
 
 if ! command -v dpkg-query > /dev/null; then
     for tool in cc make pkg-config gnuplot; do command -v $tool > /dev/null || missing="${missing:-} $tool"; done
     if command -v pkg-config > /dev/null; then
-        for module in gsl fftw3 openblas lapacke hdf5-serial yaml-0.1 check; do pkg-config --exists $module || missing="${missing:-} $module"; done
+        for module in gsl fftw3 openblas yaml-0.1 check; do pkg-config --exists $module || missing="${missing:-} $module"; done
+        pkg-config --exists hdf5-serial || pkg-config --exists hdf5 || missing="${missing:-} hdf5"
     fi
     [ -z "${missing:-}" ] && exit 0
     echo "deps: this is no Debian system; please install what stands for: $packages (missing here:$missing)" >&2

@@ -33,7 +33,11 @@ breaches=$(echo "$rooms" | while IFS=: read -r room allowed; do
 done)
 verdict "arrows between the rooms" "$breaches"
 
-unlisted=$(for directory in lib/*/; do room=$(basename "$directory"); echo "$rooms" | grep -q "^$room:" || echo "lib/$room is not in the list of rooms"; done)
+unlisted=$(for directory in lib/*/; do
+    room=$(basename "$directory")
+    echo "$rooms" | grep -q "^$room:" || echo "lib/$room is not in the list of rooms"
+    grep -q "class=\"name\".*>$room<" doc/design.svg || echo "lib/$room is not in doc/design.svg"
+done)
 verdict "rooms" "$unlisted"
 
 breaches=$(grep -rnoE '#include "\.\./[^"]*"|#include "(solvers|tests)/' lib || true)

@@ -4,6 +4,9 @@
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
+#ifdef __APPLE__
+#include <xlocale.h> /* uselocale */
+#endif
 
 static const char *skip_digits(const char *c)
 {
