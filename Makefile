@@ -188,7 +188,7 @@ $(FAULT): tests/fault/fault.c
 	$(Q)$(CC) $(WARNINGS) $(WERROR) -O1 -shared -fPIC -o $@ $< -ldl
 
 .PHONY: tests
-tests: all $(TESTS) $(AGREEMENT) $(if $(findstring Linux,$(shell uname -s)),$(FAULT))  ## build the tests
+tests: all $(TESTS) $(AGREEMENT) $(if $(filter Linux,$(SYSTEM)),$(FAULT))  ## build the tests
 
 .PHONY: check-run
 check-run: tests

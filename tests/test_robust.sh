@@ -95,7 +95,7 @@ faulty() {
         "signal 9") echo "killed" ;;
         signal*) echo "signals" ;;
         short*) echo "calls that do a part, or are interrupted" ;;
-        cut*) echo "input cut off or removed" ;;
+        cut* | gone) echo "input cut off or removed" ;;
     esac
 }
 # faults CALLS REST WHAT..: at many calls in turn, each of WHAT in turn; all of the last calls, which give the file its name, are among them.
@@ -214,7 +214,8 @@ part_inputs() {
     sed 's/d.csv, outputs: 1/d.npy/' w/m.yaml >w/n.yaml
     label="solve: npy"; begin solve w/n.yaml -o w/out/o.h5 --quiet; read_faults
     label="spectrum: npy"; begin spectrum w/a.npy; read_faults
-    label="spectrum: HDF5"; begin spectrum w/n.h5; read_faults
+    # No reads that fail: the names in a file of anyone are listed by HDF5, whose version 1.10.8 may then crash (H5G__link_release_table).
+    label="spectrum: HDF5"; begin spectrum w/n.h5; faults r 0 gone; faults r 0 short again
     cp "$source_folder/fuzz/corpus/hdf5/kernels.h5" "$source_folder/fuzz/corpus/hdf5/data.h5" w/
     label="outliers: HDF5"; begin outliers w/kernels.h5; read_faults
     sed 's/d.csv, outputs: 1/data.h5/' w/m.yaml >w/h.yaml
@@ -276,7 +277,7 @@ part_places() {
         through "no such folder" "$PWD/w/nothing/x$ending" 2 "cannot write .*(No such file|a symbolic link to nothing)" --force
         through "a link to nothing" "$PWD/w/nothing" 2 "a symbolic link to nothing"
         through "a link to nothing, forced" "$PWD/w/nothing" 2 "a symbolic link to nothing" --force
-        through "a device" /dev/full 2 "not a regular file" --force
+        through "a device" /dev/null 2 "not a regular file" --force
         through "a pipe" "$PWD/w/fifo" 2 "not a regular file" --force
         through "a link to a file" "$PWD/w/old" 2 "$exists"
         rm -rf w/out/*
@@ -490,7 +491,7 @@ parts=${*:2}
 [ -n "$parts" ] || parts="runs figures sweeps inputs places disks moments races"
 [ -f "$fault" ] || { parts="places disks races"; echo "# without $fault: no calls that fail"; }
 for part in $parts; do
-    while [ "$(jobs -pr | wc -l)" -ge 2 ]; do wait -n; done
+    while [ "$(jobs -pr | wc -l)" -ge 2 ]; do wait -n 2>/dev/null || wait; done
     run_part $part &
 done
 wait
