@@ -40,22 +40,25 @@ static double solve(const dmft_problem *p, dmft_trajectory **run)
     return seconds;
 }
 
+/* The directions that each operator met, in and out: of the basis. */
 static void print_directions(const dmft_trajectory *run)
 {
     static const char *const names[] = {"X", "A0", "A1"};
+    printf("\"directions\": {");
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char in[48], out[48];
         (void)snprintf(in, sizeof in, "directions_%s_in", names[i]);
         (void)snprintf(out, sizeof out, "directions_%s_out", names[i]);
         printf("%s\"%s\": [%.0f, %.0f]", i > 0 ? ", " : "", names[i], dmft_trajectory_number(run, in), dmft_trajectory_number(run, out));
     }
+    printf("}, ");
 }
 
-static void basis_case(long steps)
+static void one_case(const char *method, long steps)
 {
     (void)bench_dgemm_seconds(64); /* wakes BLAS's threads and their buffers */
-    dmft_problem *with_kernels = problem("basis", steps, 1, steps), *with_outliers = problem("basis", steps, 0, 1);
-    dmft_trajectory *run = NULL;
+    dmft_problem *with_kernels = problem(method, steps, 1, steps), *with_outliers = problem(method, steps, 0, 1);
+    dmft_trajectory *run = NULL, *outliers = NULL;
     double seconds[BENCH_REPEATS], before = bench_resident_bytes();
     seconds[0] = solve(with_kernels, &run);
     double peak = bench_peak_bytes() - before;
@@ -63,17 +66,16 @@ static void basis_case(long steps)
         dmft_trajectory_free(run);
         seconds[r] = solve(with_kernels, &run);
     }
-    dmft_trajectory *outliers = NULL;
     (void)solve(with_outliers, &outliers);
     double level1 = bench_median(seconds), unit = 10.0 * (DEPTH + 1) * bench_dgemm_seconds(steps);
     struct utsname machine;
     uname(&machine);
-    printf("{\"method\": \"basis\", \"steps\": %ld, \"depth\": %d, \"seconds\": %.6g, \"dgemm_seconds\": %.6g, \"dgemm_ratio\": %.4g, \"peak_bytes\": %.0f, "
-           "\"stated_bytes\": %.0f, \"outlier_seconds\": %.6g, \"directions\": {",
-           steps, DEPTH, level1, unit, level1 / unit, peak, dmft_solve_estimate(with_kernels, 1).bytes,
+    printf("{\"method\": \"%s\", \"steps\": %ld, \"depth\": %d, \"seconds\": %.6g, \"dgemm_seconds\": %.6g, \"dgemm_ratio\": %.4g, \"peak_bytes\": %.0f, "
+           "\"stated_bytes\": %.0f, \"outlier_seconds\": %.6g, ",
+           method, steps, DEPTH, level1, unit, level1 / unit, peak, dmft_solve_estimate(with_kernels, 1).bytes,
            dmft_trajectory_number(outliers, "outlier_seconds"));
-    print_directions(run);
-    printf("}, \"blas_core\": \"%s\", \"blas_threads\": %d, \"machine\": \"%s %s\", \"compiler\": \"%s\", \"version\": \"%s\"}\n",
+    if (strcmp(method, "basis") == 0) print_directions(run);
+    printf("\"blas_core\": \"%s\", \"blas_threads\": %d, \"machine\": \"%s %s\", \"compiler\": \"%s\", \"version\": \"%s\"}\n",
            openblas_get_corename(), openblas_get_num_threads(), machine.sysname, machine.machine, __VERSION__, dmft_version());
     dmft_trajectory_free(run);
     dmft_trajectory_free(outliers);
@@ -81,37 +83,10 @@ static void basis_case(long steps)
     dmft_problem_free(with_outliers);
 }
 
-static void rows_case(long steps)
-{
-    (void)bench_dgemm_seconds(64);
-    dmft_problem *with_kernels = problem("rows", steps, 1, steps), *with_outliers = problem("rows", steps, 0, 1);
-    dmft_trajectory *run = NULL;
-    double seconds[BENCH_REPEATS], before = bench_resident_bytes();
-    seconds[0] = solve(with_kernels, &run);
-    double peak = bench_peak_bytes() - before;
-    for (int r = 1; r < BENCH_REPEATS; r++) {
-        dmft_trajectory_free(run);
-        seconds[r] = solve(with_kernels, &run);
-    }
-    dmft_trajectory_free(run);
-    (void)solve(with_outliers, &run);
-    dmft_estimate needs = dmft_solve_estimate(with_kernels, 1);
-    double rows = bench_median(seconds), unit = 10.0 * (DEPTH + 1) * bench_dgemm_seconds(steps);
-    printf("{\"method\": \"rows\", \"steps\": %ld, \"depth\": %d, \"seconds\": %.6g, \"dgemm_seconds\": %.6g, \"dgemm_ratio\": %.4g, "
-           "\"peak_bytes\": %.0f, \"stated_bytes\": %.0f, \"outlier_seconds\": %.6g, \"blas_core\": \"%s\", \"blas_threads\": %d}\n",
-           steps, DEPTH, rows, unit, rows / unit, peak, needs.bytes, dmft_trajectory_number(run, "outlier_seconds"), openblas_get_corename(),
-           openblas_get_num_threads());
-    dmft_trajectory_free(run);
-    dmft_problem_free(with_kernels);
-    dmft_problem_free(with_outliers);
-}
-
 int main(int argc, char **argv)
 {
     if (argc == 3) {
-        long steps = strtol(argv[2], NULL, 10);
-        if (strcmp(argv[1], "rows") == 0) rows_case(steps);
-        else basis_case(steps);
+        one_case(argv[1], strtol(argv[2], NULL, 10));
         return 0;
     }
     char words[64], line[BENCH_LINE];

@@ -3,7 +3,8 @@
  *           relative to that of 1000 independent sites a layer (one plain replica of 1000 sites), both measured over many replicas
  *   sites   one replica of 10^5 sites of the same problem
  *   width   one very wide network (engine revealed), L = 2, P = 4, T = 50, at growing widths; then the fitted exponents of time and memory
- * `ratio` is the time over that which the stated operations would take as a dgemm of order 1024, in the same process, one thread each.
+ * `ratio` is the time over that which the estimate's operations would take at the rate of a dgemm of order 1024, in the same process, one thread each; they
+ * stand for ones of a matrix-vector product, which takes some eight times as long.
  *
  *   bench_mlp [largest width, default 100000] */
 #include <cblas.h>

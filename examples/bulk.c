@@ -89,8 +89,8 @@ static int load(struct run *r, const char *name, const char *path)
         fprintf(stderr, "bulk: %s\n", err.text);
         return 0;
     }
-    (void)snprintf(first, sizeof first, "%.40s_first", name);
-    (void)snprintf(last, sizeof last, "%.40s_last", name);
+    snprintf(first, sizeof first, "%.40s_first", name);
+    snprintf(last, sizeof last, "%.40s_last", name);
     const double *before = dmft_trajectory_array(t, first, size), *after = dmft_trajectory_array(t, last, other);
     size_t rows = size[0], columns = size[1];
     int done = before != NULL && after != NULL && rows == other[0] && columns == other[1];

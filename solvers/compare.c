@@ -153,6 +153,30 @@ struct compare_outcome compare_sum_up(const dmft_comparison *c)
     return sum;
 }
 
+/* Returns what separates the next one. */
+static const char *print_gap(const char *separator, size_t steps, const char *why)
+{
+    if (steps == 0) return separator;
+    (void)printf("%s%zu step%s (%s)", separator, steps, steps == 1 ? "" : "s", why);
+    return ", ";
+}
+
+/* Series of which something is on one side alone, or next to the edge of a bulk; steps that neither side has are no loss. */
+static void print_gaps(const dmft_comparison *c)
+{
+    size_t count, printed = 0;
+    const dmft_comparison_gap *gap = dmft_comparison_gaps(c, &count);
+    for (size_t i = 0; i < count; i++) {
+        const char *separator = "";
+        if (gap[i].theory_alone + gap[i].samples_alone + gap[i].near_edge == 0) continue;
+        (void)printf("%snot compared: %s at ", printed++ == 0 ? "\n" : "", gap[i].series);
+        separator = print_gap(separator, gap[i].near_edge, "too near to the edge of the bulk");
+        separator = print_gap(separator, gap[i].theory_alone, "of the theory alone");
+        (void)print_gap(separator, gap[i].samples_alone, "of the samples alone");
+        (void)putchar('\n');
+    }
+}
+
 static void print_outcome(const dmft_comparison *c)
 {
     struct compare_outcome sum = compare_sum_up(c);
@@ -176,6 +200,7 @@ static int compare(const options *o, const dmft_trajectory *theory, const dmft_t
     const dmft_comparison_row *row = dmft_comparison_rows(c, &count);
     if (!options_given(o, OPTION_quiet)) {
         print_rows(row, count);
+        print_gaps(c);
         print_rule(c, theory, sample, how.allowance);
         print_outcome(c);
     }

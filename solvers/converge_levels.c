@@ -1,6 +1,7 @@
 /* The levels of a study of convergence: the settings of each, what all of them take, and one run.
  *
- *   in step, gradient descent   learning_rate/2^i, steps 2^i
+ *   in step, gradient descent   learning_rate/2^i, steps 2^i, and what a step takes and adds by itself: weight_decay/2^i, 1 - (1 - weight_factor)/2^i,
+ *                               injected_variance/2^i (noise in the gradient goes with the step already)
  *            gradient flow      steps 2^i between the same times; an adaptive grid: grid.tolerance/10^i
  *   in width                    input_dim 2^i (model mlp: width 2^i), networks of another seed
  *   in seeds                    n, n, 2n, 4n, .. networks, each set of another seed: the first i+1 sets are n 2^i networks
@@ -83,6 +84,29 @@ static int set_if_there(struct converge *s, const char *key, const char *value, 
     return settings_belongs(settings_find(key), s->problem->model) ? dmft_config_set(s->config, key, value, err) : DMFT_OK;
 }
 
+/* A list of a number for every matrix: what a step gives is `rest` without training, and comes nearer to it by 2^level. */
+static int set_list(struct converge *s, const char *key, const double *value, double rest, double finer, dmft_error *err)
+{
+    char text[66 * NUMBER_TEXT] = "["; /* L + 1 <= 65 */
+    for (int l = 0; l <= s->problem->depth; l++) {
+        char number[NUMBER_TEXT];
+        number_format(number, rest + (value[l] - rest) / finer);
+        size_t have = strlen(text);
+        (void)snprintf(text + have, sizeof text - have, "%s%s", number, l < s->problem->depth ? ", " : "]");
+    }
+    return dmft_config_set(s->config, key, text, err);
+}
+
+/* Decay and noise are so much a step: by their part of it they are so much a time, and the levels have one limit. */
+static int set_decay(struct converge *s, double finer, dmft_error *err)
+{
+    const struct dmft_problem *p = s->problem;
+    if (p->weight_factor == NULL) return p->weight_decay > 0.0 ? set_real(s, "training.weight_decay", p->weight_decay / finer, err) : DMFT_OK;
+    int status = set_real(s, "training.weight_decay", 0.0, err); /* the factors have it */
+    if (status == DMFT_OK) status = set_list(s, "network.weight_factor", p->weight_factor, 1.0, finer, err);
+    return status == DMFT_OK ? set_list(s, "network.injected_variance", p->injected_variance, 0.0, finer, err) : status;
+}
+
 static int set_step(struct converge *s, size_t level, dmft_error *err)
 {
     const struct dmft_problem *p = s->problem;
@@ -100,6 +124,7 @@ static int set_step(struct converge *s, size_t level, dmft_error *err)
     s->parameter = "learning_rate";
     s->setting[level] = p->learning_rate / finer;
     status = set_real(s, "training.learning_rate", s->setting[level], err);
+    if (status == DMFT_OK) status = set_decay(s, finer, err);
     return status == DMFT_OK ? set_count(s, "training.steps", (double)p->steps * finer, err) : status;
 }
 

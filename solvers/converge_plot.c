@@ -28,7 +28,8 @@ static int is_drawn(const struct converge *s, const struct converge_row *row)
 {
     size_t points = 0;
     if (row->c.verdict == DMFT_CONVERGENCE_UNRESOLVED) return 0;
-    for (size_t i = 0; i < s->levels; i++) points += error_at(s, row, i) > 0.0;
+    for (size_t i = 0; i < s->levels; i++)
+        if (isgreater(error_at(s, row, i), 0.0)) points++;
     return points > 1;
 }
 
@@ -39,7 +40,7 @@ static size_t write_data(const struct converge *s, FILE *script)
         if (!is_drawn(s, &s->row[j])) continue;
         (void)fprintf(script, "$d%zu << EOD\n", j);
         for (size_t i = 0; i < s->levels; i++)
-            if (error_at(s, &s->row[j], i) > 0.0) (void)fprintf(script, "%.9g %.9g\n", s->setting[i], error_at(s, &s->row[j], i));
+            if (isgreater(error_at(s, &s->row[j], i), 0.0)) (void)fprintf(script, "%.9g %.9g\n", s->setting[i], error_at(s, &s->row[j], i));
         (void)fputs("EOD\n", script);
         curves++;
     }

@@ -187,14 +187,14 @@ static double zero_before(const double t[CUBIC], const double y[CUBIC], size_t n
 {
     double dd[CUBIC], high = t[0], low = t[0], span = t[CUBIC - 1] - t[0];
     (void)gsl_poly_dd_init(dd, t, y, n);
-    while (gsl_poly_dd_eval(dd, t, n, low) > 0.0) {
+    while (isgreater(gsl_poly_dd_eval(dd, t, n, low), 0.0)) {
         high = low;
         low -= span / 64.0;
         if (low < t[0] - span) return NAN;
     }
     for (int i = 0; i < 100; i++) {
         double middle = 0.5 * (low + high);
-        *(gsl_poly_dd_eval(dd, t, n, middle) > 0.0 ? &high : &low) = middle;
+        *(isgreater(gsl_poly_dd_eval(dd, t, n, middle), 0.0) ? &high : &low) = middle;
     }
     return high;
 }
@@ -206,7 +206,8 @@ static size_t first_places(const struct converge *s, const struct shared *m, siz
     size_t recorded = (size_t)s->problem->outlier_every << (coarsest < CONVERGE_DENSE ? CONVERGE_DENSE - coarsest : 0);
     for (size_t k = 0; k < m->places && found < CUBIC; k += recorded) {
         size_t have = 0;
-        for (size_t i = coarsest; i < m->levels; i++) have += level_of(m, outlier, i)[k] > level_of(m, edge, i)[k];
+        for (size_t i = coarsest; i < m->levels; i++)
+            if (isgreater(level_of(m, outlier, i)[k], level_of(m, edge, i)[k])) have++;
         if (have == of && before > 0)
             place[found++] = k;
         else

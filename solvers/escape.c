@@ -11,7 +11,7 @@ enum { NAME = 64 };
 static double number_or_nan(const dmft_trajectory *t, const char *name)
 {
     double value = dmft_trajectory_number(t, name);
-    return value >= 0 ? value : NAN;
+    return isgreaterequal(value, 0.0) ? value : NAN;
 }
 
 static void fill(const dmft_trajectory *t, int l, int j, struct escape *out)

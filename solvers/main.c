@@ -11,7 +11,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "blas.h"
@@ -76,13 +75,6 @@ void format_seconds(char out[SECONDS_TEXT], double seconds)
         (void)snprintf(out, SECONDS_TEXT, "%.0f min %.0f s", floor(seconds / 60), fmod(seconds, 60));
     else
         (void)snprintf(out, SECONDS_TEXT, "%.0f h %.0f min", floor(seconds / 3600), floor(fmod(seconds, 3600) / 60));
-}
-
-double clock_now(void)
-{
-    struct timespec now = {0};
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
 /* A standard stream that was closed must stay an error, and not become the next file that is opened. */

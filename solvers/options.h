@@ -12,7 +12,8 @@
     X(compare, command_compare, "THEORY.h5 SIM.h5|DATA.csv", 2, 2, "THEORY.h5 and SIM.h5 or DATA.csv",                                    \
       "holds samples against theory: a table and a verdict")                                                                             \
     X(converge, command_converge, "CONFIG", 1, 1, "CONFIG",                                                                              \
-      "halves the step (or doubles width or seeds) and prints orders, errors, extrapolated values and a verdict")                        \
+      "halves the step (level i: learning_rate, weight_decay, 1 - weight_factor, injected_variance over 2^i; or doubles width or seeds) " \
+      "and prints orders, errors, extrapolated values and a verdict")                                                                    \
     X(sweep, command_sweep, "CONFIG -o OUT.h5", 1, 1, "CONFIG", "runs a grid of problems (section sweep) and writes all results as one file")  \
     X(show, command_show, "FILE.h5", 1, 1, "FILE.h5", "prints a result as a table, CSV or JSON; a matrix as .npy")                        \
     X(plot, command_plot, "FILE... -o FIG.png|svg|pdf", 1, 0, "FILE", "draws losses, traces and outliers of results over each other")     \
@@ -58,7 +59,8 @@ enum command_id {
     X(quiet, 0, NULL, IN_ALL, "no progress line, no summary; compare and converge keep their verdict (default: both)")  \
     X(csv, 0, NULL, IN(show) | IN(represent) | IN(spectrum), "print CSV, 12 digits (default: an aligned table)")                           \
     X(json, 0, NULL, IN(show) | IN(converge) | IN(represent) | IN(spectrum), "print JSON, with the settings (show: and numbers and texts of the run)") \
-    X(series, 0, "A,B,C", IN(show) | IN(compare) | IN(converge) | IN(plot), "these series (default: the default columns; converge in step: all)") \
+    X(series, 0, "A,B,C", IN(show) | IN(compare) | IN(converge) | IN(plot),                                                              \
+      "these series, of a sweep its numbers too (default: the default columns; converge in step: all)")                                  \
     X(step, 0, "N", IN(show) | IN(plot), "of a sweep: series at step N (default: the last step of each point)")                         \
     X(minimum, 0, "KEY", IN(show), "of a sweep: where along KEY a series is least, for each of the other axes (default: test_loss)")      \
     X(over, 0, "KEY", IN(plot), "of a sweep: the axis to draw over (default: training.learning_rate, or the first)")                      \

@@ -55,7 +55,7 @@ static const double *abscissa(const dmft_trajectory *t)
     return time != NULL ? time : dmft_trajectory_series(t, "step");
 }
 
-static int can_be_drawn(double value, enum panel panel) { return isfinite(value) && (panel != LOSSES || value > 0); }
+static int can_be_drawn(double value, enum panel panel) { return isfinite(value) && (panel != LOSSES || isgreater(value, 0)); }
 
 /* Writes a block of data, thinned evenly; returns the number of points. */
 static size_t write_block(const struct figure *f, const struct source *s, const char *name, enum panel panel)
@@ -201,7 +201,7 @@ static void make_title(const struct figure *f, char title[TITLE])
     char value[64];
     title[0] = '\0';
     for (const struct title_setting *shown = title_settings; shown->key != NULL; shown++) {
-        if (!find_common(f, shown->key, value, sizeof value)) continue;
+        if (!find_common(f, shown->key, value, sizeof value) || !title_names(shown, value)) continue;
         char text[96];
         title_value(text, sizeof text, shown->key, value);
         size_t have = strlen(title);

@@ -49,7 +49,4 @@ void format_bytes(char out[BYTES_TEXT], double bytes);
 enum { SECONDS_TEXT = 32 };
 void format_seconds(char out[SECONDS_TEXT], double seconds);
 
-/* Seconds on a clock that only goes forward. */
-double clock_now(void);
-
 #endif

@@ -67,7 +67,8 @@ static void write_details(FILE *out, const dmft_comparison *c)
     (void)fprintf(out, "<p>Allowed: |theory - mean| up to %.4g standard errors and the allowance for finite size. Largest |z|: %.2f, ",
                   dmft_comparison_quantile(c), fabs(sum.largest->z));
     html_text(out, sum.largest->series);
-    (void)fprintf(out, " at step %ld. Skipped, as one side has no number: %zu.</p>\n", sum.largest->step, dmft_comparison_skipped(c));
+    (void)fprintf(out, " at step %ld. Skipped, as one side has no number or the edge of the bulk is too near: %zu.</p>\n", sum.largest->step,
+                  dmft_comparison_skipped(c));
     write_failures(out, c);
 }
 

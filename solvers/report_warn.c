@@ -59,14 +59,14 @@ static void warn_of_divergence(FILE *out, const struct report_file *f)
     size_t least = 0;
     long at = dmft_trajectory_diverged_at(f->run);
     double networks = dmft_trajectory_number(f->run, "seeds_diverged");
-    if (at >= 0 && networks > 0)
+    if (at >= 0 && isgreater(networks, 0))
         warn(out, f, "diverged at step %ld (%.0f of %.0f networks); the rows end before it", at, networks, dmft_trajectory_number(f->run, "seeds"));
     else if (at >= 0)
         warn(out, f, "diverged at step %ld; the rows end before it", at);
     if (margin == NULL || dmft_trajectory_rows(f->run) == 0) return;
     for (size_t i = 1; i < dmft_trajectory_rows(f->run); i++)
-        if (!(margin[i] >= margin[least]) && !isnan(margin[i])) least = i;
-    if (margin[least] < small_margin)
+        if (!isgreaterequal(margin[i], margin[least]) && !isnan(margin[i])) least = i;
+    if (isless(margin[least], small_margin))
         warn(out, f, "near divergence: the stability margin 2 (1 + momentum) - learning rate x sharpness comes down to %.3g at step %.0f", margin[least],
              step != NULL ? step[least] : (double)least);
 }
@@ -74,7 +74,7 @@ static void warn_of_divergence(FILE *out, const struct report_file *f)
 static void warn_of_few(FILE *out, const struct report_file *f, const char *number, const char *what)
 {
     double count = dmft_trajectory_number(f->run, number);
-    if (count >= 2 && count < few_members)
+    if (isgreaterequal(count, 2) && count < few_members)
         warn(out, f, "%.0f %s only: the standard errors are themselves uncertain by %.0f %%", count, what, 100 / sqrt(2 * (count - 1)));
 }
 
@@ -119,10 +119,10 @@ static void warn_of_tolerances(FILE *out, const struct report_file *f)
     for (size_t i = 0; i < sizeof key / sizeof *key; i++) {
         int used = i == 2 ? is_set(f, "grid.kind", "adaptive") : !f->sampled;
         double tolerance = setting(f, key[i]);
-        if (used && tolerance > coarse_tolerance) warn(out, f, "%s is %.3g: results are as coarse as that", key[i], tolerance);
+        if (used && isgreater(tolerance, coarse_tolerance)) warn(out, f, "%s is %.3g: results are as coarse as that", key[i], tolerance);
     }
     double factor = dmft_trajectory_number(f->run, "flow_coarseness");
-    if (factor >= coarse_factor) warn(out, f, "new directions of the flow were met at %.3g times the tolerance in the end", factor);
+    if (isgreaterequal(factor, coarse_factor)) warn(out, f, "new directions of the flow were met at %.3g times the tolerance in the end", factor);
     if (run_has_few_sites(f->run))
         warn(out, f, "%.0f directions of %.0f sites: averages may be biased by more than their errors; more sampling.sites",
              dmft_trajectory_number(f->run, "directions_A1_in"), dmft_trajectory_number(f->run, "sites"));

@@ -2,7 +2,6 @@
  * other; (RM1)-(RM11) of doc/theory.md. */
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "gnuplot.h"
 #include "io/json.h"

@@ -102,7 +102,7 @@ static void write_eigenvalues(const struct picture *p, size_t file, size_t l)
         for (size_t j = 0; j < CURVES; j++) {
             double value = fabs(dmft_representation_eigenvalue(d, i, j)), error = dmft_representation_error(d, i, j);
             if (!isfinite(error)) error = 0.0;
-            (void)fprintf(p->script, " %.6g %.6g", value > 0.0 ? value : NAN, fmin(error, 0.99 * value)); /* the axis has no zero */
+            (void)fprintf(p->script, " %.6g %.6g", isgreater(value, 0.0) ? value : NAN, fmin(error, 0.99 * value)); /* the axis has no zero */
         }
         (void)fputc('\n', p->script);
     }

@@ -11,6 +11,8 @@
 struct run_kind {
     const char *name;
     int (*check)(const dmft_problem *problem, dmft_error *err); /* refuses what this command cannot do; NULL: it can do all */
+    int (*stores_kernels)(const dmft_problem *problem); /* where output.kernels asks for them; else a note says that there are none */
+    int stores_weights;                                 /* likewise output.weights */
     dmft_estimate (*estimate)(const dmft_problem *problem, int threads);
     int (*run)(const dmft_problem *problem, const dmft_run_options *options, dmft_trajectory **out, dmft_error *err);
     int blas_threads; /* 1: the threads work inside of the BLAS; 0: beside it, on networks of their own */

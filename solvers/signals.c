@@ -5,7 +5,7 @@
 #include <signal.h>
 #include <stddef.h>
 
-#include "program.h"
+#include "base/clock.h"
 
 /* Whoever stops a run may send the signal twice at a time, to the program and to its group; later it is impatience. */
 static const double patience = 1; /* seconds */

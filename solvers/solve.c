@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "base/problem.h"
-#include "model/solve.h"
 #include "program.h"
 #include "run.h"
 
@@ -36,6 +35,12 @@ static int solve(const dmft_problem *problem, const dmft_run_options *how, dmft_
     return dmft_solve(problem, &watched, out, err);
 }
 
-const struct run_kind run_solve = {.name = "solve", .check = solve_check, .estimate = dmft_solve_estimate, .run = solve, .blas_threads = 1};
+static int stores_kernels(const dmft_problem *problem)
+{
+    (void)problem;
+    return 1;
+}
+
+const struct run_kind run_solve = {.name = "solve", .stores_kernels = stores_kernels, .estimate = dmft_solve_estimate, .run = solve, .blas_threads = 1};
 
 int command_solve(const options *o) { return run_problem(o, &run_solve); }

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "io/json.h"
-#include "program.h"
 #include "spectrum.h"
 
 enum { SHOWN_OUTLIERS = 20, SHOWN_DIRECTIONS = 8, DIGITS = 12 };
@@ -54,7 +53,7 @@ static void print_bulk(const struct spectrum_report *r, const dmft_spectrum_summ
 static const char *place_of(const dmft_spectrum_outlier *a)
 {
     static const double most = 0.25; /* of a vector's square in one place; by chance it is 2 log(n)/n */
-    int row = a->row > most, column = a->column > most;
+    int row = isgreater(a->row, most), column = isgreater(a->column, most);
     return row && column ? "  one entry" : row ? "  one row" : column ? "  one column" : "";
 }
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/error.h"
+#include "base/clock.h"
 #include "base/problem.h"
 #include "io/config.h"
 #include "signals.h"

@@ -68,9 +68,6 @@ int sweep_gone(const struct sweep *s);
 
 /* ---- sweep_points.c ---- */
 
-/* The outcome that a status of the library is. */
-int sweep_outcome(int status);
-
 /* The problem of one point, one that its kind can run; returns a status of the library. */
 int sweep_problem(const struct sweep *s, size_t point, dmft_problem **out, dmft_error *err);
 

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <math.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,7 +61,7 @@ static double quantity(const struct figure *f, const dmft_sweep *s, const char *
     if (strcmp(name, "diverged") == 0) return outcome == DMFT_POINT_DIVERGED ? 1.0 : outcome == DMFT_POINT_DONE ? 0.0 : NAN;
     if (series != NULL) return f->step >= 0 || outcome == DMFT_POINT_DONE ? sweep_value(s, series, point, f->step) : NAN;
     if (number == NULL) return NAN;
-    return strstr(name, "_escape_") != NULL && number[point] < 0 ? NAN : number[point];
+    return strstr(name, "_escape_") != NULL && isless(number[point], 0) ? NAN : number[point];
 }
 
 static double quantity_error(const struct figure *f, const dmft_sweep *s, const char *name, size_t point)
@@ -74,7 +73,7 @@ static double quantity_error(const struct figure *f, const dmft_sweep *s, const 
     return isfinite(error) ? error : 0.0;
 }
 
-static int can_be_drawn(double value, const char *name) { return isfinite(value) && (!is_loss(name) || value > 0); }
+static int can_be_drawn(double value, const char *name) { return isfinite(value) && (!is_loss(name) || isgreater(value, 0)); }
 
 /* ---- axes ---- */
 
@@ -144,6 +143,26 @@ static void write_tics(FILE *out, char letter, double least, double most)
         (void)fprintf(out, "%.9g, %.9g, %.9g%s", decade, 2 * decade, 5 * decade, 10 * decade <= most ? ", " : ")\n");
 }
 
+/* How far apart two values stand, in characters of a label, on an axis across the figure. */
+static double distance_across(const dmft_sweep *s, size_t axis, size_t i, size_t j)
+{
+    enum { ACROSS = 75 };
+    double a = position(s, axis, i), b = position(s, axis, j), low = border(s, axis, 0, 0), high = border(s, axis, dmft_sweep_axis_count(s, axis) - 1, 1);
+    return ACROSS * fabs(is_logarithmic(s, axis) ? log(b / a) / log(high / low) : (b - a) / (high - low));
+}
+
+/* Do the labels of every `stride`-th value keep two characters from each other? Words all have theirs. */
+static int labels_fit(const dmft_sweep *s, size_t axis, size_t stride)
+{
+    const double *number = dmft_sweep_axis_numbers(s, axis);
+    for (size_t k = 0; number != NULL && k + stride < dmft_sweep_axis_count(s, axis); k += stride) {
+        char a[NAME], b[NAME];
+        int letters = snprintf(a, sizeof a, "%.4g", number[k]) + snprintf(b, sizeof b, "%.4g", number[k + stride]);
+        if (distance_across(s, axis, k, k + stride) < 2.0 + 0.5 * letters) return 0;
+    }
+    return 1;
+}
+
 static void write_axis(FILE *out, char letter, const dmft_sweep *s, size_t axis)
 {
     char title[LABEL];
@@ -158,11 +177,14 @@ static void write_axis(FILE *out, char letter, const dmft_sweep *s, size_t axis)
         if (is_logarithmic(s, axis) && most <= 1000 * least) write_tics(out, letter, least, most);
         return;
     }
+    size_t stride = 1;
+    while (letter == 'x' && !labels_fit(s, axis, stride)) stride++;
     (void)fprintf(out, "set %ctics (", letter);
     for (size_t k = 0; k < dmft_sweep_axis_count(s, axis); k++) {
         char text[NAME];
         (void)snprintf(text, sizeof text, "%s", dmft_sweep_axis_text(s, axis, k));
         if (number != NULL) (void)snprintf(text, sizeof text, "%.4g", number[k]);
+        if (k % stride != 0) text[0] = '\0';
         (void)fputs(k > 0 ? ", " : "", out);
         gnuplot_string(out, text);
         (void)fprintf(out, " %.9g", position(s, axis, k));
@@ -428,7 +450,7 @@ static void write_title(const struct figure *f)
     char title[640] = "", value[NAME], text[2 * NAME];
     int sampled = 0;
     for (const struct title_setting *t = title_settings; config != NULL && t->key != NULL; t++) {
-        if (!outline_find(config, t->key, value, sizeof value)) continue;
+        if (!outline_find(config, t->key, value, sizeof value) || !title_names(t, value)) continue;
         title_value(text, sizeof text, t->key, value);
         size_t have = strlen(title);
         (void)snprintf(title + have, sizeof title - have, "%s%s", have > 0 ? ", " : "", text);
@@ -572,7 +594,7 @@ static void write_map(void *map, const char *terminal, const char *file)
     if (m->written > 0 && m->most > m->least) (void)fprintf(f->script, "set cbrange [%.9g:%.9g]\n", m->least, m->most);
     (void)fputs("set cblabel ", f->script);
     gnuplot_string(f->script, f->panel[0]);
-    (void)fputs(" noenhanced\nset title ", f->script);
+    (void)fputs(" noenhanced offset 1\nset title ", f->script);
     write_title(f);
     (void)fprintf(f->script,
                   "\n%splot $none using 1:2:3:4:5:6 with boxxyerror lc rgb '#bbbbbb' notitle, $cells using 1:2:3:4:5:6:7 with boxxyerror lc palette notitle%s\n"

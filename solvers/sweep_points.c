@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/problem.h"
 #include "signals.h"
@@ -11,7 +12,8 @@
 /* Seconds between two looks at what the other processes want of the leader. */
 static const double serving = 0.02;
 
-int sweep_outcome(int status) { return program_status(status) == STATUS_USAGE ? DMFT_POINT_REFUSED : DMFT_POINT_FAILED; }
+/* The outcome that a status of the library is. */
+static int outcome_of(int status) { return program_status(status) == STATUS_USAGE ? DMFT_POINT_REFUSED : DMFT_POINT_FAILED; }
 
 int sweep_is_mine(const struct sweep *s, size_t point) { return point % s->parts == s->part; }
 
@@ -106,7 +108,7 @@ static int run_point(struct sweep *s, size_t point)
     (void)snprintf(why, sizeof why, "%s", status < 0 ? err.text : "");
     int kept = DMFT_OK;
     if (status < 0)
-        kept = sweep_folder_fail(&s->folder, point, sweep_outcome(status), why, &err);
+        kept = sweep_folder_fail(&s->folder, point, outcome_of(status), why, &err);
     else if (status != DMFT_STOPPED)
         kept = keep(s, point, t, &err);
     dmft_trajectory_free(t);

@@ -1,4 +1,4 @@
-/* dmft show of a sweep: one row a point, with the values of its axes, its outcome, and series at one step; as a table, CSV or JSON. */
+/* dmft show of a sweep: one row a point, with the values of its axes, its outcome, series at one step, and numbers of the points; as a table, CSV or JSON. */
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "io/json.h"
 #include "io/result_hdf5.h"
+#include "io/sweep.h"
 #include "sweep_result.h"
 
 /* ---- what showing and drawing share ---- */
@@ -90,8 +91,9 @@ enum { NAME = 96 };
 
 struct column {
     char name[NAME];
-    const double *value; /* of a series or its errors */
-    const double *series; /* of errors: the series */
+    const double *value; /* of a series or its errors, or a number of each point */
+    const double *series; /* of errors: what they belong to */
+    int is_number;        /* one a point, such as critical_step_size */
 };
 
 struct table {
@@ -108,11 +110,20 @@ static void add_column(struct table *t, const char *name, size_t length)
     struct column *c = &t->column[t->columns++];
     (void)snprintf(c->name, sizeof c->name, "%.*s", (int)length, name);
     c->value = dmft_sweep_series(t->s, c->name);
+    c->is_number = c->value == NULL;
+    if (c->is_number) c->value = dmft_sweep_numbers(t->s, c->name);
     int exact = strcmp(c->name, "step") == 0 || strcmp(c->name, "time") == 0;
     if (!t->errors || exact) return;
     struct column *e = &t->column[t->columns++];
-    *e = (struct column){.value = dmft_sweep_errors(t->s, c->name), .series = c->value};
+    *e = (struct column){.value = dmft_sweep_errors(t->s, c->name), .series = c->value, .is_number = c->is_number};
     (void)snprintf(e->name, sizeof e->name, "%.64s_se", c->name);
+    if (e->is_number) e->value = dmft_sweep_numbers(t->s, e->name);
+}
+
+static int has_number(const dmft_sweep *s, const char *name, size_t length)
+{
+    char key[NAME];
+    return length < NAME && snprintf(key, sizeof key, "%.*s", (int)length, name) > 0 && dmft_sweep_numbers(s, key) != NULL;
 }
 
 static int choose_columns(struct table *t)
@@ -128,20 +139,24 @@ static int choose_columns(struct table *t)
     }
     for (const char *at = names; at != NULL;) {
         size_t length = strcspn(at, ",");
-        if (!sweep_has_series(t->o, t->s, at, length)) return STATUS_USAGE;
+        if (!has_number(t->s, at, length) && !sweep_has_series(t->o, t->s, at, length)) return STATUS_USAGE;
         add_column(t, at, length);
         at = at[length] == ',' ? at + length + 1 : NULL;
     }
     return STATUS_DONE;
 }
 
+static double value_at(const struct table *t, const struct column *c, const double *value, size_t point)
+{
+    return c->is_number ? value[point] : sweep_value(t->s, value, point, t->step);
+}
+
 /* What is exact has the error 0, what has no value has none. */
 static double cell_value(const struct table *t, const struct column *c, size_t point)
 {
-    if (c->series == NULL) return sweep_value(t->s, c->value, point, t->step);
-    if (isnan(sweep_value(t->s, c->series, point, t->step))) return NAN;
-    double error = sweep_value(t->s, c->value, point, t->step);
-    return c->value == NULL ? 0.0 : error;
+    if (c->series == NULL) return value_at(t, c, c->value, point);
+    if (isnan(value_at(t, c, c->series, point))) return NAN;
+    return c->value == NULL ? 0.0 : value_at(t, c, c->value, point);
 }
 
 /* ---- text ---- */
@@ -273,6 +288,23 @@ static void json_rows(const struct table *t)
     (void)fputs("\n  ]", stdout);
 }
 
+/* Those of the points by name, in the order of the rows. */
+static void json_numbers(const dmft_sweep *s)
+{
+    int count = 0;
+    (void)putchar('{');
+    for (size_t i = 0; i < s->facts->series_count; i++) {
+        json_key(stdout, &count, s->facts->series[i].name, "    ");
+        (void)putchar('[');
+        for (size_t p = 0; p < dmft_sweep_points(s); p++) {
+            if (p > 0) (void)fputs(", ", stdout);
+            json_number(stdout, s->facts->series[i].value[p], 17);
+        }
+        (void)putchar(']');
+    }
+    (void)fputs("\n  }", stdout);
+}
+
 static void json_messages(const dmft_sweep *s)
 {
     int count = 0;
@@ -303,6 +335,8 @@ static void print_json(const struct table *t)
     json_columns(t);
     json_key(stdout, &count, "rows", "  ");
     json_rows(t);
+    json_key(stdout, &count, "numbers", "  ");
+    json_numbers(t->s);
     json_key(stdout, &count, "messages", "  ");
     json_messages(t->s);
     json_key(stdout, &count, "parameters", "  ");

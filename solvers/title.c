@@ -5,24 +5,36 @@
 #include <stdlib.h>
 #include <string.h>
 
-const struct title_setting title_settings[] = {{"model", ""},
-                                               {"network.activation", ""},
-                                               {"network.depth", "L = "},
-                                               {"network.width_ratio", "ν = "},
-                                               {"network.kept", "k = "},
-                                               {"network.features", "p = "},
-                                               {"data.samples", "n = "},
-                                               {"data.target_function", ""},
-                                               {"network.output_ratio", "K/N = "},
-                                               {"data.teacher_ratio", "K/D = "},
-                                               {"data.sample_ratio", "α = "},
-                                               {"network.gamma0", "γ₀ = "},
-                                               {"network.weight_variance", "σ² = "},
-                                               {"network.weight_factor", "f = "},
-                                               {"network.injected_variance", "I = "},
-                                               {"training.learning_rate", "η = "},
-                                               {"training.gradient_noise", "S = "},
-                                               {NULL, NULL}};
+const struct title_setting title_settings[] = {{"model", "", NULL},
+                                               {"network.activation", "", NULL},
+                                               {"network.depth", "L = ", NULL},
+                                               {"network.width_ratio", "ν = ", NULL},
+                                               {"network.kept", "k = ", NULL},
+                                               {"network.features", "p = ", NULL},
+                                               {"data.samples", "n = ", NULL},
+                                               {"data.target_function", "", NULL},
+                                               {"network.output_ratio", "K/N = ", NULL},
+                                               {"data.teacher_ratio", "K/D = ", NULL},
+                                               {"data.sample_ratio", "α = ", NULL},
+                                               {"data.label_noise", "σε = ", "0"},
+                                               {"data.teacher_strength", "s = ", "1"},
+                                               {"network.gamma0", "γ₀ = ", NULL},
+                                               {"network.weight_variance", "σ² = ", NULL},
+                                               {"network.weight_factor", "f = ", NULL},
+                                               {"network.injected_variance", "I = ", NULL},
+                                               {"training.learning_rate", "η = ", NULL},
+                                               {"training.momentum", "μ = ", "0"},
+                                               {"training.weight_decay", "ω = ", "0"},
+                                               {"training.gradient_noise", "S = ", "0"},
+                                               {"training.batch_size", "B = ", NULL},
+                                               {NULL, NULL, NULL}};
+
+int title_names(const struct title_setting *setting, const char *value)
+{
+    char *end;
+    double x = strtod(value, &end);
+    return setting->plain == NULL || end == value || *end != '\0' || x != strtod(setting->plain, NULL);
+}
 
 void title_value(char *out, size_t bytes, const char *key, const char *value)
 {

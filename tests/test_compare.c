@@ -174,6 +174,36 @@ START_TEST(steps_and_nan)
 }
 END_TEST
 
+/* Samples that ask for room are held to the theory only where its eigenvalue stands off the edge by more; what is left out is counted by its reason. */
+START_TEST(room_at_the_edge)
+{
+    const double isolated[5] = {NAN, 2.1, 2.5, 2.500001, 3}, edge[5] = {2, 2, 2, 2, 2}, mean[5] = {2.4, NAN, 9, 2.5, NAN}, zero[5] = {0};
+    for (int asked = 0; asked < 2; asked++) {
+        dmft_trajectory *a = make("isolated", 5, isolated, NULL), *b = make("isolated", 5, mean, zero);
+        dmft_comparison *c;
+        double *bulk;
+        size_t count, series;
+        set_sizes(b, 100, 50, 4);
+        ck_assert_int_eq(trajectory_add(a, &bulk, TRAJECTORY_SHOWN, NULL, "bulk_edge"), DMFT_OK);
+        memcpy(bulk, edge, sizeof edge);
+        if (asked) ck_assert_int_eq(trajectory_set_number(b, 0.25, NULL, "room_isolated"), DMFT_OK);
+        ck_assert_int_eq(compare(a, b, NULL, &c, NULL), DMFT_OK);
+        const dmft_comparison_row *row = dmft_comparison_rows(c, &count);
+        const dmft_comparison_gap *gap = dmft_comparison_gaps(c, &series);
+        ck_assert_uint_eq(count, asked ? 1 : 2);
+        ck_assert_int_eq(row[count - 1].step, 3);
+        ck_assert_int_eq(dmft_comparison_holds(c), asked); /* 9 is far from 2.5 */
+        ck_assert_uint_eq(dmft_comparison_skipped(c), asked ? 4 : 3);
+        ck_assert_uint_eq(series, 1);
+        ck_assert_str_eq(gap->series, "isolated");
+        ck_assert_uint_eq(gap->near_edge, asked ? 2 : 0);
+        ck_assert_uint_eq(gap->theory_alone, asked ? 1 : 2);
+        ck_assert_uint_eq(gap->samples_alone, 1);
+        dmft_comparison_free(c);
+    }
+}
+END_TEST
+
 /* A table from elsewhere has no number of seeds: q = 4, and sizes from the theory, or an allowance. */
 START_TEST(table_without_seeds)
 {
@@ -289,6 +319,7 @@ Suite *suite_compare(void)
     tcase_add_test(rule, verdict);
     tcase_add_test(rule, errors_of_both_sides);
     tcase_add_test(rule, steps_and_nan);
+    tcase_add_test(rule, room_at_the_edge);
     tcase_add_test(rule, table_without_seeds);
     tcase_add_test(rule, width_alone);
     tcase_add_test(rule, width_in_place_of_inputs);

@@ -231,7 +231,7 @@ static dmft_outliers *outliers_of(const dmft_kernels *p, size_t most)
 static double check_product(double given, double expected, double size, const char *what, long step)
 {
     assert_near(given, expected, 1e-7 * size + 1e-13, what, step);
-    return fabs(given - expected) / size;
+    return size > 0.0 ? fabs(given - expected) / size : 0.0; /* where it is 0 both are */
 }
 
 static double check_outlier(const dmft_kernels *p, const struct dense *d, const dmft_outliers *o, size_t j, long step)
@@ -310,7 +310,13 @@ static struct outlier_state follow_to(outlier_follow *f, size_t t, const double 
     return s;
 }
 
-/* (O11) from dense eigenvalues: lambda^2 over that of the edge, less 1, of the j-th real eigenvalue at the last step, and where it passed zero. */
+/* lambda^2 over that of the edge, less 1: without a bulk infinite. */
+static double beyond_edge(const struct dense *d, size_t i)
+{
+    return d->variance > 0.0 ? d->re[i] * sqrt(d->psi) / d->variance - 1.0 : INFINITY;
+}
+
+/* (O11) from dense eigenvalues: how far the j-th real one is beyond the edge at the last step, and where that passed zero. */
 struct escape {
     double before, time;
     long step; /* 0: not yet */
@@ -318,11 +324,11 @@ struct escape {
 
 static void look_for_escape(struct escape *e, const struct dense *d, size_t j, long step)
 {
-    double x = j < d->count ? d->re[d->index[j]] * sqrt(d->psi) / d->variance - 1.0 : NAN, below = NAN;
+    double x = j < d->count ? beyond_edge(d, d->index[j]) : NAN, below = NAN;
     for (size_t i = 0; i < d->n; i++) { /* the largest real ones below the edge, behind the outliers */
         size_t larger = 0;
         for (size_t c = 0; c < d->n; c++) larger += d->im[c] == 0.0 && d->re[c] > d->re[i];
-        if (d->im[i] == 0.0 && d->re[i] > 0.0 && larger == j) below = d->re[i] * sqrt(d->psi) / d->variance - 1.0;
+        if (d->im[i] == 0.0 && d->re[i] > 0.0 && larger == j) below = beyond_edge(d, i);
     }
     if (isgreater(x, 0.0) && e->step == 0) {
         e->step = step;

@@ -604,6 +604,60 @@ START_TEST(tall_matrices_agree_too)
 }
 END_TEST
 
+/* How many numbers of the isolated eigenvalue are compared; all must hold. */
+static size_t compared_isolated(const dmft_trajectory *theory, const dmft_trajectory *sample, size_t *near_edge)
+{
+    dmft_comparison *c = NULL;
+    size_t rows, series, isolated = 0;
+    ck_assert_int_eq(dmft_compare(theory, sample, NULL, &c, NULL), DMFT_OK);
+    const dmft_comparison_row *row = dmft_comparison_rows(c, &rows);
+    const dmft_comparison_gap *gap = dmft_comparison_gaps(c, &series);
+    for (size_t i = 0; i < rows; i++) {
+        isolated += strcmp(row[i].series, "isolated") == 0;
+        ck_assert_msg(row[i].holds, "%s at step %ld: %.6g, theory %.6g, standard error %.3g", row[i].series, row[i].step, row[i].mean, row[i].theory, row[i].se);
+    }
+    *near_edge = 0;
+    for (size_t i = 0; i < series; i++) *near_edge += strcmp(gap[i].series, "isolated") == 0 ? gap[i].near_edge : 0;
+    dmft_comparison_free(c);
+    return isolated;
+}
+
+/* Next to the threshold (escape at step 32.4, 40 steps): no member is chosen by its eigenvalue, so that more of them leave no less to compare. */
+START_TEST(samples_at_the_threshold_are_not_chosen)
+{
+    static const char *const seeds[] = {"simulation.seeds=4", "simulation.seeds=12", "simulation.seeds=40"};
+    dmft_trajectory *theory = solved(PROBLEM("network.width_ratio=5", "data.sample_ratio=4", "training.steps=40"));
+    for (int i = 0; i < 3; i++) {
+        size_t near_edge;
+        dmft_trajectory *t = simulated(PROBLEM("network.width_ratio=5", "data.sample_ratio=4", "training.steps=40", "simulation.input_dim=60", seeds[i]));
+        ck_assert_uint_eq(compared_isolated(theory, t, &near_edge), 2);
+        ck_assert_uint_eq(near_edge, 6);
+        const double *fraction = dmft_trajectory_series(t, "isolated_fraction");
+        ck_assert(fraction[0] == 0.0 && fraction[36] > 0.5 && fraction[40] > 0.9); /* some members have none where the mean has one */
+        dmft_trajectory_free(t);
+    }
+    dmft_trajectory_free(theory);
+}
+END_TEST
+
+/* A teacher that is 3 % stronger is told from the true one, with an allowance of 4/D; the coefficients of 1/D are below 2 here. */
+START_TEST(a_teacher_that_is_a_little_off_is_seen)
+{
+    static const char *const strength[] = {"data.teacher_strength=0.97", "data.teacher_strength=1", "data.teacher_strength=1.03"};
+    const dmft_compare_options how = {.series = "isolated", .allowance_given = 1, .allowance = 4};
+    dmft_trajectory *t = simulated(PROBLEM("training.steps=20", "simulation.input_dim=300", "simulation.seeds=16", "outliers.every=20"));
+    for (int i = 0; i < 3; i++) {
+        dmft_trajectory *theory = solved(PROBLEM("training.steps=20", strength[i]));
+        dmft_comparison *c = NULL;
+        ck_assert_int_eq(dmft_compare(theory, t, &how, &c, NULL), DMFT_OK);
+        ck_assert_int_eq(dmft_comparison_holds(c), i == 1);
+        dmft_comparison_free(c);
+        dmft_trajectory_free(theory);
+    }
+    dmft_trajectory_free(t);
+}
+END_TEST
+
 /* The largest eigenvalue of the bulk, in units in which its law is that of Tracy and Widom (beta = 1, mean -1.2065). */
 START_TEST(sampled_edges_are_tracy_widom)
 {
@@ -892,6 +946,8 @@ Suite *suite_noisy_matrix(void)
     tcase_add_test(matrices, sampled_matrices_agree_in_the_population);
     tcase_add_test(matrices, sampled_matrices_agree_on_a_sample);
     tcase_add_test(matrices, tall_matrices_agree_too);
+    tcase_add_test(matrices, samples_at_the_threshold_are_not_chosen);
+    tcase_add_test(matrices, a_teacher_that_is_a_little_off_is_seen);
     tcase_add_test(matrices, sampled_edges_are_tracy_widom);
     tcase_add_test(matrices, the_stationary_variance_depends_on_rate_over_batch);
     tcase_add_test(spacings, singular_values_repel_as_wigner_says);

@@ -85,10 +85,11 @@ static void pencil_free(struct pencil *p)
 static void scalars(const struct pencil *p, double z, double ab[2], double dab[2])
 {
     double v = p->variance, m = z * z - v * (1.0 + p->psi), q = sqrt(fmax(m * m - 4.0 * v * v * p->psi, 0.0));
-    double D = z > p->edge ? 2.0 / (m + q) : 1.0 / (v * sqrt(p->psi)), dD = -2.0 * z * D / q;
+    double D = z > p->edge ? 2.0 / (m + q) : 1.0 / (v * sqrt(p->psi));
     ab[0] = (1.0 + v * D) / z;
     ab[1] = (1.0 + v * p->psi * D) / z;
     if (dab == NULL) return;
+    double dD = -2.0 * z * D / q; /* asked for beyond the edge only, where q > 0 */
     dab[0] = (v * dD - ab[0]) / z;
     dab[1] = (v * p->psi * dD - ab[1]) / z;
 }

@@ -153,6 +153,24 @@ expect "show --minimum: the ratio" 0 "^# largest/smallest training.learning_rate
 expect "show --minimum: an unknown axis" 2 "no axis 'learning_rate'; the nearest of the 2 there are is 'training.learning_rate'" show one.h5 --minimum learning_rate
 expect "show --minimum: words" 2 "three numbers or more" show mlp.h5 --minimum network.activation --series train_loss
 
+# ---- numbers of points ----
+cat >phase.yaml <<'YAML'
+model: noisy_matrix
+network: {width_ratio: 0.5, weight_variance: 1}
+data: {sample_ratio: 4, label_noise: 0.2, teacher_strength: 3}
+training: {learning_rate: 0.1, steps: 4, batch_size: 4, weight_decay: 0.05}
+sweep: {network.weight_variance: [1, 4], training.learning_rate: {log: [0.02, 2.5, 9]}}
+YAML
+"$dmft" sweep phase.yaml -o phase.h5 --quiet
+grep -v '^sweep' phase.yaml >single.yaml
+"$dmft" solve single.yaml -o single.h5 --quiet
+"$dmft" show single.h5 --json | sed -n 's/.*"critical_step_size": \([0-9.e-]*\).*/\1/p' >first.txt
+"$dmft" show phase.h5 --csv --series step,critical_step_size | sed -n 's/^1,.*,0,nan,4,//p' | sort -u >second.txt
+holds "show: a number of the points is that of single runs ($(cat first.txt))" test -s first.txt -a "$(awk '{ printf "%.12g", $1 }' first.txt)" = "$(cat second.txt)"
+"$dmft" show phase.h5 --json >out; holds "show: and in --json" grep -q "\"critical_step_size\": \[$(cat first.txt), " out
+"$dmft" show one.h5 --csv --errors --series A1_escape_step1 >out; holds "show: with its error" test "$(head -1 out | cut -d, -f5-)" = "A1_escape_step1,A1_escape_step1_se"
+expect "show: neither a series nor a number" 2 "no series 'critical'" show phase.h5 --series critical
+
 # ---- plot ----
 if command -v gnuplot >/dev/null; then
     expect "plot" 0 "wrote a.png" plot one.h5 sampled.h5 -o a.png
@@ -163,6 +181,9 @@ if command -v gnuplot >/dev/null; then
     holds "plot: what diverged is grey" grep -qi "bbbbbb\|187, 187, 187" d.svg
     expect "plot a map of divergence" 0 "wrote e.pdf" plot one.h5 -o e.pdf --map --series diverged
     expect "plot a number" 0 "wrote f.png" plot one.h5 -o f.png --series A1_escape_time1
+    expect "plot a phase diagram" 0 "wrote phase.svg" plot phase.h5 -o phase.svg --map
+    holds "plot: its title says what is not plain" grep -q "σε = 0.2, s = 3, ω = 0.05, B = 4; grey" phase.svg
+    holds "plot: every other label of nine that would touch" test "$(grep -oE '>0\.(02|03657|06687|1223|2236|4089|7477)<' phase.svg | tr -d '><\n')" = "0.020.066870.22360.7477"
     expect "plot words" 0 "wrote g.svg" plot mlp.h5 -o g.svg --over network.activation --series train_loss
     expect "plot: nothing to draw" 2 "nothing to draw" plot one.h5 -o x.png --series A0_outlier2
 else

@@ -469,7 +469,7 @@ static void append_probes(struct text *t, const struct training *c)
 }
 
 /* Whether a_k -+ 2 b_k are the edges, to 1e-6 and better. With several bands they never are. */
-static int settled(const slow_probe *p) { return p->drift <= 1e-7 * p->upper; }
+static int settled(const slow_probe *p) { return islessequal(p->drift, 1e-7 * p->upper); }
 
 /* Rows of M alone lose digits where N/D is small: its spectrum has N of D eigenvalues in the band, and coefficients grow. */
 static int probe_rows(const slow_run *r, int through_X) { return !through_X && r->p.width_ratio < 0.5 ? 16 : PROBE_ROWS; }

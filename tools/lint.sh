@@ -20,7 +20,7 @@ limit:base limit
 kernel:base kernel
 spectrum:base spectrum
 outlier:base limit kernel spectrum outlier
-ensemble:base ensemble
+ensemble:base spectrum ensemble
 model:base limit kernel spectrum outlier ensemble model
 network:base spectrum ensemble network
 run:base model network run

@@ -25,6 +25,14 @@ typedef struct dmft_comparison_row {
     int holds;          /**< 1: it is no more */
 } dmft_comparison_row;
 
+/** Steps at which a series was not compared. */
+typedef struct dmft_comparison_gap {
+    const char *series;   /**< its name */
+    size_t theory_alone;  /**< the theory has a number and the samples have none */
+    size_t samples_alone; /**< the samples have one and the theory has none */
+    size_t near_edge;     /**< the theory's isolated eigenvalue is too near to the bulk for samples of a finite size (numbers room_NAME) */
+} dmft_comparison_gap;
+
 /** How to compare. Zeros: the default columns, c = 20. */
 typedef struct dmft_compare_options {
     const char *series;   /**< names with commas between; NULL for the default columns */
@@ -46,8 +54,11 @@ DMFT_API const dmft_comparison_row *dmft_comparison_rows(const dmft_comparison *
 /** 1 when every row holds, else 0. */
 DMFT_API int dmft_comparison_holds(const dmft_comparison *comparison);
 
-/** Number of places that were skipped because one side is nan. */
+/** Number of places that were skipped: one side is nan, or the place is next to the edge of a bulk. */
 DMFT_API size_t dmft_comparison_skipped(const dmft_comparison *comparison);
+
+/** What was skipped, and why, of every series that was to be compared; `count` receives their number. */
+DMFT_API const dmft_comparison_gap *dmft_comparison_gaps(const dmft_comparison *comparison, size_t *count);
 
 /** The multiple of the standard error that is allowed (Student quantile of the probability of 4 normal standard errors). */
 DMFT_API double dmft_comparison_quantile(const dmft_comparison *comparison);

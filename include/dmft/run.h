@@ -46,7 +46,7 @@ typedef struct dmft_run_options {
 /** What a run needs, before it is made. */
 typedef struct dmft_estimate {
     double bytes;      /**< memory taken by the run, result included */
-    double operations; /**< multiplications and additions */
+    double operations; /**< multiplications and additions, counted in those of a matrix-vector product that the memory bounds: faster ones count for less */
 } dmft_estimate;
 
 /** Level 1 and level 2 of one problem, step by step. */

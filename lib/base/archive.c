@@ -97,6 +97,12 @@ void archive_bytes(archive *a, void *data, size_t bytes)
 }
 
 void archive_doubles(archive *a, double *x, size_t n) { archive_bytes(a, x, n * sizeof *x); }
+
+void archive_rows(archive *a, double *x, size_t rows, size_t n, size_t stride)
+{
+    for (size_t i = 0; i < rows && a->status == DMFT_OK; i++) archive_doubles(a, x + i * stride, n);
+}
+
 void archive_double(archive *a, double *x) { archive_bytes(a, x, sizeof *x); }
 void archive_long(archive *a, long *n) { archive_bytes(a, n, sizeof *n); }
 void archive_int(archive *a, int *n) { archive_bytes(a, n, sizeof *n); }

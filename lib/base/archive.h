@@ -59,6 +59,7 @@ void archive_fail(archive *a, int status, const dmft_error *err);
 
 void archive_tag(archive *a, const char *tag); /* the name of what follows; reading, another name is a failure */
 void archive_doubles(archive *a, double *x, size_t n);
+void archive_rows(archive *a, double *x, size_t rows, size_t n, size_t stride); /* n doubles a row */
 void archive_double(archive *a, double *x);
 void archive_long(archive *a, long *n);
 void archive_int(archive *a, int *n);

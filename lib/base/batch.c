@@ -1,5 +1,5 @@
-/* The samples of a step: full batches, or an order of all samples for every epoch, by the shuffle of Fisher and Yates from a stream of the epoch's own.
- * Cost: O(P) a step; nothing is kept, so that a run can begin at any step. */
+/* The samples of a step: full batches, or an order of all samples for every epoch, from a stream of the epoch's own. Cost: O(P) a step;
+ * nothing is kept, so that a run can begin at any step. */
 #include "base/batch.h"
 
 #include <string.h>
@@ -8,16 +8,6 @@
 
 enum { PURPOSE_ORDER = 0x6f7264 }; /* the bytes say "ord": no stream of weights, draws or samples has this number */
 
-static void shuffle(size_t *index, size_t count, unsigned long seed, unsigned long epoch)
-{
-    struct random_stream stream = random_start(seed, epoch, PURPOSE_ORDER);
-    for (size_t i = count; i > 1; i--) {
-        size_t j = (size_t)random_below(&stream, i), last = index[i - 1];
-        index[i - 1] = index[j];
-        index[j] = last;
-    }
-}
-
 size_t batch_at(const dmft_problem *problem, long t, size_t *index)
 {
     const struct mlp_problem *mlp = &problem->mlp;
@@ -25,7 +15,8 @@ size_t batch_at(const dmft_problem *problem, long t, size_t *index)
     for (size_t i = 0; i < P; i++) index[i] = i;
     if (B >= P) return P;
     size_t epoch = (P + B - 1) / B, first = (size_t)t % epoch * B, count = P - first < B ? P - first : B;
-    shuffle(index, P, mlp->batch_seed, (unsigned long)((size_t)t / epoch));
+    struct random_stream stream = random_start(mlp->batch_seed, (size_t)t / epoch, PURPOSE_ORDER);
+    random_shuffle(&stream, P, index);
     memmove(index, index + first, count * sizeof *index);
     return count;
 }

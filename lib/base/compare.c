@@ -4,6 +4,8 @@
  *   allowance = c |theory| / D for kernels, losses and leading eigenvalues (model mlp: / N), c/4 |theory| D^{-2/3} for the edges of their bulk,
  *               c / N for what is measured on a matrix A_l (outliers, overlaps), c x |theory| x the number allowance_NAME of the samples where
  *               they have one (their number scale_NAME, if there is one, in the place of |theory|: of what begins at 0),
+ *               Where the samples have a number room_NAME, the series is compared where the theory's `isolated` passes its `bulk_edge` by more than this
+ *               part of it: nearer to the edge, what a finite size shifts goes with no power of 1/D that is known beforehand,
  *   se: of the samples, and of a sampled theory, in quadrature,
  *   q: Student's quantile, seeds - 1 degrees of freedom, of the two-sided probability of 4 normal standard errors.
  *
@@ -26,6 +28,7 @@ struct dmft_comparison {
     dmft_comparison_row *row;
     size_t count, room, skipped;
     char **name; /* of the series, which the rows point to */
+    dmft_comparison_gap *gap; /* likewise, one a series */
     size_t names;
     int holds;
     double quantile;
@@ -38,6 +41,7 @@ struct pair {
     const struct trajectory_series *theory, *sample;
     double allowance; /* of its own, relative to the theory and c; nan: none */
     double scale;     /* what that is relative to in place of the theory; nan: none */
+    double room;      /* from the edge of the bulk, as a part of it, for which it is not compared; nan: none */
 };
 
 /* Is it measured on a weight matrix: A0_outlier1, A1_left_overlap, ..? */
@@ -67,8 +71,8 @@ static int set_quantile(dmft_comparison *c, const dmft_trajectory *sample, dmft_
 static double size_of(const dmft_trajectory *theory, const dmft_trajectory *sample, const char *name)
 {
     double size = dmft_trajectory_number(sample, name);
-    if (!(size >= 1)) size = dmft_trajectory_number(theory, name);
-    return size >= 1 ? size : NAN;
+    if (!isgreaterequal(size, 1.0)) size = dmft_trajectory_number(theory, name);
+    return isgreaterequal(size, 1.0) ? size : NAN;
 }
 
 static int all_have_their_own(const struct pair *pair, size_t count)
@@ -84,7 +88,7 @@ static int set_allowance(dmft_comparison *c, const struct pair *pair, size_t cou
 {
     int given = options != NULL && options->allowance_given;
     double factor = c->factor = given ? options->allowance : default_allowance;
-    if (!(factor >= 0) || isinf(factor)) return error_set(err, DMFT_ERROR_ARGUMENT, "allowance must be in [0, inf), got %g", factor);
+    if (!isgreaterequal(factor, 0.0) || isinf(factor)) return error_set(err, DMFT_ERROR_ARGUMENT, "allowance must be in [0, inf), got %g", factor);
     double width = size_of(theory, sample, "width"), input_dim = size_of(theory, sample, "input_dim");
     const char *model = dmft_trajectory_text(theory, "model");
     int mlp = model != NULL && strcmp(model, "mlp") == 0;
@@ -108,12 +112,14 @@ static int set_allowance(dmft_comparison *c, const struct pair *pair, size_t cou
 static int add_pair(struct pair *pair, size_t *count, const dmft_trajectory *theory, const dmft_trajectory *sample, const char *name)
 {
     char own[96];
-    struct pair both = {trajectory_find(theory, name), trajectory_find(sample, name), NAN, NAN};
+    struct pair both = {trajectory_find(theory, name), trajectory_find(sample, name), NAN, NAN, NAN};
     if (both.theory == NULL || both.sample == NULL) return 0;
     (void)snprintf(own, sizeof own, "allowance_%s", name);
     both.allowance = dmft_trajectory_number(sample, own);
     (void)snprintf(own, sizeof own, "scale_%s", name);
     both.scale = dmft_trajectory_number(sample, own);
+    (void)snprintf(own, sizeof own, "room_%s", name);
+    both.room = dmft_trajectory_number(sample, own);
     pair[(*count)++] = both;
     return 1;
 }
@@ -177,20 +183,36 @@ static int means_the_same(const dmft_trajectory *theory, const dmft_trajectory *
     return same || !one_of_them;
 }
 
+/* Does the theory's eigenvalue stand off its bulk by less than the room that the series needs? */
+static int is_near_edge(const dmft_trajectory *theory, const struct pair *pair, size_t i)
+{
+    const struct trajectory_series *isolated = trajectory_find(theory, "isolated"), *edge = trajectory_find(theory, "bulk_edge");
+    if (isnan(pair->room) || isolated == NULL || edge == NULL) return 0;
+    return islessequal(isolated->value[i], edge->value[i] * (1.0 + pair->room));
+}
+
+/* Is the place left out, and on which account? */
+static int is_left_out(dmft_comparison *c, const struct pair *pair, const dmft_trajectory *theory, const dmft_trajectory *sample, size_t i, size_t j)
+{
+    dmft_comparison_gap *gap = &c->gap[c->names - 1];
+    int no_theory = isnan(pair->theory->value[i]), no_mean = isnan(pair->sample->value[j]);
+    int near_edge = !no_theory && is_near_edge(theory, pair, i);
+    gap->near_edge += (size_t)near_edge;
+    gap->theory_alone += !no_theory && no_mean && !near_edge;
+    gap->samples_alone += no_theory && !no_mean;
+    return no_theory || no_mean || near_edge || !means_the_same(theory, sample, i, j, gap->series);
+}
+
 static int compare_at(dmft_comparison *c, const struct pair *pair, size_t i, size_t j, long step, const char *name, dmft_error *err)
 {
     double theory = pair->theory->value[i], mean = pair->sample->value[j];
-    if (isnan(theory) || isnan(mean)) {
-        c->skipped++;
-        return DMFT_OK;
-    }
     double se = sqrt(squared_error(pair->theory, i) + squared_error(pair->sample, j));
     if (!isfinite(se))
         return error_set(err, DMFT_ERROR_ARGUMENT, "the standard error of %s at step %ld is %s: it needs at least two seeds, or replicas", name, step,
                          isnan(se) ? "nan" : "infinite");
     dmft_comparison_row *row = &c->row[c->count++];
     *row = (dmft_comparison_row){.series = name, .step = step, .theory = theory, .mean = mean, .se = se};
-    row->z = theory == mean ? 0.0 : (mean - theory) / se;
+    row->z = theory == mean ? 0.0 : se > 0.0 ? (mean - theory) / se : copysign(INFINITY, mean - theory);
     row->bound = c->quantile * se + allowance_of(c, pair, name, theory);
     row->holds = fabs(theory - mean) <= row->bound;
     c->holds = c->holds && row->holds;
@@ -203,7 +225,7 @@ static int compare_pair(dmft_comparison *c, const struct pair *pair, const dmft_
     const double *left = dmft_trajectory_series(theory, "step"), *right = dmft_trajectory_series(sample, "step");
     char *name = c->name[c->names] = memory_string(pair->theory->name);
     if (name == NULL) return error_memory(err, 64);
-    c->names++;
+    c->gap[c->names++].series = name;
     int status = DMFT_OK;
     for (size_t i = 0, j = 0; i < theory->rows && j < sample->rows && status == DMFT_OK;) {
         if (left[i] < right[j])
@@ -211,10 +233,10 @@ static int compare_pair(dmft_comparison *c, const struct pair *pair, const dmft_
         else if (left[i] > right[j])
             j++;
         else {
-            if (means_the_same(theory, sample, i, j, name))
-                status = compare_at(c, pair, i, j, (long)left[i], name, err);
-            else
+            if (is_left_out(c, pair, theory, sample, i, j))
                 c->skipped++;
+            else
+                status = compare_at(c, pair, i, j, (long)left[i], name, err);
             i++;
             j++;
         }
@@ -228,7 +250,8 @@ static int make_room(dmft_comparison *c, size_t pairs, const dmft_trajectory *th
     c->room = pairs * (theory->rows < sample->rows ? theory->rows : sample->rows);
     c->row = calloc(c->room + 1, sizeof *c->row);
     c->name = calloc(pairs + 1, sizeof *c->name);
-    return c->row != NULL && c->name != NULL ? DMFT_OK : error_memory(err, (double)(c->room * sizeof *c->row));
+    c->gap = calloc(pairs + 1, sizeof *c->gap);
+    return c->row != NULL && c->name != NULL && c->gap != NULL ? DMFT_OK : error_memory(err, (double)(c->room * sizeof *c->row));
 }
 
 static int compare_all(dmft_comparison *c, struct pair *pair, const dmft_trajectory *theory, const dmft_trajectory *sample,
@@ -286,6 +309,12 @@ int dmft_comparison_holds(const dmft_comparison *c) { return c->holds; }
 
 size_t dmft_comparison_skipped(const dmft_comparison *c) { return c->skipped; }
 
+const dmft_comparison_gap *dmft_comparison_gaps(const dmft_comparison *c, size_t *count)
+{
+    *count = c->names;
+    return c->gap;
+}
+
 double dmft_comparison_quantile(const dmft_comparison *c) { return c->quantile; }
 
 void dmft_comparison_free(dmft_comparison *c)
@@ -293,6 +322,7 @@ void dmft_comparison_free(dmft_comparison *c)
     if (c == NULL) return;
     for (size_t i = 0; i < c->names; i++) free(c->name[i]);
     free(c->name);
+    free(c->gap);
     free(c->row);
     free(c);
 }

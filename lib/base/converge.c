@@ -42,7 +42,7 @@ static dmft_convergence nothing(size_t levels, double nominal)
 static void set_orders(dmft_convergence *c)
 {
     for (size_t i = 1; i < c->levels; i++)
-        if (c->size[i - 1] > 0.0 && c->size[i] > 0.0) c->orders[i] = log2(c->size[i - 1] / c->size[i]);
+        if (isgreater(c->size[i - 1], 0.0) && isgreater(c->size[i], 0.0)) c->orders[i] = log2(c->size[i - 1] / c->size[i]);
 }
 
 /* ---- of values ---- */
@@ -131,8 +131,8 @@ int dmft_converge_values(const double *x, size_t levels, size_t places, double n
 {
     int status = check_levels(levels, 3, err);
     if (status != DMFT_OK) return status;
-    if (!(nominal >= 0.0 && nominal <= 16.0)) return error_set(err, DMFT_ERROR_ARGUMENT, "a nominal order must be in [0, 16], got %g", nominal);
-    if (!(noise >= 0.0 && noise < 1.0)) return error_set(err, DMFT_ERROR_ARGUMENT, "a relative noise must be in [0, 1), got %g", noise);
+    if (!isgreaterequal(nominal, 0.0) || nominal > 16.0) return error_set(err, DMFT_ERROR_ARGUMENT, "a nominal order must be in [0, 16], got %g", nominal);
+    if (!isgreaterequal(noise, 0.0) || noise >= 1.0) return error_set(err, DMFT_ERROR_ARGUMENT, "a relative noise must be in [0, 1), got %g", noise);
     struct values v = {.x = x, .levels = levels, .places = places};
     dmft_convergence c = nothing(levels, nominal);
     c.places = see_places(&v);
@@ -177,7 +177,7 @@ int dmft_converge_errors(const double *error, const double *covariance, size_t l
 {
     int status = check_levels(levels, 2, err);
     if (status != DMFT_OK) return status;
-    if (!(nominal > 0.0 && nominal <= 16.0)) return error_set(err, DMFT_ERROR_ARGUMENT, "a nominal order must be in (0, 16], got %g", nominal);
+    if (!isgreater(nominal, 0.0) || nominal > 16.0) return error_set(err, DMFT_ERROR_ARGUMENT, "a nominal order must be in (0, 16], got %g", nominal);
     dmft_convergence c = nothing(levels, nominal);
     size_t finite = 0, positive = 0;
     for (size_t i = 0; i < levels; i++) {

@@ -58,6 +58,33 @@ double *memory_doubles_large(size_t n)
     return x;
 }
 
+double **memory_arrays(int first, int last, size_t n, int *whole)
+{
+    double **list = calloc((size_t)last + 1, sizeof *list);
+    if (list == NULL) *whole = 0;
+    for (int i = first; list != NULL && i <= last; i++)
+        if ((list[i] = memory_doubles(n)) == NULL) *whole = 0;
+    return list;
+}
+
+void memory_arrays_free(double **list, int last)
+{
+    for (int i = 0; list != NULL && i <= last; i++) free(list[i]);
+    free(list);
+}
+
+int memory_take(const struct memory_place *place, size_t count)
+{
+    int whole = 1;
+    for (size_t i = 0; i < count; i++) whole &= (*place[i].at = memory_doubles(place[i].n)) != NULL;
+    return whole;
+}
+
+void memory_return(const struct memory_place *place, size_t count)
+{
+    for (size_t i = 0; i < count; i++) free(*place[i].at);
+}
+
 char *memory_string(const char *text)
 {
     size_t bytes = strlen(text) + 1;

@@ -96,14 +96,11 @@ static void draw(struct labelled *data, const dmft_problem *problem, long index)
 
 /* ---- rows of a file ---- */
 
+/* The numbers first .. first + count - 1, in their places, at random. */
 static void shuffle(size_t *order, size_t first, size_t count, struct random_stream *stream)
 {
     for (size_t i = 0; i < count; i++) order[first + i] = first + i;
-    for (size_t i = count; i > 1; i--) {
-        size_t j = first + (size_t)random_below(stream, i), last = order[first + i - 1];
-        order[first + i - 1] = order[j];
-        order[j] = last;
-    }
+    random_shuffle(stream, count, order + first);
 }
 
 static void choose(struct labelled *data, const dmft_problem *problem, long index)

@@ -87,3 +87,12 @@ uint64_t random_below(struct random_stream *stream, uint64_t n)
     while (drawn >= whole);
     return drawn % n;
 }
+
+void random_shuffle(struct random_stream *stream, size_t n, size_t *order)
+{
+    for (size_t left = n; left > 1; left--) {
+        size_t other = (size_t)random_below(stream, left), last = order[left - 1];
+        order[left - 1] = order[other];
+        order[other] = last;
+    }
+}

@@ -22,4 +22,7 @@ uint64_t random_bits(struct random_stream *stream);
 /* A whole number 0 .. n-1, n >= 1, all equally likely. */
 uint64_t random_below(struct random_stream *stream, uint64_t n);
 
+/* Puts n things into an order at random, all orders equally likely (Fisher and Yates). */
+void random_shuffle(struct random_stream *stream, size_t n, size_t *order);
+
 #endif

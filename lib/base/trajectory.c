@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/problem.h"
 
 enum { NAME_BYTES = 64 };
 
@@ -162,6 +163,13 @@ int dmft_trajectory_set_text(dmft_trajectory *t, const char *name, const char *t
     }
     array[t->text_count++] = (struct trajectory_text){.name = label, .text = copy};
     return DMFT_OK;
+}
+
+int trajectory_describe(dmft_trajectory *t, const char *kind, const dmft_problem *problem, dmft_error *err)
+{
+    int status = dmft_trajectory_set_text(t, "kind", kind, err);
+    if (status == DMFT_OK) status = dmft_trajectory_set_text(t, "model", problem->model, err);
+    return status == DMFT_OK ? dmft_trajectory_set_text(t, "config", problem->text, err) : status;
 }
 
 void trajectory_truncate(dmft_trajectory *t, size_t rows)

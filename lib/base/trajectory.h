@@ -60,6 +60,9 @@ int trajectory_add_array(dmft_trajectory *t, const char *name, const size_t size
 int trajectory_set_number(dmft_trajectory *t, double value, dmft_error *err, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* Sets the texts "kind" (theory or simulation), "model" and "config". */
+int trajectory_describe(dmft_trajectory *t, const char *kind, const dmft_problem *problem, dmft_error *err);
+
 /* Keeps the first `rows` rows only. */
 void trajectory_truncate(dmft_trajectory *t, size_t rows);
 

@@ -7,12 +7,12 @@
  */
 #include <stdlib.h>
 
-#include "base/error.h"
+#include "base/clock.h"
 #include "ensemble/state.h"
 
 static void transfer_results(struct ensemble *e, archive *a)
 {
-    double seconds = e->before + ensemble_seconds_now() - e->begin;
+    double seconds = e->before + clock_now() - e->begin;
     archive_tag(a, "members");
     archive_long(a, &e->next);
     archive_long(a, &e->done);
@@ -79,7 +79,7 @@ void ensemble_save(struct ensemble *e)
         if (e->status > 0) e->status = DMFT_OK; /* that it was to be stopped is less than that it could not be saved */
         ensemble_fail(e, status, &error);
     }
-    e->saved = ensemble_seconds_now();
+    e->saved = clock_now();
     e->saving = 0;
     e->parked = 0;
     e->saves++;

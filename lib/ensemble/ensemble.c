@@ -9,20 +9,13 @@
  */
 #include <math.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "ensemble/state.h"
 
-/* Operations between two calls of the progress function: some milliseconds. */
-static const double GRAIN = 1e7;
-
-double ensemble_seconds_now(void)
-{
-    struct timespec t;
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
+/* Operations (base/cost.h) between two calls of the progress function: about half a millisecond. */
+static const double GRAIN = 2e6;
 
 /* ---- What workers share ---- */
 
@@ -55,7 +48,7 @@ static void ask_for_checkpoint(struct ensemble *e)
 {
     double every = e->options->checkpoint_every;
     if (e->options->checkpoint == NULL || e->status < 0) return;
-    if (e->status == DMFT_STOPPED || (every > 0 && ensemble_seconds_now() - e->saved >= every)) e->saving = 1;
+    if (e->status == DMFT_STOPPED || (every > 0 && clock_now() - e->saved >= every)) e->saving = 1;
 }
 
 /* Counts steps as done and tells the caller; returns the status of the ensemble, not 0 when the worker is to stop. */
@@ -282,11 +275,11 @@ int ensemble_run(struct ensemble_results *out, const struct ensemble_plan *plan,
 {
     static const dmft_run_options none = {0};
     struct ensemble e = {.plan = plan, .kind = plan->kind, .options = options != NULL ? options : &none, .grain = grain_of(plan)};
-    e.begin = e.saved = ensemble_seconds_now();
+    e.begin = e.saved = clock_now();
     int status = e.options->checkpoint != NULL ? archive_may_write(e.options->checkpoint, &e.error) : DMFT_OK;
     if (status == DMFT_OK) status = results_create(&e.results, plan, &e.error);
     if (status == DMFT_OK) status = run_locked(&e);
-    e.results.seconds = e.before + ensemble_seconds_now() - e.begin;
+    e.results.seconds = e.before + clock_now() - e.begin;
     if (status == DMFT_OK) {
         *out = e.results;
         return DMFT_OK;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "base/labelled.h"
 #include "base/trajectory.h"
 
 /* What the number of features shifts: nothing, what is kept, or a readout of all features. Outliers are counted, and a count moves by chance where an
@@ -102,7 +103,7 @@ void filter_table_enter(const struct filter_table *t, const struct filter_moment
     for (size_t j = 0; j < m->kept; j++) {
         double value = m->pick[j] >= 0 ? m->top[m->pick[j]] : m->bottom[-1 - m->pick[j]];
         positive += m->pick[j] >= 0;
-        outliers += value > m->edge[1] || value < m->edge[0];
+        outliers += isgreater(value, m->edge[1]) || isless(value, m->edge[0]);
     }
     for (size_t i = 0; i < t->ends; i++) {
         row[t->top + i] = i < m->count ? m->top[i] : NAN;

@@ -2,7 +2,6 @@
 #ifndef DMFT_ENSEMBLE_FILTER_TABLE_H
 #define DMFT_ENSEMBLE_FILTER_TABLE_H
 
-#include "base/labelled.h"
 #include "ensemble/samples.h"
 
 /* The columns with a name of their own; those that are counted follow. */

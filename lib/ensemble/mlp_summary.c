@@ -168,7 +168,7 @@ static double threshold(const struct summary *s, size_t record, size_t l)
 static int is_outlier(const struct summary *s, size_t record, size_t l, size_t j)
 {
     double se, mean = mean_of(s, record, l, s->table->value + j, &se);
-    return mean > (s->simulation ? threshold(s, record, l) : 0.0);
+    return isgreater(mean, s->simulation ? threshold(s, record, l) : 0.0);
 }
 
 /* Column of A_l where outlier number `outlier` exists; where it is not finite, nan. */
@@ -287,11 +287,6 @@ static void add_number(struct summary *s, double value, const char *name)
     if (s->status == DMFT_OK) s->status = trajectory_set_number(s->t, value, s->err, "%s", name);
 }
 
-static void add_text(struct summary *s, const char *name, const char *text)
-{
-    if (s->status == DMFT_OK) s->status = dmft_trajectory_set_text(s->t, name, text, s->err);
-}
-
 /* How far outlier j of A_l is past its escape: 0 there, nan where it is not known. */
 static double growth(const struct summary *s, size_t record, size_t l, size_t j, double *se)
 {
@@ -307,7 +302,7 @@ static void add_escape(struct summary *s, size_t l, size_t j)
     size_t r = 0;
     char name[NAME_BYTES];
     double se = NAN, ignored;
-    while (r < recorded(s) && !(growth(s, r, l, j, &se) > 0.0 && is_outlier(s, r, l, j))) r++;
+    while (r < recorded(s) && !(isgreater(growth(s, r, l, j, &se), 0.0) && is_outlier(s, r, l, j))) r++;
     if (r == recorded(s)) return;
     double step = (double)row_of(s, r), after = growth(s, r, l, j, &se);
     (void)snprintf(name, sizeof name, "A%zu_escape_step%zu", l, j + 1);
@@ -358,9 +353,7 @@ static void add_facts(struct summary *s)
     add_directions(s);
     for (size_t l = 1; l <= s->table->matrices; l++)
         for (size_t j = 0; j < s->table->count; j++) add_escape(s, l, j);
-    add_text(s, "kind", s->simulation ? "simulation" : "theory");
-    add_text(s, "model", s->problem->model);
-    add_text(s, "config", s->problem->text);
+    if (s->status == DMFT_OK) s->status = trajectory_describe(s->t, s->simulation ? "simulation" : "theory", s->problem, s->err);
 }
 
 /* ---- All of it ---- */

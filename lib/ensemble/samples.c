@@ -1,7 +1,6 @@
 /* Members that record tables of numbers, and the trajectory of their means. Memory: members at a time, all slots, the trajectory. */
 #include "ensemble/samples.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -49,9 +48,7 @@ static int add_column(dmft_trajectory *t, const struct samples *s, const struct 
 
 static int describe(dmft_trajectory *t, const struct samples *s, const struct ensemble_results *results, dmft_error *err)
 {
-    int status = dmft_trajectory_set_text(t, "kind", s->model_kind, err);
-    if (status == DMFT_OK) status = dmft_trajectory_set_text(t, "model", s->problem->model, err);
-    if (status == DMFT_OK) status = dmft_trajectory_set_text(t, "config", dmft_problem_text(s->problem), err);
+    int status = trajectory_describe(t, s->model_kind, s->problem, err);
     if (status == DMFT_OK) status = trajectory_set_number(t, (double)s->members, err, "seeds");
     if (status == DMFT_OK) status = trajectory_set_number(t, results->seconds, err, "seconds");
     if (status == DMFT_OK && ensemble_diverged(results) > 0) status = trajectory_set_number(t, (double)ensemble_diverged(results), err, "seeds_diverged");

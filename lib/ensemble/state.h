@@ -52,8 +52,6 @@ struct ensemble {
     dmft_error error;
 };
 
-double ensemble_seconds_now(void);
-
 /* Keeps the first failure; under the lock. */
 void ensemble_fail(struct ensemble *e, int status, const dmft_error *error);
 

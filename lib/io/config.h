@@ -79,9 +79,6 @@ void config_free_axes(dmft_config *config);
 /* The axis of a row, or NULL. */
 const struct config_axis *config_axis_of(const dmft_config *config, const struct setting *row);
 
-/* The index along axis `axis` of a point of the grid. */
-size_t config_axis_index(const dmft_config *config, size_t axis, size_t point);
-
 /* The value as it is written in YAML, and all of a sweep: its settings, then its axes; to be freed. NULL when out of memory. */
 char *config_value_text(const struct setting *row, const struct config_value *value);
 char *config_sweep_text(const dmft_config *config);

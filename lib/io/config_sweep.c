@@ -203,7 +203,8 @@ const struct config_axis *config_axis_of(const dmft_config *config, const struct
     return NULL;
 }
 
-size_t config_axis_index(const dmft_config *config, size_t axis, size_t point)
+/* The index along axis `axis` of a point of the grid. */
+static size_t index_of(const dmft_config *config, size_t axis, size_t point)
 {
     for (size_t i = config->axes - 1; i > axis; i--) point /= config->axis[i].count;
     return point % config->axis[axis].count;
@@ -241,7 +242,7 @@ int dmft_config_point(dmft_config **out, const dmft_config *config, size_t point
     for (size_t i = 0; made && i < SETTING_COUNT; i++) made = copy_value(&one->value[i], &config->value[i], one->file);
     for (size_t i = 0; made && i < config->axes; i++) {
         const struct config_axis *axis = &config->axis[i];
-        made = copy_value(&one->value[axis->row - settings_table], &axis->value[config_axis_index(config, i, point)], one->file);
+        made = copy_value(&one->value[axis->row - settings_table], &axis->value[index_of(config, i, point)], one->file);
     }
     if (made) {
         *out = one;

@@ -1,7 +1,7 @@
 /* Data as CSV (doc/format.md): a line a sample, the last columns are targets. Lines of '#' and empty lines are skipped, and a first line in which no cell
  * is a number is a header. The file is taken into memory whole, and the cells are read in place. */
-#include <stdlib.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"

@@ -11,7 +11,6 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "base/outline.h"
 #include "base/text.h"
 #include "base/trajectory.h"
 #include "io/config.h"

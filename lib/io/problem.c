@@ -44,6 +44,13 @@ char *problem_file_name(const dmft_config *config, enum setting_id id)
     return whole;
 }
 
+/* One row a step, and one behind the last. */
+static size_t rows_of_steps(const dmft_config *config)
+{
+    const struct config_value *steps = problem_value(config, SETTING_TRAINING_STEPS);
+    return steps->number != NULL ? (size_t)steps->number[0] + 1 : 0;
+}
+
 /* A model that is built has all of it. */
 static const struct {
     int (*settle)(struct problem_draft *draft, dmft_error *err);
@@ -55,9 +62,9 @@ static const struct {
     [MODEL_MLP] = {problem_settle_mlp, problem_fill_mlp, problem_rows_network, NULL},
     [MODEL_EXTENSIVE_OUTPUT] = {problem_settle_extensive_output, problem_fill_extensive_output, problem_rows_extensive_output,
                                 problem_spares_extensive_output},
-    [MODEL_NOISY_MATRIX] = {problem_settle_noisy_matrix, problem_fill_noisy_matrix, problem_rows_noisy_matrix, problem_spares_noisy_matrix},
+    [MODEL_NOISY_MATRIX] = {problem_settle_noisy_matrix, problem_fill_noisy_matrix, rows_of_steps, problem_spares_noisy_matrix},
     [MODEL_LOW_DEGREE_FILTER] = {problem_settle_low_degree_filter, problem_fill_low_degree_filter, problem_rows_low_degree_filter, NULL},
-    [MODEL_TWO_LAYER_LINEAR_WIDTH] = {problem_settle_two_layer, problem_fill_two_layer, problem_rows_two_layer, NULL},
+    [MODEL_TWO_LAYER_LINEAR_WIDTH] = {problem_settle_two_layer, problem_fill_two_layer, rows_of_steps, NULL},
 };
 
 size_t problem_rows(const dmft_config *config) { return models[(int)problem_number(config, SETTING_MODEL)].rows(config); }

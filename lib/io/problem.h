@@ -38,13 +38,11 @@ int problem_fill_network(struct dmft_problem *problem, const dmft_config *config
 /* Rows of a result of this configuration, whose model is given, or 0 where a setting that says so is missing; what is swept is left out of account. */
 size_t problem_rows(const dmft_config *config);
 size_t problem_rows_network(const dmft_config *config);
-size_t problem_rows_noisy_matrix(const dmft_config *config);
 size_t problem_rows_low_degree_filter(const dmft_config *config);
-size_t problem_rows_two_layer(const dmft_config *config);
+size_t problem_rows_extensive_output(const dmft_config *config);
 
 /* Required settings that this configuration does without. */
 int problem_spares_deep_linear(const dmft_config *config, enum setting_id id);
-size_t problem_rows_extensive_output(const dmft_config *config);
 int problem_spares_extensive_output(const dmft_config *config, enum setting_id id);
 int problem_spares_noisy_matrix(const dmft_config *config, enum setting_id id);
 

@@ -9,7 +9,6 @@
 #include "base/activation.h"
 #include "base/error.h"
 #include "base/outline.h"
-#include "io/number.h"
 #include "io/problem.h"
 
 enum { SMALL_DATA = 64 };                 /* inputs whose Gram matrix goes into the text: below 100 kB */

@@ -1,7 +1,6 @@
 /* Model noisy_matrix: one matrix, so one variance; noise on labels needs samples. */
 #include <math.h>
 
-#include "base/error.h"
 #include "io/problem.h"
 
 int problem_spares_noisy_matrix(const dmft_config *config, enum setting_id id)
@@ -11,12 +10,6 @@ int problem_spares_noisy_matrix(const dmft_config *config, enum setting_id id)
 }
 
 /* The first row is the start, the last the end. */
-size_t problem_rows_noisy_matrix(const dmft_config *config)
-{
-    const struct config_value *steps = problem_value(config, SETTING_TRAINING_STEPS);
-    return steps->number != NULL ? (size_t)steps->number[0] + 1 : 0;
-}
-
 static int has_samples(const dmft_config *config) { return problem_value(config, SETTING_DATA_SAMPLE_RATIO)->number != NULL; }
 
 int problem_settle_noisy_matrix(struct problem_draft *draft, dmft_error *err)

@@ -2,7 +2,6 @@
 #include <math.h>
 
 #include "base/activation.h"
-#include "base/error.h"
 #include "io/problem.h"
 
 static enum optimizer optimizer_of(const dmft_config *config) { return (enum optimizer)problem_number(config, SETTING_TRAINING_OPTIMIZER); }
@@ -28,12 +27,6 @@ int problem_settle_two_layer(struct problem_draft *draft, dmft_error *err)
 }
 
 /* The network before and after each step. */
-size_t problem_rows_two_layer(const dmft_config *config)
-{
-    const struct config_value *steps = problem_value(config, SETTING_TRAINING_STEPS);
-    return steps->number != NULL ? (size_t)steps->number[0] + 1 : 0;
-}
-
 static dmft_activation activation(const dmft_config *config, enum setting_id id)
 {
     return activation_of((enum activation_kind)problem_number(config, id));

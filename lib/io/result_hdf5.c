@@ -23,8 +23,8 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "base/trajectory.h"
 #include "base/seal.h"
+#include "base/trajectory.h"
 #include "io/result_hdf5.h"
 
 static const char format_name[] = "libdmft result";
@@ -35,7 +35,7 @@ static const double packing = 1032;    /* deflate makes at most 1032 bytes out o
 
 /* ---- writing: 0 done, -1 failed ---- */
 
-static int hdf5_write_attribute(hid_t place, const char *name, hid_t file_type, hid_t memory_type, const void *value)
+static int write_attribute(hid_t place, const char *name, hid_t file_type, hid_t memory_type, const void *value)
 {
     hid_t space = H5Screate(H5S_SCALAR);
     hid_t attribute = H5Acreate2(place, name, file_type, space, H5P_DEFAULT, H5P_DEFAULT);
@@ -47,12 +47,12 @@ static int hdf5_write_attribute(hid_t place, const char *name, hid_t file_type, 
 
 int hdf5_write_integer(hid_t place, const char *name, long value)
 {
-    return hdf5_write_attribute(place, name, H5T_STD_I64LE, H5T_NATIVE_LONG, &value);
+    return write_attribute(place, name, H5T_STD_I64LE, H5T_NATIVE_LONG, &value);
 }
 
-int hdf5_write_number(hid_t place, const char *name, double value)
+static int write_number(hid_t place, const char *name, double value)
 {
-    return hdf5_write_attribute(place, name, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, &value);
+    return write_attribute(place, name, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, &value);
 }
 
 int hdf5_write_text(hid_t place, const char *name, const char *text)
@@ -61,7 +61,7 @@ int hdf5_write_text(hid_t place, const char *name, const char *text)
     size_t bytes = strlen(text) > 0 ? strlen(text) : 1; /* HDF5 has no string of length 0 */
     int status = -1;
     if (H5Tset_size(type, bytes) >= 0 && H5Tset_strpad(type, H5T_STR_NULLPAD) >= 0 && H5Tset_cset(type, H5T_CSET_UTF8) >= 0)
-        status = hdf5_write_attribute(place, name, type, type, text);
+        status = write_attribute(place, name, type, type, text);
     if (type >= 0) (void)H5Tclose(type);
     return status;
 }
@@ -128,7 +128,7 @@ static int write_numbers(hid_t file, const dmft_trajectory *t)
     hid_t numbers = hdf5_make_group(file, "numbers");
     if (numbers < 0) return -1;
     for (size_t i = 0; i < t->number_count; i++)
-        if (hdf5_write_number(numbers, t->number[i].name, t->number[i].value) != 0) return -1;
+        if (write_number(numbers, t->number[i].name, t->number[i].value) != 0) return -1;
     return 0;
 }
 
@@ -268,27 +268,22 @@ static hid_t open_attribute(hid_t place, const char *name, H5T_class_t class, si
     return H5I_INVALID_HID;
 }
 
-int hdf5_read_integer(hid_t place, const char *name, long *value)
+static int read_scalar(hid_t place, const char *name, H5T_class_t class, hid_t type, void *value)
 {
     size_t bytes;
-    hid_t attribute = open_attribute(place, name, H5T_INTEGER, &bytes);
+    hid_t attribute = open_attribute(place, name, class, &bytes);
     if (attribute < 0) return -1;
-    herr_t status = H5Aread(attribute, H5T_NATIVE_LONG, value);
+    herr_t status = H5Aread(attribute, type, value);
     (void)H5Aclose(attribute);
     return status < 0 ? -1 : 0;
 }
 
-int hdf5_read_number(hid_t place, const char *name, double *value)
-{
-    size_t bytes;
-    hid_t attribute = open_attribute(place, name, H5T_FLOAT, &bytes);
-    if (attribute < 0) return -1;
-    herr_t status = H5Aread(attribute, H5T_NATIVE_DOUBLE, value);
-    (void)H5Aclose(attribute);
-    return status < 0 ? -1 : 0;
-}
+int hdf5_read_integer(hid_t place, const char *name, long *value) { return read_scalar(place, name, H5T_INTEGER, H5T_NATIVE_LONG, value); }
 
-char *hdf5_read_text(hid_t place, const char *name, double limit, int *memory_ended)
+static int read_number(hid_t place, const char *name, double *value) { return read_scalar(place, name, H5T_FLOAT, H5T_NATIVE_DOUBLE, value); }
+
+/* A new string, or NULL; no longer than `limit` bytes, those of the file. Tells whether it was memory that it lacked. */
+static char *read_text(hid_t place, const char *name, double limit, int *memory_ended)
 {
     size_t bytes;
     *memory_ended = 0;
@@ -312,7 +307,7 @@ static int read_root(const result_reader *r, hid_t file, long *rows, int *is_swe
     long version = 0;
     if (H5Aexists(file, "format") < 0) return result_damaged(r, "its beginning");
     int memory_ended;
-    char *format = hdf5_read_text(file, "format", r->bytes, &memory_ended);
+    char *format = read_text(file, "format", r->bytes, &memory_ended);
     if (memory_ended) return error_memory(r->err, r->bytes);
     int ours = format != NULL && strcmp(format, format_name) == 0, sweep = format != NULL && strcmp(format, sweep_format_name) == 0;
     free(format);
@@ -365,7 +360,7 @@ static int read_numbers(const result_reader *r, hid_t group)
         double value = 0;
         int status = read_attribute_name(r, group, i, name);
         if (status != DMFT_OK) return status;
-        if (hdf5_read_number(group, name, &value) != 0) return result_unexpected(r, name, "a readable number");
+        if (read_number(group, name, &value) != 0) return result_unexpected(r, name, "a readable number");
         status = trajectory_set_number(r->t, value, r->err, "%s", name);
         if (status != DMFT_OK) return status;
     }
@@ -381,7 +376,7 @@ int result_read_texts(const result_reader *r, hid_t group)
         int status = read_attribute_name(r, group, i, name);
         if (status != DMFT_OK) return status;
         int memory_ended;
-        char *text = hdf5_read_text(group, name, r->bytes, &memory_ended);
+        char *text = read_text(group, name, r->bytes, &memory_ended);
         if (memory_ended) return error_memory(r->err, r->bytes);
         if (text == NULL) return result_unexpected(r, name, "a readable text of fixed length");
         status = dmft_trajectory_set_text(r->t, name, text, r->err);

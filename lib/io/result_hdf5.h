@@ -11,7 +11,6 @@
 /* ---- writing ---- */
 
 int hdf5_write_integer(hid_t place, const char *name, long value);
-int hdf5_write_number(hid_t place, const char *name, double value);
 int hdf5_write_text(hid_t place, const char *name, const char *text);
 
 /* A group that keeps the order in which things are put into it. */
@@ -54,10 +53,6 @@ int result_damaged(const result_reader *r, const char *where);
 int result_unexpected(const result_reader *r, const char *where, const char *what);
 
 int hdf5_read_integer(hid_t place, const char *name, long *value);
-int hdf5_read_number(hid_t place, const char *name, double *value);
-
-/* A new string, or NULL; no longer than `limit` bytes, those of the file. Tells whether it was memory that it lacked. */
-char *hdf5_read_text(hid_t place, const char *name, double limit, int *memory_ended);
 
 /* What is done with one open dataset of a group, and with a group. */
 typedef int (*result_dataset)(const result_reader *r, hid_t set, const char *name);

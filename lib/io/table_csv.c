@@ -183,7 +183,7 @@ static int check_step(const struct table *t, size_t row)
 {
     static const double largest = 9007199254740992.0; /* 2^53: the integers are exact up to there */
     double step = t->step[row];
-    if (!(step >= 0 && step <= largest && step == floor(step))) return refuse(t, t->at, "a step must be an integer >= 0", NULL);
+    if (!isgreaterequal(step, 0.0) || step > largest || step != floor(step)) return refuse(t, t->at, "a step must be an integer >= 0", NULL);
     return row == 0 || step > t->step[row - 1] ? DMFT_OK : refuse(t, t->at, "the steps must rise", NULL);
 }
 

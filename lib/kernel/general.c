@@ -149,31 +149,27 @@ static int take_data(struct kernel_general *g, const struct dmft_problem *p)
     return have && g->C_w && g->G1 && g->G2 && g->C_Delta && (g->J || g->epoch <= 1);
 }
 
-/* Every vector and its length. */
-struct place {
-    double **x;
-    size_t n;
-};
 enum { PLACES = 31 };
 
-static void places_of(struct kernel_general *g, struct place place[PLACES])
+/* Every vector and its length. */
+static void places_of(struct kernel_general *g, struct memory_place place[PLACES])
 {
     size_t n = g->rows, many = g->modes * g->rows, layers = (size_t)g->depth + 1;
-    const struct place all[] = {{&g->time, n}, {&g->weight, n}, {&g->newest, n}, {&g->kept, n}, {&g->kappa, g->shaken ? layers * n : n}, {&g->power, n},
-                                {&g->star_mean, n}, {&g->seen_target, n}, {&g->source, n}, {&g->unit, n}, {&g->spikes, n}, {&g->G0, n}, {&g->C_0, n},
-                                {&g->probe_a, n}, {&g->probe_b, n}, {&g->probe_past, n}, {&g->probe_ritz, n}, {&g->star, many}, {&g->X, many},
-                                {&g->Y, many}, {&g->scaled, many}, {&g->noise, g->steps * g->band}, {&g->schedule, g->steps},
-                                {&g->eigenvalue, g->modes}, {&g->target, g->modes}, {&g->variance, layers}, {&g->branch, layers}, {&g->factor, layers},
-                                {&g->remembered, n}, {&g->shrunk, g->shaken ? layers * g->steps : 0}, {&g->bulk, g->shaken ? layers * g->steps : 0}};
+    const struct memory_place all[PLACES] = {{&g->time, n}, {&g->weight, n}, {&g->newest, n}, {&g->kept, n}, {&g->kappa, g->shaken ? layers * n : n},
+                                             {&g->power, n}, {&g->star_mean, n}, {&g->seen_target, n}, {&g->source, n}, {&g->unit, n}, {&g->spikes, n},
+                                             {&g->G0, n}, {&g->C_0, n}, {&g->probe_a, n}, {&g->probe_b, n}, {&g->probe_past, n}, {&g->probe_ritz, n},
+                                             {&g->star, many}, {&g->X, many}, {&g->Y, many}, {&g->scaled, many}, {&g->noise, g->steps * g->band},
+                                             {&g->schedule, g->steps}, {&g->eigenvalue, g->modes}, {&g->target, g->modes}, {&g->variance, layers},
+                                             {&g->branch, layers}, {&g->factor, layers}, {&g->remembered, n}, {&g->shrunk, g->shaken ? layers * g->steps : 0},
+                                             {&g->bulk, g->shaken ? layers * g->steps : 0}};
     memcpy(place, all, sizeof all);
 }
 
 static int take_vectors(struct kernel_general *g)
 {
-    struct place place[PLACES];
-    int have = 1;
+    struct memory_place place[PLACES];
     places_of(g, place);
-    for (size_t i = 0; i < PLACES; i++) have = (*place[i].x = memory_doubles(place[i].n)) != NULL && have;
+    int have = memory_take(place, PLACES);
     for (size_t i = 0; i < GENERAL_WORK; i++) have = (g->work[i] = memory_doubles(g->rows)) != NULL && have;
     return have;
 }
@@ -243,13 +239,13 @@ int kernel_general_create(kernel_general **out, const struct dmft_problem *p, dm
 
 void kernel_general_free(kernel_general *g)
 {
-    struct place place[PLACES];
+    struct memory_place place[PLACES];
     if (g == NULL) return;
     for (size_t i = 0; i < g->squares; i++) free(g->square[i]);
     for (size_t f = 0; g->sum != NULL && f < 2 * (size_t)g->depth; f++) free(g->sum[f]);
     for (size_t i = 0; i < GENERAL_WORK; i++) free(g->work[i]);
     places_of(g, place);
-    for (size_t i = 0; i < PLACES; i++) free(*place[i].x);
+    memory_return(place, PLACES);
     free(g->coefficient);
     free(g->sum);
     free(g->C_h);

@@ -43,6 +43,7 @@ double kernel_lazy_growth(const struct dmft_problem *p)
     double edges[2];
     kernel_nested_make(&nested, p);
     kernel_nested_edges(&nested, edges);
+    if (isnan(edges[1])) return INFINITY;
     int still = edges[1] == 0.0 || (p->batch == BATCH_FULL && p->sample_ratio <= 1.0);
     double lowest = still ? 0.0 : edges[0];
     double growth = fmax(fabs(1.0 - p->learning_rate * lowest), fabs(1.0 - p->learning_rate * edges[1]));
@@ -68,7 +69,7 @@ static struct frequency at(const struct lazy *w, size_t k)
     struct nested_level level[NESTED_MOST];
     struct frequency q;
     int first = w->online ? 0 : 1, stages = w->nested.stages; /* level of M */
-    kernel_nested_evaluate(&w->nested, w->x[k], level);
+    (void)kernel_nested_evaluate(&w->nested, w->x[k], level); /* the circle meets no pole: Newton's method has come to x[k] */
     q.minus_1 = kernel_nested_zeta_minus_1(w->log_radius, k, w->N);
     q.zeta = 1.0 + q.minus_1;
     q.s = w->nested.rate / q.minus_1;

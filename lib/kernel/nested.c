@@ -10,6 +10,9 @@
 
 #include "base/error.h"
 
+static const double most = 1e290;   /* of x/kappa and of derivatives: a level multiplies by no more than 1e16, next to a pole */
+static const double most_d = 1e150; /* of d, which is squared */
+
 static void stage(struct kernel_nested *n, double shift, double gain, double aspect)
 {
     n->shift[n->stages] = shift;
@@ -48,80 +51,100 @@ void kernel_nested_make(struct kernel_nested *n, const struct dmft_problem *p)
     n->rate = p->learning_rate;
 }
 
-/* 1/z for numbers that are far from overflow; C's own division looks after those that are not. */
-static inline double complex inverse(double complex z)
+static inline int within(double complex z, double bound) { return isless(fabs(creal(z)) + fabs(cimag(z)), bound); }
+
+/* 1/z for numbers that are far from overflow; C's own division looks after those that are not. 0 at z = 0, which has no inverse. */
+static inline int inverse(double complex z, double complex *r)
 {
     double a = creal(z), b = cimag(z), n = a * a + b * b;
-    return a / n - I * (b / n);
+    if (n == 0.0) return 0;
+    *r = a / n - I * (b / n);
+    return 1;
 }
 
 /* y with mean(lambda/(y + lambda)) = d, on the side of the spectrum on which d lies: y > -lambda_min for d > 0, y < -lambda_max for d < 0. The inverse
- * of the mean is monotone and concave there (-y for d < 0), so that Newton's method comes up to the root from a bound below it. */
-static double moment_point(const struct kernel_nested *n, double d, double *slope)
+ * of the mean is monotone and concave there (-y for d < 0), so that Newton's method comes up to the root from a bound below it. 0 where d is so large that
+ * y rounds to the end of the spectrum, or so small that the slope there is 0, and at y = 0, where x is infinite. */
+static int moment_point(const struct kernel_nested *n, double d, double *root, double *slope)
 {
+    if (d == 0.0) return 0;
     double extreme = n->eigenvalue[0], modes = (double)n->modes;
     for (size_t k = 1; k < n->modes; k++) extreme = d < 0.0 ? fmax(extreme, n->eigenvalue[k]) : fmin(extreme, n->eigenvalue[k]);
     double y = -extreme + extreme / (modes * d);
     for (int i = 0; i < 200; i++) {
         double mean = 0.0, square = 0.0;
         for (size_t k = 0; k < n->modes; k++) {
-            double r = 1.0 / (y + n->eigenvalue[k]);
+            double distance = y + n->eigenvalue[k];
+            if (distance == 0.0) return 0;
+            double r = 1.0 / distance;
             mean += n->eigenvalue[k] * r / modes;
             square += n->eigenvalue[k] * r * r / modes;
         }
+        if (square == 0.0) return 0;
         double step = (1.0 / d - 1.0 / mean) * mean * mean / square;
         *slope = square;
         y += step;
         if (!(fabs(step) > 1e-15 * fabs(y))) break;
     }
-    return y;
+    *root = y;
+    return y != 0.0;
 }
 
 /* (V4): Lambda^{1/2} T Lambda^{1/2} has the moment d where T has it, and there x = x_T (1 - d)/(y d), y = 1/x_Lambda. */
-static void enter_spectrum(const struct kernel_nested *n, const struct nested_level *inner, struct nested_level *outer)
+static int enter_spectrum(const struct kernel_nested *n, const struct nested_level *inner, struct nested_level *outer)
 {
-    double x = creal(inner->x), d = creal(inner->d), e = creal(inner->e), dx = creal(inner->dx), dd = creal(inner->dd), slope = 1.0;
-    double y = moment_point(n, d, &slope), factor = e / (y * d), change = -dd / (y * d) + factor * (dd / (slope * y) - dd / d);
+    double x = creal(inner->x), d = creal(inner->d), e = creal(inner->e), dx = creal(inner->dx), dd = creal(inner->dd), y, slope;
+    if (!moment_point(n, d, &y, &slope)) return 0;
+    double factor = e / (y * d), change = -dd / (y * d) + factor * (dd / (slope * y) - dd / d);
     *outer = (struct nested_level){.x = x * factor, .e = e, .d = d, .dx = dx * factor + x * change, .dd = dd};
+    return 1;
 }
 
-void kernel_nested_evaluate(const struct kernel_nested *n, double complex x, struct nested_level *level)
+/* The levels from the innermost out to `last`; 0 where one of these has a pole, or leaves the range of numbers. */
+static int evaluate(const struct kernel_nested *n, double complex x, int last, struct nested_level *level)
 {
     int J = n->stages;
-    double complex e = inverse(1.0 + n->shift[J] * x);
+    double complex e = 1.0 + n->shift[J] * x, r;
+    if (!within(e, most_d) || !inverse(e, &e)) return 0;
     level[J] = (struct nested_level){.x = x, .e = e, .d = n->shift[J] * x * e, .dx = 1.0, .dd = n->shift[J] * e * e};
-    for (int j = J - 1; j >= 0; j--) {
+    for (int j = J - 1; j >= last; j--) {
         const struct nested_level *inner = &level[j + 1];
         if (j == n->spectrum) {
-            enter_spectrum(n, inner, &level[j]);
+            if (!enter_spectrum(n, inner, &level[j])) return 0;
             continue;
         }
         double complex X = inner->x / n->gain[j], dX = inner->dx / n->gain[j]; /* x e of this level */
+        if (!within(X, most) || !within(dX, most)) return 0;
         double complex d = n->aspect[j] * inner->d + n->shift[j] * X, dd = n->aspect[j] * inner->dd + n->shift[j] * dX;
-        double complex r = inverse(1.0 - d);
+        if (!within(d, most_d) || !within(dd, most) || !inverse(1.0 - d, &r)) return 0;
         level[j] = (struct nested_level){.x = X * r, .e = 1.0 - d, .d = d, .dx = (dX + X * r * dd) * r, .dd = dd};
     }
+    return 1;
 }
+
+int kernel_nested_evaluate(const struct kernel_nested *n, double complex x, struct nested_level *level) { return evaluate(n, x, 0, level); }
 
 /* ---- edges ---- */
 
-/* The innermost x for a place v in (-1, 1) on the real line outside the spectrum: x c/(1 + x c) = v/(1 - |v|). */
-static double place(const struct kernel_nested *n, double v)
+/* The levels out to `last` for a place v in (-1, 1) of the innermost x on the real line outside the spectrum: x c/(1 + x c) = v/(1 - |v|). 0 at a pole,
+ * and where x is infinite, at v = 1/2. */
+static int evaluate_at(const struct kernel_nested *n, double v, int last, struct nested_level *level)
 {
-    double u = v / (1.0 - fabs(v));
-    return u / (n->shift[n->stages] * (1.0 - u));
+    double u = v / (1.0 - fabs(v)), divisor = n->shift[n->stages] * (1.0 - u);
+    return divisor != 0.0 && evaluate(n, u / divisor, last, level);
 }
 
 /* Whether level j at v still lies outside its spectrum, given that level j+1 does: the eigenvalue -1/x rises with v, and on the lower side it
- * has not come to the zero eigenvalues of an inner matrix with fewer rows than columns. */
+ * has not come to the zero eigenvalues of an inner matrix with fewer rows than columns. A pole counts as inside. */
 static int outside(const struct kernel_nested *n, int j, double v)
 {
     struct nested_level level[NESTED_MOST];
-    kernel_nested_evaluate(n, place(n, v), level);
+    if (!evaluate_at(n, v, j, level)) return 0;
     int zeros = v > 0.0 && n->aspect[j] < 1.0 && !(n->data && j == 0);
     return creal(level[j].dx) > 0.0 && !(zeros && creal(level[j + 1].x) < 0.0);
 }
 
+/* nan where no place outside was found, down to v = 1e-46: variances are too small, or too large, for x to be a number. */
 static double edge(const struct kernel_nested *n, double v)
 {
     for (int j = n->stages - 1; j >= 0; j--) {
@@ -134,14 +157,14 @@ static double edge(const struct kernel_nested *n, double v)
         v = in;
     }
     struct nested_level level[NESTED_MOST];
-    kernel_nested_evaluate(n, place(n, v * (1.0 - 1e-15)), level);
-    return -1.0 / creal(level[0].x);
+    int found = evaluate_at(n, v * (1.0 - 1e-15), 0, level) && creal(level[0].x) != 0.0;
+    return found ? -1.0 / creal(level[0].x) : NAN;
 }
 
 void kernel_nested_edges(const struct kernel_nested *n, double edges[2])
 {
     int moves = n->shift[n->stages] > 0.0; /* with two variances of zero M = 0 */
-    edges[0] = moves ? fmax(0.0, edge(n, 1.0)) : 0.0;
+    edges[0] = moves ? fmax(0.0, edge(n, 1.0)) : 0.0; /* fmax passes over nan */
     edges[1] = moves ? edge(n, -1.0) : 0.0;
 }
 
@@ -162,8 +185,9 @@ static int newton(const struct kernel_nested *n, double complex s, double comple
         return 1;
     }
     for (int i = 0; i < 40; i++) {
-        kernel_nested_evaluate(n, *x, level);
+        if (!evaluate(n, *x, 0, level)) return 0;
         double complex e = n->gain[0] * level[0].e, F = level[1].x - s * e, dF = level[1].dx + s * n->gain[0] * level[0].dd;
+        if (dF == 0.0) return 0;
         double complex step = F / dF;
         *x -= step;
         if (!(cabs(step) > 1e-9 * cabs(*x))) return isfinite(creal(*x)) && isfinite(cimag(*x));
@@ -207,6 +231,7 @@ static int follow(const struct kernel_nested *n, double log_radius, size_t k0, s
 
 int kernel_nested_circle(const struct kernel_nested *n, double log_radius, size_t N, double complex *x, dmft_error *err)
 {
-    if (descend(n, log_radius, &x[N / 4]) && follow(n, log_radius, N / 4, N / 2, N, x) && follow(n, log_radius, N / 4, 0, N, x)) return DMFT_OK;
+    int found = isfinite(log_radius) && descend(n, log_radius, &x[N / 4]);
+    if (found && follow(n, log_radius, N / 4, N / 2, N, x) && follow(n, log_radius, N / 4, 0, N, x)) return DMFT_OK;
     return error_set(err, DMFT_ERROR_NUMERIC, "the nested law was lost on its way along the circle of radius %.12g", exp(log_radius));
 }

@@ -41,11 +41,11 @@ struct nested_level {
 void kernel_nested_make(struct kernel_nested *n, const struct dmft_problem *p);
 void kernel_nested_network(struct kernel_nested *n, const struct nested_network *w);
 
-/* All levels 0 .. stages from the innermost x. */
-void kernel_nested_evaluate(const struct kernel_nested *n, double complex x, struct nested_level *level);
+/* All levels 0 .. stages from the innermost x; 0 at a pole of one, where there is nothing from this level outwards. */
+int kernel_nested_evaluate(const struct kernel_nested *n, double complex x, struct nested_level *level);
 
 /* The smallest and the largest eigenvalue lambda in edges[0], edges[1] of K M other than those that are zero because of fewer samples than
- * inputs (one-pass SGD: of M). */
+ * inputs (one-pass SGD: of M). edges[1] is nan where variances leave the law no numbers. */
 void kernel_nested_edges(const struct kernel_nested *n, double edges[2]);
 
 /* zeta - 1 at the point zeta = exp(log_radius + 2 pi i k/N) of a circle, without cancellation. */

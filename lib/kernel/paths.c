@@ -13,7 +13,6 @@
 #include "kernel/paths.h"
 
 #include <cblas.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,13 +45,11 @@ static int allocate(struct kernel_paths *p, dmft_error *err)
 {
     const struct kernel_paths_shape *s = &p->shape;
     size_t S = s->sites, inputs = s->samples + s->tests;
-    struct { double **at; size_t numbers; } all[] = {
+    const struct memory_place all[] = {
         {&p->in, p->n * p->m}, {&p->in_test, s->tests * p->m}, {&p->back, p->m * p->n}, {&p->phi, p->n * S}, {&p->slope, p->n * S},
         {&p->g, p->m * S}, {&p->bend, p->m * S}, {&p->phi_test, s->tests * S}, {&p->slope_test, s->tests * S}, {&p->h, inputs * S},
         {&p->z, s->samples * s->outputs * S}, {&p->curvature, inputs * S}, {&p->work, p->room}};
-    int whole = 1;
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) whole &= (*all[i].at = memory_doubles(all[i].numbers)) != NULL;
-    return whole ? DMFT_OK : error_memory(err, 8.0 * kernel_paths_doubles(s));
+    return memory_take(all, sizeof all / sizeof *all) ? DMFT_OK : error_memory(err, 8.0 * kernel_paths_doubles(s));
 }
 
 double kernel_paths_doubles(const struct kernel_paths_shape *s)

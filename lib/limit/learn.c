@@ -20,7 +20,7 @@ static void enter_side(limit_operator *A, struct side *s, const struct side *oth
                 (int)A->shape.room, other->waiting.x, (int)other->space->stride, 1.0, s->trained.x, (int)other->space->stride);
 }
 
-void operator_enter_waiting(limit_operator *A)
+static void enter_waiting(limit_operator *A)
 {
     if (A->waiting == 0) return;
     enter_side(A, &A->in, &A->out);
@@ -41,7 +41,7 @@ void operator_wait(limit_operator *A, const double *c_in, const double *phi, con
 {
     wait(A, &A->in, c_in, phi, A->psi * step);
     wait(A, &A->out, c_out, g, step);
-    if (++A->waiting == WAITING) operator_enter_waiting(A);
+    if (++A->waiting == WAITING) enter_waiting(A);
 }
 
 void operator_add_waiting(limit_operator *A, const struct side *s, const struct side *other, struct block out)

@@ -78,6 +78,5 @@ void operator_add_waiting(limit_operator *A, const struct side *s, const struct 
 
 /* learn.c: an update waits, with its coefficients and factor x its vector on either side. */
 void operator_wait(limit_operator *A, const double *c_in, const double *phi, const double *c_out, const double *g, double step);
-void operator_enter_waiting(limit_operator *A);
 
 #endif

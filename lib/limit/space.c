@@ -186,7 +186,7 @@ static void transfer_rows(limit_rows *r, archive *a)
         if (status != DMFT_OK) archive_fail(a, status, &err);
         else r->count = count;
     }
-    for (size_t i = 0; i < r->count && archive_status(a) == 0; i++) archive_doubles(a, r->x + i * stride, r->space->axes);
+    archive_rows(a, r->x, r->count, r->space->axes, stride);
 }
 
 void limit_space_transfer(limit_space *space, archive *a)

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cost.h"
 #include "base/error.h"
 #include "base/trajectory.h"
 #include "kernel/gram.h"
@@ -78,6 +79,21 @@ static void add_probes(const struct dmft_problem *p, double k, double d, double 
     *products += ceil(nodes(p) / (double)p->probes.every) * runs * n * operators * 2.0 * 8.0 * ((k + n) * (d + axes) + n * axes);
 }
 
+/* Multiply-adds of all steps with k directions, for which memory has to be there. In descent they become 70 to 150 while training comes to rest, whatever
+ * the number of steps; with batches they come one a step until it does. A deep network that is trained too fast to come to rest opens one a step too, which
+ * nothing tells beforehand: then this is too little. */
+static double products_of(const struct dmft_problem *p, double k, double d)
+{
+    static const double at_rest = 100.0;
+    int grows = p->batch != BATCH_FULL && !p->flow;
+    double part = grows ? 1.0 / 3.0 : 1.0, likely = grows || p->flow ? k : fmin(k, at_rest), operators = (double)p->depth + 1.0;
+    d *= likely / k;
+    k = likely;
+    double recorded = ceil(nodes(p) / (double)p->outlier_every), found = (double)p->depth * (double)p->outlier_count;
+    double steps = cost_of_vectors(evaluations(p) * operators * (8.0 * k * d + k * k), k * d);
+    return part * (steps + cost_of_vectors(recorded * found * 25.0 * 4.0 * k * k, 12.0 * k * k)); /* three pencils of order 2k */
+}
+
 /* Counts numbers as the parts below take them: operators (six sets of vectors, S), pencils (Gram matrices, three pencils of twice the order, Krylov
  * space), series, and with kernels their storage and one history. */
 static dmft_estimate estimate(const struct dmft_problem *p)
@@ -85,19 +101,19 @@ static dmft_estimate estimate(const struct dmft_problem *p)
     const struct model *model = find_model(p->model);
     if (model == NULL) return (dmft_estimate){0};
     double k, d, T = (double)p->rows, L = p->depth, operators = L + 1.0, kernels = 2.0 * L + 3.0;
-    double recorded = ceil(nodes(p) / (double)p->outlier_every), outliers = p->outlier_count;
+    double outliers = p->outlier_count;
     model->expect(p, &k, &d);
     k = fmax(k, 32.0); /* what is taken before the first direction is met */
     d = fmax(d, 64.0);
     double numbers = operators * (6.0 * k * d + k * k) + L * (15.0 * k * k + 2.0 * k * (100.0 + 16.0 * outliers));
     numbers += T * (kernels + 3.0 + L * (outliers + 4.0));
-    double products = evaluations(p) * operators * (8.0 * k * d + k * k) + recorded * L * outliers * 25.0 * 4.0 * k * k;
-    add_probes(p, k, d, &numbers, &products);
+    double probes = 0.0, products = products_of(p, k, d);
+    add_probes(p, k, d, &numbers, &probes);
     if (p->store_kernels) {
         numbers += T * (kernels * T + k); /* all kernels and the last history */
-        products += kernels * T * T * k / 2.0;
+        products += cost_of_products(kernels * T * T * k / 2.0, k);
     }
-    return (dmft_estimate){.bytes = sizeof(double) * numbers, .operations = 2.0 * products};
+    return (dmft_estimate){.bytes = sizeof(double) * numbers, .operations = 2.0 * (products + probes)};
 }
 
 /* ---- making ---- */
@@ -361,7 +377,7 @@ static void transfer_history(struct basis *b, struct history *h, size_t rows, ar
         int status = lengthen(h, b->rows, h->length, &err);
         if (status != DMFT_OK) archive_fail(a, status, &err);
     }
-    for (size_t t = 0; t < rows && archive_status(a) == DMFT_OK; t++) archive_doubles(a, h->data + t * h->stride, h->length);
+    archive_rows(a, h->data, rows, h->length, h->stride);
 }
 
 static void transfer(void *state, size_t rows, archive *a)

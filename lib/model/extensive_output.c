@@ -5,14 +5,13 @@
  *
  * The nodes of a population are doubled until the edges stay where they are: some milliseconds a time; memory is some ten doubles a node.
  */
-#include "model/extensive_output.h"
+#include "model/solve.h"
 
 #include <gsl/gsl_math.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/problem.h"
 #include "base/trajectory.h"
@@ -70,7 +69,7 @@ static void readout_law(const struct extensive_output_problem *e, double *q, dou
 static size_t population_bands(struct frozen *f, const double s_band[2], double mass)
 {
     double image[2], rest[2], atom = f->problem->extensive_output.weight_variance;
-    double middle = fmin(fmax(BEHIND / f->time, s_band[0]), s_band[1]);
+    double behind = f->time > 0.0 ? BEHIND / f->time : INFINITY, middle = fmin(fmax(behind, s_band[0]), s_band[1]);
     spectrum_image(variance_at, f, s_band[0], middle, IMAGE, image);
     spectrum_image(variance_at, f, middle, s_band[1], IMAGE, rest);
     image[0] = fmin(image[0], rest[0]);
@@ -315,25 +314,21 @@ static int refuse(const dmft_problem *p, const dmft_run_options *options, dmft_e
 
 static int add_facts(dmft_trajectory *t, const dmft_problem *p, double seconds, dmft_error *err)
 {
-    int status = dmft_trajectory_set_text(t, "kind", "theory", err);
-    if (status == DMFT_OK) status = dmft_trajectory_set_text(t, "model", p->model, err);
-    if (status == DMFT_OK) status = dmft_trajectory_set_text(t, "config", dmft_problem_text(p), err);
+    int status = trajectory_describe(t, "theory", p, err);
     if (status == DMFT_OK) status = trajectory_set_number(t, seconds, err, "seconds");
     return status == DMFT_OK && p->simulation.given ? trajectory_set_number(t, (double)p->simulation.input_dim, err, "input_dim") : status;
 }
 
 static int fill(const dmft_problem *p, dmft_trajectory *t, struct columns *c, const dmft_run_options *options, dmft_error *err)
 {
-    struct timespec begin, end;
-    clock_gettime(CLOCK_MONOTONIC, &begin);
+    double begin = clock_now();
     int status = add_series(t, c, &p->extensive_output, err);
     for (size_t row = 0; row < t->rows && status == DMFT_OK; row++) {
         c->time[row] = p->extensive_output.time[row];
         c->step[row] = (double)row;
     }
     if (status == DMFT_OK) status = p->extensive_output.trained ? trained_rows(p, t, c, err) : frozen_rows(p, t, c, options, err);
-    clock_gettime(CLOCK_MONOTONIC, &end);
-    return status == DMFT_OK ? add_facts(t, p, (double)(end.tv_sec - begin.tv_sec) + 1e-9 * (double)(end.tv_nsec - begin.tv_nsec), err) : status;
+    return status == DMFT_OK ? add_facts(t, p, clock_now() - begin, err) : status;
 }
 
 int extensive_output_solve(const dmft_problem *p, const dmft_run_options *options, dmft_trajectory **out, dmft_error *err)

@@ -138,8 +138,10 @@ static int expand(gaussian_kernel *g, const double *variance, size_t rows, dmft_
 /* Orders beyond which rho^m is lost in rounding. */
 static size_t orders_of(double rho)
 {
-    double most = log(DBL_EPSILON) / log(fabs(rho)); /* rho = 1: -inf, rho = 0: 0 */
-    return most >= 0.0 && most < ORDERS - 1 ? (size_t)most + 2 : ORDERS;
+    double size = fabs(rho);
+    if (size >= 1.0) return ORDERS;
+    double most = size > 0.0 ? log(DBL_EPSILON) / log(size) : 0.0;
+    return most < ORDERS - 1 ? (size_t)most + 2 : ORDERS;
 }
 
 static double expanded(const gaussian_kernel *g, size_t i, size_t j, double rho)

@@ -7,12 +7,13 @@
 #include "model/lazy.h"
 
 #include <math.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/trajectory.h"
 #include "kernel/lazy.h"
 #include "kernel/nested.h"
+#include "model/solve.h"
 
 static const double divergence_factor = 1e12; /* (L16) */
 
@@ -40,13 +41,6 @@ static int refuse(const dmft_problem *p, const dmft_run_options *options, dmft_e
     if (options == NULL || options->memory_limit == 0 || bytes <= (double)options->memory_limit) return DMFT_OK;
     return error_set(err, DMFT_ERROR_MEMORY_LIMIT, "%ld steps need %.3g GB, the limit is %.3g GB", p->steps, bytes / 1e9,
                      (double)options->memory_limit / 1e9);
-}
-
-static int report(const dmft_problem *p, const dmft_run_options *options, long done, dmft_error *err)
-{
-    struct dmft_progress progress = {.what = "steps", .done = done, .total = p->steps, .residual = NAN};
-    if (options == NULL || options->progress == NULL || options->progress(options->user, &progress) == 0) return DMFT_OK;
-    return error_set(err, DMFT_STOPPED, "stopped at step %ld of %ld", done, p->steps);
 }
 
 /* ---- series ---- */
@@ -118,16 +112,11 @@ static int add_facts(dmft_trajectory *t, const dmft_problem *p, dmft_error *err)
     double edges[2];
     kernel_nested_make(&nested, p);
     kernel_nested_edges(&nested, edges);
-    int status = dmft_trajectory_set_text(t, "kind", "theory", err);
-    if (status == DMFT_OK) status = dmft_trajectory_set_text(t, "model", p->model, err);
-    if (status == DMFT_OK) status = dmft_trajectory_set_text(t, "config", dmft_problem_text(p), err);
+    int status = trajectory_describe(t, "theory", p, err);
     if (status == DMFT_OK) status = trajectory_set_number(t, p->label_noise, err, "label_noise");
     if (status == DMFT_OK) status = trajectory_set_number(t, edges[0], err, "bulk_edge_lower");
     if (status == DMFT_OK) status = trajectory_set_number(t, edges[1], err, "bulk_edge_upper");
-    if (status != DMFT_OK || !p->simulation.given) return status;
-    double D = (double)p->simulation.input_dim;
-    status = trajectory_set_number(t, D, err, "input_dim");
-    return status == DMFT_OK ? trajectory_set_number(t, fmax(1.0, round(p->width_ratio * D)), err, "width") : status;
+    return status == DMFT_OK ? solve_add_sizes(t, p, p->width_ratio, err) : status;
 }
 
 /* ---- the run ---- */
@@ -185,18 +174,15 @@ static int run(const dmft_problem *p, dmft_trajectory *t, const struct columns *
 static int fill(const dmft_problem *p, const dmft_run_options *options, dmft_trajectory *t, dmft_error *err)
 {
     struct columns c;
-    struct timespec begin, end;
-    clock_gettime(CLOCK_MONOTONIC, &begin);
-    int status = report(p, options, 0, err);
+    double begin = clock_now();
+    int status = solve_report(options, 0, p->steps, err);
     if (status == DMFT_OK) status = add_shown(t, p, &c, err);
     if (status == DMFT_OK) status = add_hidden(t, p, &c, err);
     if (status == DMFT_OK) status = add_facts(t, p, err);
     int outcome = status == DMFT_OK ? run(p, t, &c, err) : status;
     if (outcome < 0 || status != DMFT_OK) return outcome;
-    status = report(p, options, (long)t->rows, err);
-    clock_gettime(CLOCK_MONOTONIC, &end);
-    double seconds = (double)(end.tv_sec - begin.tv_sec) + 1e-9 * (double)(end.tv_nsec - begin.tv_nsec);
-    if (status == DMFT_OK) status = trajectory_set_number(t, seconds, err, "seconds");
+    status = solve_report(options, (long)t->rows, p->steps, err);
+    if (status == DMFT_OK) status = trajectory_set_number(t, clock_now() - begin, err, "seconds");
     return status == DMFT_OK ? outcome : status;
 }
 

@@ -1,5 +1,5 @@
 /* Model mlp: which members a problem is solved with, exact (one), revealed or response (independent replicas), or simulated with, and what they take. */
-#include "model/mlp_solve.h"
+#include "model/solve.h"
 
 #include "ensemble/mlp_run.h"
 #include "model/replica.h"

@@ -3,8 +3,8 @@
  * Time: a law a step, some hundred laws for each critical value. Memory: the nodes, the series, and rows^2 numbers with output.kernels. */
 #include <math.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/trajectory.h"
 #include "model/noisy_matrix.h"
@@ -12,7 +12,7 @@
 
 static const double divergence_factor = 1e12; /* as of kernels: (L16) */
 
-enum { SERIES = 7, LAW = 5000, CRITICAL = 400 }; /* LAW: sums and divisions of a law of one node, or of 64; CRITICAL: laws for a critical value */
+enum { SERIES = 7, LAW = 8000, CRITICAL = 400 }; /* LAW: sums and divisions of a law of one node, or of 64; CRITICAL: laws for a critical value */
 
 struct columns {
     double *step, *bulk_edge, *isolated, *left, *right, *variance, *first;
@@ -34,13 +34,6 @@ static int check_memory(const dmft_problem *p, const dmft_run_options *options, 
     return bytes < 0x1p60 ? DMFT_OK : error_memory(err, bytes);
 }
 
-static int report(const dmft_problem *p, const dmft_run_options *options, long done, dmft_error *err)
-{
-    struct dmft_progress progress = {.what = "steps", .done = done, .total = p->rows, .residual = NAN};
-    if (options == NULL || options->progress == NULL || options->progress(options->user, &progress) == 0) return DMFT_OK;
-    return error_set(err, DMFT_STOPPED, "stopped at step %ld of %ld", done, p->rows);
-}
-
 static int add_columns(dmft_trajectory *t, struct columns *c, dmft_error *err)
 {
     struct {
@@ -56,14 +49,6 @@ static int add_columns(dmft_trajectory *t, struct columns *c, dmft_error *err)
                         {"initial_covariance", &c->first, TRAJECTORY_HIDDEN}};
     int status = DMFT_OK;
     for (size_t i = 0; i < SERIES && status == DMFT_OK; i++) status = trajectory_add(t, series[i].value, series[i].flags, err, "%s", series[i].name);
-    return status;
-}
-
-static int add_facts(dmft_trajectory *t, const dmft_problem *p, dmft_error *err)
-{
-    int status = dmft_trajectory_set_text(t, "kind", "theory", err);
-    if (status == DMFT_OK) status = dmft_trajectory_set_text(t, "model", p->model, err);
-    if (status == DMFT_OK) status = dmft_trajectory_set_text(t, "config", dmft_problem_text(p), err);
     return status;
 }
 
@@ -95,7 +80,7 @@ static int run(struct noisy_matrix *w, const dmft_problem *p, const dmft_run_opt
 {
     struct spectrum_spiked_law law;
     for (size_t row = 0; row < t->rows; row++) {
-        int status = row % 256 == 0 ? report(p, options, (long)row, err) : DMFT_OK;
+        int status = row % 256 == 0 ? solve_report(options, (long)row, p->rows, err) : DMFT_OK;
         if (status == DMFT_OK) status = noisy_matrix_law(w, p->learning_rate, (double)row, &law, err);
         if (status != DMFT_OK) return status;
         c->step[row] = (double)row;
@@ -106,7 +91,7 @@ static int run(struct noisy_matrix *w, const dmft_problem *p, const dmft_run_opt
         }
         record(c, row, p->learning_rate, w, &law);
     }
-    return report(p, options, p->rows, err);
+    return solve_report(options, p->rows, p->rows, err);
 }
 
 static int add_kernel(const struct noisy_matrix *w, const dmft_problem *p, dmft_trajectory *t, dmft_error *err)
@@ -140,27 +125,21 @@ static int add_numbers(struct noisy_matrix *w, const dmft_problem *p, dmft_traje
     if (status == DMFT_OK) status = trajectory_set_number(t, noisy_matrix_critical_time(w, p->learning_rate), err, "critical_time");
     if (status == DMFT_OK) status = trajectory_set_number(t, escape_step(t, c), err, "escape_step");
     if (status == DMFT_OK) status = trajectory_set_number(t, isfinite(stationary) ? stationary : NAN, err, "stationary_variance");
-    if (status != DMFT_OK || !p->simulation.given) return status;
-    double D = (double)p->simulation.input_dim;
-    status = trajectory_set_number(t, D, err, "input_dim");
-    return status == DMFT_OK ? trajectory_set_number(t, fmax(1.0, round(p->noisy_matrix.ratio * D)), err, "width") : status;
+    return status == DMFT_OK ? solve_add_sizes(t, p, p->noisy_matrix.ratio, err) : status;
 }
 
 static int fill(struct noisy_matrix *w, const dmft_problem *p, const dmft_run_options *options, dmft_trajectory *t, dmft_error *err)
 {
     struct columns c;
-    struct timespec begin, end;
-    clock_gettime(CLOCK_MONOTONIC, &begin);
+    double begin = clock_now();
     int status = add_columns(t, &c, err);
-    if (status == DMFT_OK) status = add_facts(t, p, err);
+    if (status == DMFT_OK) status = trajectory_describe(t, "theory", p, err);
     int outcome = status == DMFT_OK ? run(w, p, options, t, &c, err) : status;
     if (status != DMFT_OK || (outcome != DMFT_OK && outcome != DMFT_DIVERGED)) return outcome;
     dmft_error said = err != NULL ? *err : (dmft_error){.text = ""};
     status = add_kernel(w, p, t, err);
     if (status == DMFT_OK) status = add_numbers(w, p, t, &c, err);
-    clock_gettime(CLOCK_MONOTONIC, &end);
-    double seconds = (double)(end.tv_sec - begin.tv_sec) + 1e-9 * (double)(end.tv_nsec - begin.tv_nsec);
-    if (status == DMFT_OK) status = trajectory_set_number(t, seconds, err, "seconds");
+    if (status == DMFT_OK) status = trajectory_set_number(t, clock_now() - begin, err, "seconds");
     if (status == DMFT_OK && err != NULL) *err = said;
     return status == DMFT_OK ? outcome : status;
 }

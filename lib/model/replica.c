@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/activation.h"
+#include "base/cost.h"
 #include "base/error.h"
 #include "ensemble/mlp_table.h"
 #include "model/mlp.h"
@@ -420,7 +421,7 @@ static void transfer_history(struct replica *r, struct history *h, archive *a)
         int status = lengthen(h, steps, length, &err);
         if (status != DMFT_OK) archive_fail(a, status, &err);
     }
-    for (size_t i = 0; i < steps * h->each && archive_status(a) == DMFT_OK; i++) archive_doubles(a, h->data + i * h->stride, h->length);
+    archive_rows(a, h->data, steps * h->each, h->length, h->stride);
 }
 
 static void transfer(void *state, archive *a)
@@ -513,10 +514,12 @@ double replica_operations(const struct dmft_problem *p, size_t sites)
     const struct mlp_problem *m = &p->mlp;
     struct expected e = expect(p, sites);
     double L = (double)p->depth, T = (double)p->rows, P = (double)m->samples;
-    double products = (L - 1.0) * (3.3 * (e.inputs * e.E + e.signals * e.F) + 2.5 * (e.E * e.E + e.F * e.F) / T);
-    double fields = L * (P * P + e.signals * e.signals + 20.0 * e.inputs) + e.inputs * e.signals + (p->store_kernels ? T * P * (P + e.signals) : 0.0);
+    double asked = cost_of_products(e.inputs * e.E, e.inputs) + cost_of_products(e.signals * e.F, e.signals);
+    double products = (L - 1.0) * (3.3 * asked + 2.5 * (cost_of_products(e.E * e.E, e.inputs) + cost_of_products(e.F * e.F, e.signals)) / T);
+    double kernels = cost_of_products(P * P, P) + cost_of_products(e.signals * e.signals, e.signals);
+    double fields = L * (kernels + 20.0 * e.inputs) + cost_of_products(e.inputs * e.signals + (p->store_kernels ? T * P * (P + e.signals) : 0.0), P);
     double outliers = 150.0 * (L - 1.0) * e.E * e.F / (double)p->outlier_every;
-    return 2.0 * ((products + fields) * e.S + outliers) + 4.0 / 3.0 * pow(e.signals, 3.0);
+    return 2.0 * ((products + fields) * e.S + outliers) + cost_of_eigenvalues(e.signals);
 }
 
 static int has_whole(const struct dmft_problem *p) { return p->depth > 1 && p->simulation.width <= WHOLE_WIDTH; }

@@ -131,13 +131,12 @@ static int allocate(struct response *r, dmft_error *err)
     size_t signals = r->samples * r->outputs, inputs = r->samples + r->tests, order = r->depth > 1 ? r->m : 0;
     r->layer = calloc(r->depth, sizeof *r->layer);
     r->batch = calloc(r->samples + 1, sizeof *r->batch);
-    struct { double **at; size_t numbers; } all[] = {
+    const struct memory_place all[] = {
         {&r->readout, r->outputs * r->sites}, {&r->keep, r->steps + 1}, {&r->beta, r->steps}, {&r->power, r->steps}, {&r->D, r->m}, {&r->spike, r->m},
         {&r->covariance, inputs * r->n}, {&r->f, inputs * r->outputs}, {&r->Delta, signals}, {&r->tangent, signals * signals},
         {&r->eigenvalues, signals}, {&r->scratch, SCRATCH * signals}, {&r->spectrum[0], order * order}, {&r->spectrum[1], order * order},
         {&r->spectrum[2], order * order}, {&r->spectrum[3], order * order}, {&r->d, order}};
-    int whole = r->layer != NULL && r->batch != NULL;
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) whole &= (*all[i].at = memory_doubles(all[i].numbers)) != NULL;
+    int whole = memory_take(all, sizeof all / sizeof *all) && r->layer != NULL && r->batch != NULL;
     if (!whole) return error_memory(err, 8.0 * (4.0 * (double)order * (double)order + (double)(r->outputs * r->sites)));
     int status = DMFT_OK;
     for (size_t l = 1; l <= r->depth && status == DMFT_OK; l++) status = allocate_layer(r, l, err);

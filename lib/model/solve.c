@@ -1,11 +1,11 @@
 /* dmft_solve: which solver a problem goes to. A model that is built has a row. */
 #include "model/solve.h"
 
+#include <math.h>
+
 #include "base/error.h"
 #include "base/problem.h"
-#include "model/low_degree_filter.h"
-#include "model/extensive_output.h"
-#include "model/mlp_solve.h"
+#include "base/trajectory.h"
 
 static const struct {
     dmft_estimate (*estimate)(const dmft_problem *problem, int threads);
@@ -21,14 +21,22 @@ static const struct {
 
 dmft_estimate dmft_solve_estimate(const dmft_problem *p, int threads) { return models[p->kind].estimate(p, threads); }
 
-int solve_check(const dmft_problem *p, dmft_error *err)
+int solve_report(const dmft_run_options *options, long done, long total, dmft_error *err)
 {
-    if (!p->store_weights) return DMFT_OK;
-    return error_set(err, DMFT_ERROR_UNAVAILABLE, "output.weights: the theory has no weight matrices to store, simulated networks have: false");
+    struct dmft_progress progress = {.what = "steps", .done = done, .total = total, .residual = NAN};
+    if (options == NULL || options->progress == NULL || options->progress(options->user, &progress) == 0) return DMFT_OK;
+    return error_set(err, DMFT_STOPPED, "stopped at step %ld of %ld", done, total);
+}
+
+int solve_add_sizes(dmft_trajectory *t, const dmft_problem *p, double ratio, dmft_error *err)
+{
+    if (!p->simulation.given) return DMFT_OK;
+    double D = (double)p->simulation.input_dim;
+    int status = trajectory_set_number(t, D, err, "input_dim");
+    return status == DMFT_OK ? trajectory_set_number(t, fmax(1.0, round(ratio * D)), err, "width") : status;
 }
 
 int dmft_solve(const dmft_problem *p, const dmft_run_options *options, dmft_trajectory **out, dmft_error *err)
 {
-    int status = solve_check(p, err);
-    return status == DMFT_OK ? models[p->kind].solve(p, options, out, err) : status;
+    return models[p->kind].solve(p, options, out, err);
 }

@@ -3,14 +3,14 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/archive.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/trajectory.h"
 #include "model/lazy.h"
-#include "model/solve.h"
 #include "model/route.h"
+#include "model/solve.h"
 
 static const double divergence_factor = 1e12; /* a kernel past this times max(first value, 1) has diverged */
 
@@ -49,16 +49,8 @@ struct dmft_solver {
     dmft_trajectory *result;
     int ended, finished; /* no row is left; the result was handed over */
     double growth; /* largest kernel over its first value */
-    struct timespec begin;
-    double outlier_seconds;
+    double begin, outlier_seconds;
 };
-
-static double seconds_since(const struct timespec *begin)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)(now.tv_sec - begin->tv_sec) + 1e-9 * (double)(now.tv_nsec - begin->tv_nsec);
-}
 
 static const struct route *route_of(const dmft_problem *p) { return p->method == METHOD_ROWS ? &route_rows : &route_basis; }
 
@@ -163,13 +155,8 @@ static int make_matrices(struct dmft_solver *s, dmft_error *err)
 /* What the problem says goes into the result. */
 static int describe(struct dmft_solver *s, const dmft_problem *p, dmft_error *err)
 {
-    int status = dmft_trajectory_set_text(s->result, "kind", "theory", err);
-    if (status == DMFT_OK) status = dmft_trajectory_set_text(s->result, "model", p->model, err);
-    if (status == DMFT_OK) status = dmft_trajectory_set_text(s->result, "config", dmft_problem_text(p), err);
-    if (status != DMFT_OK || !p->simulation.given) return status;
-    double width = fmax(1.0, round(p->width_ratio * (double)p->simulation.input_dim));
-    status = trajectory_set_number(s->result, (double)p->simulation.input_dim, err, "input_dim");
-    return status == DMFT_OK ? trajectory_set_number(s->result, width, err, "width") : status;
+    int status = trajectory_describe(s->result, "theory", p, err);
+    return status == DMFT_OK ? solve_add_sizes(s->result, p, p->width_ratio, err) : status;
 }
 
 static int resume(struct dmft_solver *s, const char *path, dmft_error *err);
@@ -197,11 +184,9 @@ int dmft_solver_create(dmft_solver **out, const dmft_problem *p, const dmft_run_
 {
     if (p->kind != MODEL_DEEP_LINEAR) return error_set(err, DMFT_ERROR_UNAVAILABLE, "model %s is not solved step by step: call dmft_solve", p->model);
     if (p->method == METHOD_LAZY) return error_set(err, DMFT_ERROR_UNAVAILABLE, "method lazy solves all steps at once: call dmft_solve");
-    int status = solve_check(p, err);
-    if (status != DMFT_OK) return status;
     struct dmft_solver *s = calloc(1, sizeof *s);
     if (s == NULL) return error_memory(err, sizeof *s);
-    clock_gettime(CLOCK_MONOTONIC, &s->begin);
+    s->begin = clock_now();
     if (options != NULL) s->options = *options;
     s->route = route_of(p);
     s->problem = p;
@@ -209,7 +194,7 @@ int dmft_solver_create(dmft_solver **out, const dmft_problem *p, const dmft_run_
     s->every = p->outlier_every;
     s->outliers = (size_t)p->outlier_count;
     s->label_noise = p->label_noise;
-    status = make(s, p, err);
+    int status = make(s, p, err);
     s->problem = NULL;
     if (status != DMFT_OK) {
         dmft_solver_free(s);
@@ -285,10 +270,9 @@ static int record(struct dmft_solver *s, double time, dmft_error *err)
 {
     long t = s->done;
     int status = DMFT_OK;
-    struct timespec begin;
-    clock_gettime(CLOCK_MONOTONIC, &begin);
+    double begin = clock_now();
     for (size_t l = 0; l < s->shape.matrices && t % s->every == 0 && status == DMFT_OK; l++) status = record_outliers(s, l, time, err);
-    s->outlier_seconds += seconds_since(&begin);
+    s->outlier_seconds += clock_now() - begin;
     if (status != DMFT_OK) return status;
     for (size_t i = 0; i < s->shape.observables; i++) s->series[i][t] = s->latest[i];
     s->step_series[t] = (double)t;
@@ -400,7 +384,7 @@ static int add_numbers(struct dmft_solver *s, dmft_error *err)
     if (status == DMFT_OK && (s->probes.ntk_top != NULL || s->probes.sharpness != NULL))
         status = trajectory_set_number(s->result, s->probes.difference, err, "bulk_edge_difference");
     if (status == DMFT_OK) status = trajectory_set_number(s->result, s->outlier_seconds, err, "outlier_seconds");
-    return status == DMFT_OK ? trajectory_set_number(s->result, seconds_since(&s->begin), err, "seconds") : status;
+    return status == DMFT_OK ? trajectory_set_number(s->result, clock_now() - s->begin, err, "seconds") : status;
 }
 
 int dmft_solver_finish(dmft_solver *s, dmft_trajectory **out, dmft_error *err)
@@ -429,16 +413,16 @@ static int report(const struct dmft_solver *s, const char *what, dmft_error *err
 static int run(struct dmft_solver *s, dmft_error *err)
 {
     const char *checkpoint = s->options.checkpoint;
-    struct timespec saved = s->begin;
+    double saved = s->begin;
     int status = DMFT_OK;
     while (status == DMFT_OK && !s->ended) {
         status = report(s, "steps", err);
         if (status == DMFT_OK) status = dmft_solver_step(s, err);
-        int due = status == DMFT_STOPPED || (status == DMFT_OK && s->options.checkpoint_every > 0.0 && seconds_since(&saved) >= s->options.checkpoint_every);
+        int due = status == DMFT_STOPPED || (status == DMFT_OK && s->options.checkpoint_every > 0.0 && clock_now() - saved >= s->options.checkpoint_every);
         if (checkpoint == NULL || !due) continue;
         int failed = dmft_solver_save(s, checkpoint, err);
         if (failed != DMFT_OK) return failed;
-        (void)clock_gettime(CLOCK_MONOTONIC, &saved);
+        saved = clock_now();
     }
     return status;
 }

@@ -158,9 +158,7 @@ static int add_step(struct theory *s, dmft_error *err)
 
 static int add_facts(struct theory *s, dmft_error *err)
 {
-    int status = dmft_trajectory_set_text(s->t, "kind", "theory", err);
-    if (status == DMFT_OK) status = dmft_trajectory_set_text(s->t, "model", s->p->model, err);
-    if (status == DMFT_OK) status = dmft_trajectory_set_text(s->t, "config", dmft_problem_text(s->p), err);
+    int status = trajectory_describe(s->t, "theory", s->p, err);
     if (status == DMFT_OK) status = trajectory_set_number(s->t, s->law.slope, err, "activation_slope");
     if (status == DMFT_OK) status = trajectory_set_number(s->t, s->law.slope2, err, "activation_slope2");
     return status == DMFT_OK ? trajectory_set_number(s->t, s->task.g1, err, "teacher_slope") : status;

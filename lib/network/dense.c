@@ -67,22 +67,6 @@ size_t network_columns(const struct network *n, int l) { return l == 0 ? n->inpu
 
 /* ---- Life ---- */
 
-/* count + 1 pointers, of which `first` .. `count` get arrays of `length` doubles; *whole drops to 0 when one is not to be had. */
-static double **arrays(int first, int count, size_t length, int *whole)
-{
-    double **list = calloc((size_t)count + 1, sizeof *list);
-    if (list == NULL) *whole = 0;
-    for (int i = first; list != NULL && i <= count; i++)
-        if ((list[i] = memory_doubles(length)) == NULL) *whole = 0;
-    return list;
-}
-
-static void arrays_free(double **list, int count)
-{
-    for (int i = 0; list != NULL && i <= count; i++) free(list[i]);
-    free(list);
-}
-
 static size_t weights_of(const struct network *n, int l) { return l < n->depth ? n->width * network_columns(n, l) : n->width; }
 
 static void allocate_velocity(struct network *n, int *whole)
@@ -98,9 +82,9 @@ static int network_allocate(struct network *n)
 {
     int whole = 1, L = n->depth;
     size_t D = n->input_dim, N = n->width, rows = (size_t)rows_of(n->problem);
-    n->weight = arrays(1, L - 1, N * N, &whole);
-    n->h_rows = arrays(1, L, rows * N, &whole);
-    n->g_rows = arrays(1, L, rows * N, &whole);
+    n->weight = memory_arrays(1, L - 1, N * N, &whole);
+    n->h_rows = memory_arrays(1, L, rows * N, &whole);
+    n->g_rows = memory_arrays(1, L, rows * N, &whole);
     n->h = calloc((size_t)L + 1, sizeof *n->h);
     n->g = calloc((size_t)L + 1, sizeof *n->g);
     if (n->h == NULL || n->g == NULL) whole = 0;
@@ -154,10 +138,10 @@ void network_free(struct network *n)
     if (n == NULL) return;
     singular_free(&n->singular);
     probe_free(&n->probe);
-    arrays_free(n->velocity, n->depth);
-    arrays_free(n->weight, n->depth - 1);
-    arrays_free(n->h_rows, n->depth);
-    arrays_free(n->g_rows, n->depth);
+    memory_arrays_free(n->velocity, n->depth);
+    memory_arrays_free(n->weight, n->depth - 1);
+    memory_arrays_free(n->h_rows, n->depth);
+    memory_arrays_free(n->g_rows, n->depth);
     free(n->h);
     free(n->g);
     free(n->readout);

@@ -6,6 +6,7 @@
  */
 #include <math.h>
 
+#include "base/cost.h"
 #include "network/network.h"
 
 /* A Gaussian number takes as long as this many operations of a matrix-vector product (7 ns at 4 a nanosecond). */
@@ -41,7 +42,7 @@ double network_spectrum_operations(const dmft_problem *problem)
 {
     struct network_size n = network_size_of(problem);
     double products = singular_products(n.width), orthogonalising = 8 * singular_space(problem->outlier_count + 1.0) * n.width * problem->depth;
-    return products * (4 * entries(problem) + orthogonalising);
+    return products * cost_of_vectors(4 * entries(problem) + orthogonalising, n.width * n.width);
 }
 
 /* Evaluations of a network in a run. */

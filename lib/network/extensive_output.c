@@ -13,7 +13,7 @@
  * neighbours with at least sqrt(n) of the n on either side are farther apart than 2 n^{-2/3} of the whole range, which fluctuations at an edge do not reach
  * and 2 n^{1/3} mean spacings are.
  */
-#include "network/extensive_output.h"
+#include "network/simulate.h"
 
 #include <cblas.h>
 #include <gsl/gsl_errno.h>
@@ -26,6 +26,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cost.h"
 #include "base/error.h"
 #include "base/problem.h"
 #include "base/random.h"
@@ -431,9 +432,9 @@ static double operations_of(const dmft_problem *p)
     struct sizes n = sizes_of(p);
     double D = (double)n.D, N = (double)n.N, K = (double)n.K, kept = (double)n.kept, rows = (double)p->rows;
     if (!p->extensive_output.trained)
-        return gaussian * (K * N + N * D + K * D) + decomposition * (K * N * fmin(K, N) + N * N * N) + rows * decomposition * N * D * fmin(N, D);
+        return gaussian * (K * N + N * D + K * D) + cost_of_products(decomposition * (K * N * fmin(K, N) + N * N * N + rows * N * D * fmin(N, D)), N);
     double steps = rows + 4.0 * p->extensive_output.time[p->rows - 1]; /* rates are of order 1 */
-    return gaussian * (D + K) * N + 13.0 * steps * 6.0 * K * D * kept + rows * decomposition * D * D * (kept + K);
+    return gaussian * (D + K) * N + cost_of_products(13.0 * steps * 6.0 * K * D * kept + rows * decomposition * D * D * (kept + K), kept);
 }
 
 int extensive_output_check(const dmft_problem *p, dmft_error *err)

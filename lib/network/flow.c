@@ -29,6 +29,9 @@ static const double SAFETY = 0.9, LEAST_FACTOR = 0.2, MOST_FACTOR = 5.0;
 /* A rate of decay times a step must be less: the end of the method's stability on the real axis. */
 static const double STABLE = 3.73;
 
+/* A stage this much longer than the first one, and than 1, is of a step that is far too long: it ends there, before numbers overflow. */
+static const double FAR = 1e10;
+
 static const double STAGE[NETWORK_STAGES][NETWORK_STAGES] = {
     {0},
     {1.0 / 5},
@@ -79,12 +82,25 @@ static void scaled(double out[NETWORK_STAGES], const double weight[NETWORK_STAGE
     for (int j = 0; j < NETWORK_STAGES; j++) out[j] = step * weight[j];
 }
 
+/* Sum of the sizes of a stage's vectors. */
+static double length_of(const struct network *n, int stage)
+{
+    int N = (int)n->width;
+    double sum = 0;
+    for (int l = 0; l < n->depth; l++) {
+        int fan_in = (int)network_columns(n, l);
+        sum += cblas_dasum(fan_in, n->h_rows[l] + (size_t)stage * (size_t)fan_in, 1) + cblas_dasum(N, n->g_rows[l + 1] + (size_t)stage * n->width, 1);
+    }
+    return sum + cblas_dasum(N, n->h_rows[n->depth] + (size_t)stage * n->width, 1);
+}
+
 double network_flow_try(struct network *n, double step)
 {
-    double bend[NETWORK_STAGES];
+    double bend[NETWORK_STAGES], most = FAR * fmax(1, length_of(n, 0));
     for (int stage = 1; stage < NETWORK_STAGES; stage++) {
         scaled(bend, STAGE[stage], step);
         network_evaluate_stage(n, stage, bend);
+        if (!isless(length_of(n, stage), most)) return INFINITY;
     }
     return error_of(n, step);
 }

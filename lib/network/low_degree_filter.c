@@ -5,7 +5,7 @@
  * Eigenvectors come from the matrix (dsyevd, up to DENSE features unless told otherwise) or from products with it alone: two runs of block Lanczos, one for
  * either end. Cost a layer: 9 p^3, or some 50 + 10 k products of 4 n p each and 4 m p of orthogonalisation; n (n + Q) p for the Gram matrix, and then as
  * the theory. Memory: p (D + 128), 3 p^2 or (100 + 14 k) p, features n p as far as there is room, and 9 n^2 + 2 Q n. */
-#include "network/low_degree_filter.h"
+#include "network/simulate.h"
 
 #include <cblas.h>
 #include <lapacke.h>
@@ -13,13 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cost.h"
 #include "base/error.h"
-#include "base/labelled.h"
-#include "ensemble/filter_table.h"
+#include "ensemble/filter_member.h"
 #include "network/features.h"
 #include "spectrum/leading.h"
-#include "spectrum/moment.h"
-#include "spectrum/readout.h"
 
 enum { DENSE = 256 };           /* features up to which dsyevd is the quicker of the two */
 enum { PURPOSE_WEIGHTS = 1 << 12 }; /* + layer: the data have other numbers (base/labelled.c) */
@@ -33,24 +31,15 @@ static const double counted_shift = 0.2;
 static const double tolerance = 1e-10; /* of an eigenvector's residual, relative to its eigenvalue */
 
 struct network {
-    const dmft_problem *problem;
-    long index;
+    struct filter_member m;
     int dense;
-    struct filter_table table;
-    struct labelled data;
     struct features features;
-    moment *moment;
-    ridge *ridge;
     spectrum_leading *leading;   /* NULL when dense */
     double *C, *work;            /* p x p and LAPACK's room, when dense */
     lapack_int *whole;
     double *values;              /* p */
-    double *top, *bottom;        /* k eigenvalues from either end */
     double *vectors;             /* 2 k x p: of the top ones, then of the bottom ones */
     double *kept;                /* k x p */
-    size_t columns;
-    double *h, *next, *gram, *fitted, *permuted, *room, *row;
-    long *pick;
     double sign;                 /* of the moment in the operator */
     double middle[FEATURES_BLOCK];
 };
@@ -60,37 +49,21 @@ static int is_dense(const struct low_degree_filter_problem *f)
     return f->eigensolver == EIGENSOLVER_DENSE || (f->eigensolver == EIGENSOLVER_AUTOMATIC && f->features <= DENSE);
 }
 
-static size_t widest(const struct low_degree_filter_problem *f) { return f->input_dim > f->kept ? f->input_dim : f->kept; }
-
-static size_t room_of(const struct low_degree_filter_problem *f) { return f->tests * (widest(f) < f->tests ? widest(f) : f->tests); }
-
 static size_t work_of(size_t p) { return 1 + 6 * p + 2 * p * p; }
 
 static void release(void *state)
 {
     struct network *n = state;
     if (n == NULL) return;
-    labelled_free(&n->data);
+    filter_member_free(&n->m);
     features_free(&n->features);
-    moment_free(n->moment);
-    ridge_free(n->ridge);
     spectrum_leading_free(n->leading);
     free(n->C);
     free(n->work);
     free(n->whole);
     free(n->values);
-    free(n->top);
-    free(n->bottom);
     free(n->vectors);
     free(n->kept);
-    free(n->h);
-    free(n->next);
-    free(n->gram);
-    free(n->fitted);
-    free(n->permuted);
-    free(n->room);
-    free(n->row);
-    free(n->pick);
     free(n);
 }
 
@@ -98,35 +71,21 @@ static void release(void *state)
 static double doubles_of(const dmft_problem *problem)
 {
     const struct low_degree_filter_problem *f = &problem->filter;
-    double n = (double)f->samples, all = n + (double)f->tests, p = (double)f->features, k = (double)f->kept;
+    double p = (double)f->features, k = (double)f->kept;
     double solver = is_dense(f) ? 3.0 * p * p + 12.0 * p : (97.0 + 13.0 * k) * p + 2.0 * (32.0 + 4.0 * k) * (32.0 + 4.0 * k);
-    return labelled_doubles(problem) + features_doubles(f->features, f->samples + f->tests, widest(f)) + moment_doubles(f->samples) +
-           ridge_doubles(f->samples, f->tests) + solver + p * (3.0 * k + 1.0) + all * (2.0 * (double)widest(f) + n + 1.0) + n + (double)room_of(f) +
-           3.0 * k + (double)filter_table_sizes(problem).columns;
+    return filter_member_doubles(problem) + features_doubles(f->features, f->samples + f->tests, filter_member_widest(f)) + solver + p * (3.0 * k + 1.0);
 }
 
 static int allocate(struct network *n, const struct low_degree_filter_problem *f, dmft_error *err)
 {
-    size_t rows = f->samples + f->tests, p = f->features, k = f->kept;
+    size_t p = f->features, k = f->kept;
     n->C = memory_doubles(n->dense ? p * p : 0);
     n->work = memory_doubles(n->dense ? work_of(p) : 0);
     n->whole = calloc(3 + 5 * p, sizeof *n->whole);
     n->values = memory_doubles(p);
-    n->top = memory_doubles(k);
-    n->bottom = memory_doubles(k);
     n->vectors = memory_doubles(2 * k * p);
     n->kept = memory_doubles(k * p);
-    n->h = memory_doubles(rows * widest(f));
-    n->next = memory_doubles(rows * widest(f));
-    n->gram = memory_doubles(rows * f->samples);
-    n->fitted = memory_doubles(rows);
-    n->permuted = memory_doubles(f->samples);
-    n->room = memory_doubles(room_of(f));
-    n->row = memory_doubles(n->table.columns);
-    n->pick = calloc(k, sizeof *n->pick);
-    int made = n->C && n->work && n->whole && n->values && n->top && n->bottom && n->vectors && n->kept && n->h && n->next && n->gram && n->fitted &&
-               n->permuted && n->room && n->row && n->pick;
-    if (!made) return error_memory(err, 8.0 * doubles_of(n->problem));
+    if (!n->C || !n->work || !n->whole || !n->values || !n->vectors || !n->kept) return error_memory(err, 8.0 * doubles_of(n->m.problem));
     return n->dense ? DMFT_OK : spectrum_leading_create(&n->leading, p, k, err);
 }
 
@@ -142,17 +101,12 @@ int random_features_check(const dmft_problem *problem, dmft_error *err)
 static int create(void **out, const dmft_problem *problem, dmft_error *err)
 {
     const struct low_degree_filter_problem *f = &problem->filter;
-    const struct ridge_rule rule = {f->folds, f->penalties, f->penalty_min, f->penalty_max};
     struct network *n = calloc(1, sizeof *n);
     if (n == NULL) return error_memory(err, sizeof *n);
-    n->problem = problem;
     n->dense = is_dense(f);
-    n->table = filter_table_sizes(problem);
-    int status = labelled_create(&n->data, problem, err);
+    int status = filter_member_create(&n->m, problem, err);
     if (status == DMFT_OK)
-        status = features_create(&n->features, f->activation, f->features, f->samples, f->samples + f->tests, widest(f), f->held, err);
-    if (status == DMFT_OK) status = moment_create(&n->moment, f->samples, err);
-    if (status == DMFT_OK) status = ridge_create(&n->ridge, f->samples, f->tests, &rule, err);
+        status = features_create(&n->features, f->activation, f->features, f->samples, f->samples + f->tests, filter_member_widest(f), f->held, err);
     if (status == DMFT_OK) status = allocate(n, f, err);
     if (status == DMFT_OK)
         *out = n;
@@ -161,59 +115,18 @@ static int create(void **out, const dmft_problem *problem, dmft_error *err)
     return status;
 }
 
-/* ---- what is measured ---- */
-
-static void measure(struct network *n)
-{
-    size_t samples = n->data.samples, tests = n->data.tests;
-    double penalty = ridge_on_features(n->ridge, n->h, n->columns, n->data.label, n->fitted);
-    const struct readout_errors e = readout_errors_of(&n->data, n->fitted);
-    n->row[FILTER_TEST_ERROR] = e.test;
-    n->row[FILTER_TRAIN_ERROR] = e.train;
-    n->row[FILTER_TEST_LOSS] = e.test_loss;
-    n->row[FILTER_TRAIN_LOSS] = e.train_loss;
-    n->row[FILTER_PENALTY] = log10(penalty);
-    readout_share(n->h + samples * n->columns, tests, n->columns, n->data.label + samples, 1, n->room, &n->row[FILTER_TARGET_OVERLAP]);
-    readout_share(n->h + samples * n->columns, tests, n->columns, n->data.term, n->data.terms, n->room, &n->row[n->table.overlap]);
-}
-
-/* A readout of all features. */
-static void measure_features(struct network *n)
-{
-    double penalty = ridge_on_gram(n->ridge, n->gram, n->data.label, n->fitted);
-    const struct readout_errors e = readout_errors_of(&n->data, n->fitted);
-    n->row[FILTER_KERNEL_TEST_ERROR] = e.test;
-    n->row[FILTER_KERNEL_TRAIN_ERROR] = e.train;
-    n->row[FILTER_KERNEL_TEST_LOSS] = e.test_loss;
-    n->row[FILTER_KERNEL_TRAIN_LOSS] = e.train_loss;
-    n->row[FILTER_KERNEL_PENALTY] = log10(penalty);
-}
-
-static int start(void *state, long index, dmft_error *err)
-{
-    struct network *n = state;
-    (void)err;
-    n->index = index;
-    n->columns = n->data.dim;
-    labelled_draw(&n->data, n->problem, index);
-    memcpy(n->h, n->data.input, (n->data.samples + n->data.tests) * n->columns * sizeof *n->h);
-    for (size_t i = 0; i < n->table.columns; i++) n->row[i] = NAN;
-    measure(n);
-    return DMFT_OK;
-}
-
 /* ---- eigenvectors of the moment ---- */
 
 static int solve_dense(struct network *n, size_t count, dmft_error *err)
 {
     lapack_int p = (lapack_int)n->features.count;
-    features_dense(&n->features, n->data.label, n->C);
+    features_dense(&n->features, n->m.data.label, n->C);
     lapack_int info = LAPACKE_dsyevd_work(LAPACK_COL_MAJOR, 'V', 'L', p, n->C, p, n->values, n->work, (lapack_int)work_of((size_t)p), n->whole, 3 + 5 * p);
     if (info != 0) return error_set(err, DMFT_ERROR_NUMERIC, "eigenvalues of the moment (order %d): LAPACK's dsyevd says %d", p, info);
     for (size_t i = 0; i < count; i++) {
         size_t last = (size_t)p - 1 - i;
-        n->top[i] = n->values[last];
-        n->bottom[i] = n->values[i];
+        n->m.top[i] = n->values[last];
+        n->m.bottom[i] = n->values[i];
         memcpy(n->vectors + i * (size_t)p, n->C + last * (size_t)p, (size_t)p * sizeof *n->C);
         memcpy(n->vectors + (count + i) * (size_t)p, n->C + i * (size_t)p, (size_t)p * sizeof *n->C);
     }
@@ -223,7 +136,7 @@ static int solve_dense(struct network *n, size_t count, dmft_error *err)
 static void apply(void *context, size_t p, const double *x, double *y)
 {
     struct network *n = context;
-    features_moment(&n->features, n->data.label, x, n->middle, y);
+    features_moment(&n->features, n->m.data.label, x, n->middle, y);
     if (n->sign < 0.0) cblas_dscal((int)p, -1.0, y, 1);
 }
 
@@ -231,29 +144,14 @@ static int solve_krylov(struct network *n, size_t count, dmft_error *err)
 {
     size_t p = n->features.count;
     n->sign = 1.0;
-    int status = spectrum_leading_solve(n->leading, apply, n, p, count, 0, tolerance, n->top, n->vectors, p, err);
+    int status = spectrum_leading_solve(n->leading, apply, n, p, count, 0, tolerance, n->m.top, n->vectors, p, err);
     n->sign = -1.0;
-    if (status == DMFT_OK) status = spectrum_leading_solve(n->leading, apply, n, p, count, 0, tolerance, n->bottom, n->vectors + count * p, p, err);
-    for (size_t i = 0; i < count; i++) n->bottom[i] = -n->bottom[i];
+    if (status == DMFT_OK) status = spectrum_leading_solve(n->leading, apply, n, p, count, 0, tolerance, n->m.bottom, n->vectors + count * p, p, err);
+    for (size_t i = 0; i < count; i++) n->m.bottom[i] = -n->m.bottom[i];
     return status;
 }
 
 /* ---- a layer ---- */
-
-static int find_edges(struct network *n, long layer, double edge[2], dmft_error *err)
-{
-    size_t permutations = n->problem->filter.permutations;
-    int status = DMFT_OK;
-    edge[0] = edge[1] = permutations > 0 ? 0.0 : NAN;
-    for (size_t b = 0; b < permutations && status == DMFT_OK; b++) {
-        double found[2];
-        labelled_permute(&n->data, n->problem, n->index, layer, b, n->permuted);
-        status = moment_edges(n->moment, n->permuted, found, err);
-        edge[0] = fmin(edge[0], found[0]);
-        edge[1] = fmax(edge[1], found[1]);
-    }
-    return status;
-}
 
 /* The kept vector j, of the sign that makes its largest component positive: the solver's choice would change the next layer's draws. */
 static void take_vector(struct network *n, size_t which, size_t j)
@@ -269,76 +167,59 @@ static void take_vector(struct network *n, size_t which, size_t j)
 static void filter(struct network *n, size_t count, size_t kept)
 {
     struct features *f = &n->features;
-    size_t p = f->count, samples = n->data.samples, blocks = features_blocks(samples), tests = features_blocks(n->data.tests);
-    for (size_t j = 0; j < kept; j++) take_vector(n, n->pick[j] >= 0 ? (size_t)n->pick[j] : count + (size_t)(-1 - n->pick[j]), j);
+    size_t p = f->count, samples = n->m.data.samples, blocks = features_blocks(samples), tests = features_blocks(n->m.data.tests);
+    for (size_t j = 0; j < kept; j++) take_vector(n, n->m.pick[j] >= 0 ? (size_t)n->m.pick[j] : count + (size_t)(-1 - n->m.pick[j]), j);
     for (size_t b = 0, rows; b < blocks + tests && kept > 0; b++) {
         const double *Z = b < blocks ? features_of(f, b, &rows) : features_tests(f, b - blocks, &rows);
         size_t first = b < blocks ? b * FEATURES_BLOCK : samples + (b - blocks) * FEATURES_BLOCK;
-        cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)rows, (int)kept, (int)p, 1.0, Z, (int)p, n->kept, (int)p, 0.0, n->next + first * kept,
+        cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)rows, (int)kept, (int)p, 1.0, Z, (int)p, n->kept, (int)p, 0.0, n->m.next + first * kept,
                     (int)kept);
     }
-    double *old = n->h;
-    n->h = n->next;
-    n->next = old;
-    n->columns = kept;
+    filter_member_advance(&n->m, kept);
 }
 
 /* All eigenvalues, and those for permuted labels, from the Gram matrix of the features. */
-static int look_at_spectrum(struct network *n, long layer, double edge[2], size_t *rank, dmft_error *err)
+static int look_at_spectrum(struct filter_member *m, long layer, double edge[2], size_t *rank, dmft_error *err)
 {
     const double *values;
-    (void)moment_factor(n->moment, n->gram, rank);
-    int status = moment_solve(n->moment, n->data.label, &values, NULL, err);
+    (void)moment_factor(m->moment, m->gram, rank);
+    int status = moment_solve(m->moment, m->data.label, &values, NULL, err);
     if (status != DMFT_OK) return status;
-    moment_quantiles(n->moment, FILTER_QUANTILES, n->row + n->table.quantile);
-    return find_edges(n, layer, edge, err);
+    moment_quantiles(m->moment, FILTER_QUANTILES, m->row + m->table.quantile);
+    return filter_member_edges(m, layer, edge, err);
 }
 
 static int advance(void *state, long layer, dmft_error *err)
 {
     struct network *n = state;
-    struct random_stream stream = random_start(n->problem->simulation.seed, (uint64_t)n->index, PURPOSE_WEIGHTS + (uint64_t)layer);
-    struct filter_moment seen = {.top = n->top, .bottom = n->bottom, .pick = n->pick};
-    size_t rank = 0, keep = n->problem->filter.kept;
-    features_draw(&n->features, n->h, n->columns, &stream);
-    features_gram(&n->features, n->gram);
-    measure_features(n);
-    int status = look_at_spectrum(n, layer, seen.edge, &rank, err);
+    struct filter_member *m = &n->m;
+    struct random_stream stream = random_start(m->problem->simulation.seed, (uint64_t)m->index, PURPOSE_WEIGHTS + (uint64_t)layer);
+    struct filter_moment seen = {.top = m->top, .bottom = m->bottom, .pick = m->pick};
+    size_t rank = 0, keep = m->problem->filter.kept;
+    features_draw(&n->features, m->h, m->columns, &stream);
+    features_gram(&n->features, m->gram);
+    filter_member_measure_all(m);
+    int status = look_at_spectrum(m, layer, seen.edge, &rank, err);
     if (status != DMFT_OK) return status;
     seen.count = keep < rank ? keep : rank;
     status = n->dense ? solve_dense(n, seen.count, err) : solve_krylov(n, seen.count, err);
     if (status != DMFT_OK) return status;
-    seen.kept = moment_largest(n->top, n->bottom, seen.count, keep, n->pick);
-    filter_table_enter(&n->table, &seen, n->row);
+    seen.kept = moment_largest(m->top, m->bottom, seen.count, keep, m->pick);
+    filter_table_enter(&m->table, &seen, m->row);
     filter(n, seen.count, seen.kept);
-    measure(n);
+    filter_member_measure(m);
     return 1;
 }
 
-static int record(void *state, long row, double *slot, dmft_error *err)
-{
-    const struct network *n = state;
-    (void)err;
-    memcpy(slot + (size_t)row * n->table.columns, n->row, n->table.columns * sizeof *slot);
-    return DMFT_OK;
-}
-
-static void transfer(void *state, archive *a)
-{
-    struct network *n = state;
-    archive_tag(a, "filter network");
-    archive_size(a, &n->columns, widest(&n->problem->filter));
-    archive_doubles(a, n->h, (n->data.samples + n->data.tests) * n->columns);
-    archive_doubles(a, n->row, n->table.columns);
-}
+static void transfer(void *state, archive *a) { filter_member_transfer(&((struct network *)state)->m, "filter network", a); }
 
 static const struct ensemble_kind kind = {.name = "network",
                                           .steps = "network layers",
                                           .file = "simulate",
                                           .create = create,
                                           .free = release,
-                                          .start = start,
-                                          .row = record,
+                                          .start = filter_member_start,
+                                          .row = filter_member_row,
                                           .advance = advance,
                                           .transfer = transfer};
 
@@ -347,12 +228,13 @@ static const struct ensemble_kind kind = {.name = "network",
 static double operations_of(const dmft_problem *problem)
 {
     const struct low_degree_filter_problem *f = &problem->filter;
-    const struct ridge_rule rule = {f->folds, f->penalties, f->penalty_min, f->penalty_max};
-    double n = (double)f->samples, Q = (double)f->tests, p = (double)f->features, k = (double)f->kept;
-    double missing = 1.0 - (double)f->held / (double)features_blocks(f->samples), again = missing * n * p * (2.0 * (double)widest(f) + 10.0);
-    double solver = is_dense(f) ? 9.0 * p * p * p + 2.0 * n * p * p : (50.0 + 10.0 * k) * (4.0 * n * p + 4.0 * (32.0 + 4.0 * k) * p + again);
-    double layer = solver + 2.0 * n * (n + Q) * p + (n + Q) * p * (4.0 * (double)widest(f) + 30.0) + 4.0 * n * n * n +
-                   400.0 * n * n * (double)f->permutations + ridge_operations(&rule, n, Q, n) + ridge_operations(&rule, n, Q, k);
+    const struct ridge_rule rule = filter_member_rule(f);
+    double n = (double)f->samples, Q = (double)f->tests, p = (double)f->features, k = (double)f->kept, widest = (double)filter_member_widest(f);
+    double missing = 1.0 - (double)f->held / (double)features_blocks(f->samples), again = missing * n * p * (2.0 * widest + 10.0);
+    double product = cost_of_vectors(4.0 * n * p, n * p) + 4.0 * (32.0 + 4.0 * k) * p + again;
+    double solver = is_dense(f) ? 3.0 * cost_of_eigenvalues(p) + cost_of_products(2.0 * n * p * p, p) : (50.0 + 10.0 * k) * product;
+    double layer = solver + cost_of_products(2.0 * n * (n + Q) * p + 4.0 * widest * (n + Q) * p + 4.0 * n * n * n, n) + 30.0 * (n + Q) * p +
+                   cost_of_vectors(50.0 * 4.0 * n * n * (double)f->permutations, n * n) + ridge_operations(&rule, n, Q, n) + ridge_operations(&rule, n, Q, k);
     return (double)problem->depth * layer;
 }
 
@@ -376,11 +258,16 @@ static struct samples samples_of(const dmft_problem *problem, const struct filte
                             .finish = filter_table_finish};
 }
 
+/* The least memory, and the time where there is room for all features. */
 dmft_estimate random_features_estimate(const dmft_problem *problem, int threads)
 {
+    struct dmft_problem held = *problem; /* owns nothing */
     const struct filter_table sizes = filter_table_sizes(problem);
     const struct samples samples = samples_of(problem, &sizes);
-    return samples_estimate(&samples, threads);
+    dmft_estimate estimate = samples_estimate(&samples, threads);
+    held.filter.held = features_blocks(problem->filter.samples);
+    estimate.operations = (double)samples.members * operations_of(&held);
+    return estimate;
 }
 
 static struct filter_allowance allowance_of(const struct low_degree_filter_problem *f)

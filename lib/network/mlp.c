@@ -58,22 +58,6 @@ static void weights_free(struct mlp_weight *list, size_t count)
     free(list);
 }
 
-/* Pointers at 0 .. L, those from 1 on to arrays of this length; *whole drops to 0 when one is not to be had. */
-static double **layers(int depth, size_t length, int *whole)
-{
-    double **list = calloc((size_t)depth + 1, sizeof *list);
-    if (list == NULL) *whole = 0;
-    for (int l = 1; list != NULL && l <= depth; l++)
-        if ((list[l] = memory_doubles(length)) == NULL) *whole = 0;
-    return list;
-}
-
-static void layers_free(double **list, int depth)
-{
-    for (int l = 1; list != NULL && l <= depth; l++) free(list[l]);
-    free(list);
-}
-
 /* V from the eigenvectors of K^x; fills n->rank, at least 1. */
 static int factorise(struct dense_mlp *n, dmft_error *err)
 {
@@ -116,9 +100,9 @@ static int allocate_vectors(struct dense_mlp *n, int many)
 {
     int whole = 1, L = n->depth;
     size_t N = n->width, P = n->samples, PK = P * n->outputs, longer = N > n->rank ? N : n->rank;
-    n->phi = layers(L, n->inputs * N, &whole);
-    n->slope = layers(L, P * N, &whole);
-    if (!many) n->g = layers(L, PK * N, &whole);
+    n->phi = memory_arrays(1, L, n->inputs * N, &whole);
+    n->slope = memory_arrays(1, L, P * N, &whole);
+    if (!many) n->g = memory_arrays(1, L, PK * N, &whole);
     n->h = memory_doubles(n->inputs * N);
     n->f = memory_doubles(n->inputs * n->outputs);
     n->Delta = memory_doubles(PK);
@@ -146,8 +130,8 @@ static int allocate_measures(struct dense_mlp *n, int many)
     n->work = memory_doubles(32 * PK);
     n->iwork = calloc(10 * PK, sizeof *n->iwork);
     if (n->problem->store_kernels) {
-        n->phi_history = layers(n->depth, rows * P * n->width, &whole);
-        n->g_history = layers(n->depth, rows * PK * n->width, &whole);
+        n->phi_history = memory_arrays(1, n->depth, rows * P * n->width, &whole);
+        n->g_history = memory_arrays(1, n->depth, rows * PK * n->width, &whole);
     }
     return whole && n->C_phi && n->C_g && n->ntk && n->eigenvalue && n->work && n->iwork && n->products;
 }
@@ -214,7 +198,7 @@ void dense_mlp_free(struct dense_mlp *n)
     weights_free(n->matrix, (size_t)n->depth + 1);
     weights_free(n->bias, (size_t)n->depth + 1);
     double **lists[] = {n->phi, n->slope, n->g, n->phi_history, n->g_history};
-    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) layers_free(lists[i], n->depth);
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) memory_arrays_free(lists[i], n->depth);
     double *arrays[] = {n->factor, n->h, n->f, n->Delta, n->losses, n->left, n->right, n->Delta_batch, n->ones, n->C_phi, n->C_g, n->ntk, n->eigenvalue,
                         n->work, n->products};
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) free(arrays[i]);

@@ -7,6 +7,7 @@
 #include "base/problem.h"
 #include "ensemble/ensemble.h"
 #include "ensemble/mlp_table.h"
+#include "network/simulate.h"
 #include "network/singular.h"
 
 /* ---- For those who run ensembles ---- */
@@ -14,16 +15,9 @@
 /* Members are networks; their slots are those of mlp_table_of(problem, 0). */
 extern const struct ensemble_kind ensemble_dense_mlp;
 
-/* Doubles that one network holds; multiplications and additions of a step, and of the spectra of a recorded step (mlp_estimate.c). */
+/* Doubles that one network holds; multiplications and additions of a step (mlp_estimate.c). */
 double dense_mlp_doubles(const dmft_problem *problem);
 double dense_mlp_operations(const dmft_problem *problem);
-double dense_mlp_spectrum_operations(const dmft_problem *problem);
-
-/* Of the whole ensemble, its results included. */
-dmft_estimate dense_mlp_estimate(const dmft_problem *problem, int threads);
-
-/* Runs it. */
-int dense_mlp_simulate(const dmft_problem *problem, const dmft_run_options *options, dmft_trajectory **out, dmft_error *err);
 
 /* ---- One network ---- */
 
@@ -74,10 +68,6 @@ int dense_mlp_create(struct dense_mlp **out, const dmft_problem *problem, dmft_e
 /* The same, with g (many = 0) or without it (1); dense_mlp_create takes the one that is better. Kernels can be stored with g alone. */
 int dense_mlp_create_as(struct dense_mlp **out, const dmft_problem *problem, int many, dmft_error *err);
 void dense_mlp_free(struct dense_mlp *network);
-
-/* Numbers kept of the first network's weights, at most: 0 unless they are to be stored. A_0 is that of the factor, divided by the root of its columns, and
- * the readout is divided by sqrt(N), so that the entries of all have variance sigma_l^2/columns at the start. */
-size_t dense_mlp_kept(const dmft_problem *problem);
 
 /* Draws network number `index`; it depends on the problem's seed and the index alone. */
 void dense_mlp_start(struct dense_mlp *network, long index);

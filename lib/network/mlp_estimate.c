@@ -5,6 +5,7 @@
  */
 #include <math.h>
 
+#include "base/cost.h"
 #include "ensemble/mlp_run.h"
 #include "ensemble/weights.h"
 #include "network/mlp.h"
@@ -45,7 +46,8 @@ static double singular_doubles(const dmft_problem *problem)
     return (s.L - 1) * (wanted + DENSE_MLP_STARTS) * s.N + s.N + wanted + singular_solver_doubles(s.N, wanted);
 }
 
-size_t dense_mlp_kept(const dmft_problem *problem)
+/* Numbers kept of the first network's weights, at most: 0 unless they are to be stored. */
+static size_t kept_of(const dmft_problem *problem)
 {
     size_t L = (size_t)problem->depth, N = (size_t)problem->simulation.width, K = problem->mlp.outputs;
     size_t inputs = problem->mlp.samples + problem->mlp.tests;
@@ -76,17 +78,20 @@ double dense_mlp_operations(const dmft_problem *problem)
     struct size s = size_of(problem);
     int many = mlp_many_is_better(problem);
     double PK = s.P * s.K, batch = (double)problem->mlp.batch_size, forward = s.all, backward = many ? 0 : PK, momentum = problem->momentum > 0 ? 2 : 0;
-    double matrices = 2 * s.N * ((s.L - 1) * s.N * (forward + backward + batch + momentum) + s.all * (forward + batch) + s.K * (forward + batch));
+    double passes = 2 * s.N * ((s.L - 1) * s.N * (forward + backward + batch) + s.all * (forward + batch) + s.K * (forward + batch));
+    double matrices = cost_of_products(passes, s.P) + 2 * s.N * (s.L - 1) * s.N * momentum;
     double sites = s.L * s.N * (ACTIVATION * s.all + 3 * backward + 4 * (s.P + backward));
-    double ntk = 2 * s.N * (s.L * PK * PK + (s.L + 1) * s.P * s.P) + 4 * PK * PK * PK / 3 + 2 * s.L * PK * PK;
-    double kernels = problem->store_kernels ? s.L * s.T * s.P * s.P * s.N * (1 + s.K) : 0; /* half of the history in the mean */
+    double ntk = cost_of_products(2 * s.N * (s.L * PK * PK + (s.L + 1) * s.P * s.P), PK) + cost_of_eigenvalues(PK) + 2 * s.L * PK * PK;
+    double kernels = problem->store_kernels ? cost_of_products(s.L * s.T * s.P * s.P * s.N * (1 + s.K), s.P) : 0; /* half of the history in the mean */
     return matrices + sites + kernels + (many ? mlp_many_operations(problem) + mlp_many_probe_operations(problem) * probed(problem) : ntk);
 }
 
-double dense_mlp_spectrum_operations(const dmft_problem *problem)
+/* The spectra of a recorded step. */
+static double spectrum_operations(const dmft_problem *problem)
 {
     struct size s = size_of(problem);
-    return (s.L - 1) * singular_products(s.N) * (4 * s.N * s.N + 8 * singular_space(wanted_of(problem)) * s.N);
+    double product = 4 * s.N * s.N + 8 * singular_space(wanted_of(problem)) * s.N;
+    return (s.L - 1) * singular_products(s.N) * cost_of_vectors(product, s.N * s.N);
 }
 
 /* The ensemble that these networks are. */
@@ -99,9 +104,9 @@ static struct mlp_members networks_of(const dmft_problem *problem)
                                 .size_name = "units",
                                 .size = (double)problem->simulation.width,
                                 .doubles = dense_mlp_doubles(problem),
-                                .kept = dense_mlp_kept(problem),
+                                .kept = kept_of(problem),
                                 .operations = GAUSSIAN * entries(problem) + (double)problem->rows * dense_mlp_operations(problem) +
-                                              (double)table.recorded * dense_mlp_spectrum_operations(problem)};
+                                              (double)table.recorded * spectrum_operations(problem)};
 }
 
 dmft_estimate dense_mlp_estimate(const dmft_problem *problem, int threads)

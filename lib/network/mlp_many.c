@@ -23,6 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cost.h"
 #include "base/error.h"
 
 /* P K from which on this is better. LAPACK's eigenvalues of the tangent kernel take 2 (P K)^3/3 multiply-adds, at 1000 as much as some thirty products at
@@ -39,30 +40,15 @@ int mlp_many_is_better(const dmft_problem *p) { return (double)p->mlp.samples * 
 
 /* ---- Life ---- */
 
-static double **lists(int first, int depth, size_t length, int *whole)
-{
-    double **list = calloc((size_t)depth + 1, sizeof *list);
-    if (list == NULL) *whole = 0;
-    for (int l = first; list != NULL && l <= depth; l++)
-        if ((list[l] = memory_doubles(length)) == NULL) *whole = 0;
-    return list;
-}
-
-static void lists_free(double **list, int depth)
-{
-    for (int l = 0; list != NULL && l <= depth; l++) free(list[l]);
-    free(list);
-}
-
 int mlp_many_create(struct mlp_many **out, const struct dense_mlp *n, dmft_error *err)
 {
     int whole = 1, L = n->depth;
     size_t PN = n->samples * n->width, PP = n->samples * n->samples, PK = n->samples * n->outputs, tops = n->table.tops;
     struct mlp_many *m = calloc(1, sizeof *m);
     if (m == NULL) return error_memory(err, sizeof *m);
-    m->delta = lists(1, L, PN, &whole);
-    m->driven = lists(1, L, PN, &whole);
-    m->gram = lists(0, L, PP, &whole);
+    m->delta = memory_arrays(1, L, PN, &whole);
+    m->driven = memory_arrays(1, L, PN, &whole);
+    m->gram = memory_arrays(0, L, PP, &whole);
     m->change = memory_doubles(PN);
     m->next = memory_doubles(PN);
     for (int i = 0; i < 2; i++) whole &= (m->block[i] = memory_doubles(n->outputs * n->width)) != NULL;
@@ -81,9 +67,9 @@ int mlp_many_create(struct mlp_many **out, const struct dense_mlp *n, dmft_error
 void mlp_many_free(struct mlp_many *m, int depth)
 {
     if (m == NULL) return;
-    lists_free(m->delta, depth);
-    lists_free(m->driven, depth);
-    lists_free(m->gram, depth);
+    memory_arrays_free(m->delta, depth);
+    memory_arrays_free(m->driven, depth);
+    memory_arrays_free(m->gram, depth);
     free(m->change);
     free(m->next);
     for (int i = 0; i < 2; i++) free(m->block[i]);
@@ -106,14 +92,15 @@ double mlp_many_doubles(const dmft_problem *p)
 double mlp_many_operations(const dmft_problem *p)
 {
     double N = (double)p->simulation.width, P = (double)p->mlp.samples, K = (double)p->mlp.outputs, L = p->depth;
-    return 2 * P * N * ((L - 1) * N + K + L);
+    return cost_of_products(2 * P * N * ((L - 1) * N + K), P) + 2 * P * N * L;
 }
 
 double mlp_many_probe_operations(const dmft_problem *p)
 {
     double N = (double)p->simulation.width, P = (double)p->mlp.samples, K = (double)p->mlp.outputs, L = p->depth;
     double product = 4 * P * N * ((L - 1) * N + K) + 2 * P * P * (L * N + K) + 8 * singular_space(tops_of(p)) * P * K;
-    return 2 * P * K * N * ((L - 1) * N + 2 * L) + 2 * (L + 1) * P * P * N + PRODUCTS * tops_of(p) * product;
+    double passes = 2 * P * K * N * ((L - 1) * N + 2 * L) + 2 * (L + 1) * P * P * N;
+    return cost_of_products(passes + PRODUCTS * tops_of(p) * product, P);
 }
 
 /* ---- Passes ---- */

@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "ensemble/ensemble.h"
 #include "network/probe.h"
+#include "network/simulate.h"
 #include "network/singular.h"
 
 /* ---- Sizes --------------------------------------------------------------------------------------------------------------------- */
@@ -88,9 +89,6 @@ void network_free(struct network *network);
 /* Columns of A_l, its fan-in (it has `width` rows). */
 size_t network_columns(const struct network *network, int l);
 
-/* c/fan-in of what A_l learns, with the factor of a residual branch. */
-double network_coupling(const struct network *network, int l);
-
 /* Draws network number `index`: weights, target, data. It depends on the problem's seed and the index alone. */
 void network_start(struct network *network, long index);
 
@@ -125,7 +123,7 @@ void network_bend(struct network *network, const double weight[NETWORK_STAGES]);
  * are those of its end, 0 when they are on the way, DMFT_ERROR_NUMERIC when no step is small enough. */
 int network_flow(struct network *network, double interval, dmft_error *err);
 
-/* Makes the stages of a step of this length; returns its error over what is allowed (flow.c). network_flow_accept goes there. */
+/* Makes the stages of a step of this length; returns its error over what is allowed (flow.c), infinity when they ran away. network_flow_accept goes there. */
 double network_flow_try(struct network *network, double step);
 void network_flow_accept(struct network *network, double step);
 
@@ -156,18 +154,11 @@ int network_spectrum(struct network *network, double *out, dmft_error *err);
 
 /* ---- The ensemble -------------------------------------------------------------------------------------------------------------- */
 
-/* Refuses what cannot be simulated: a grid of time that is chosen as it goes, fewer input dimensions than modes. */
-int network_check(const dmft_problem *problem, dmft_error *err);
-
 /* Numbers that one network leaves: T rows of kernels, then the spectra, then the probes. */
 double network_slot(const dmft_problem *problem);
 
 /* Numbers kept of the first network's weights: 0 unless they are to be stored. */
 size_t network_kept(const dmft_problem *problem);
-
-/* dmft_simulate and its estimate for model deep_linear (simulate.c, estimate.c). */
-int network_simulate(const dmft_problem *problem, const dmft_run_options *options, dmft_trajectory **out, dmft_error *err);
-dmft_estimate network_estimate(const dmft_problem *problem, int threads);
 
 /* Means, standard errors, outliers and escapes as a trajectory (summary.c); rows from the earliest divergence on are left out. */
 int network_summary(dmft_trajectory **out, const dmft_problem *problem, const struct ensemble_results *results, dmft_error *err);

@@ -3,13 +3,14 @@
  *
  * Every member trains two matrices that begin alike and are shaken alike: one sees the teacher, its twin sees labels without it (the noise alone). The
  * spectrum of the twin is the bulk; what the largest singular value of the first is beyond it is the teacher's. Where N and D are finite this needs no
- * formula for the edge: an eigenvalue counts as isolated where it exceeds the twin's largest by a part of min(N, D)^{-2/3}, the spread of an edge.
+ * formula for the edge: an eigenvalue counts as isolated where it exceeds the twin's largest by a part of min(N, D)^{-2/3}, the spread of an edge. That
+ * is asked of the means over all members, so that no member is chosen by its eigenvalue, and the result hangs on their number by its errors alone.
  *
  * With a sample, its covariance S and the labels' part of the gradient are made once, from blocks of inputs that are not kept.
  *
  * Time: a step 2 N D, with a sample 4 N D^2; P D^2 once; a recorded row 6 n^3, n = min(N, D). Memory: 5 N D, D^2, 2 n^2.
  */
-#include "network/noisy_matrix.h"
+#include "network/simulate.h"
 
 #include <cblas.h>
 #include <lapacke.h>
@@ -17,18 +18,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cost.h"
 #include "base/error.h"
 #include "base/random.h"
 #include "base/trajectory.h"
 #include "ensemble/samples.h"
 #include "spectrum/spacing.h"
 
-enum { EDGE, ISOLATED, LEFT, RIGHT, VARIANCE, FIRST, SPACING_RATIO, SPACING_DISTANCE, COLUMNS };
+/* Streams of one matrix, by purpose. */
+enum { DRAW_TEACHER = 8192, DRAW_INPUTS, DRAW_LABELS, DRAW_WEIGHTS, DRAW_STEPS };
+
+enum { EDGE, ISOLATED, LEFT, RIGHT, VARIANCE, FIRST, SPACING_RATIO, SPACING_DISTANCE, FRACTION, COLUMNS };
 
 enum { BLOCK = 64, SCRATCH = 40 }; /* inputs that are worked on together; doubles a row for dsyevr, of which 26 are the least */
 
 static const double most_rows = 0x1p30, most_samples = 0x1p50; /* that BLAS can count, twice; that a double can */
 static const double diverged_at = 1e12; /* as in the theory */
+static const double gaussian = 30.0;    /* operations that a Gaussian number costs */
+static const double edge_room = 4.0;    /* spreads by which the theory's eigenvalue has to stand off the edge to be compared: section 32 */
 static const double spacing_cut = 0.15; /* part of the levels at either end whose density changes within a few spacings */
 
 struct member {
@@ -173,10 +180,10 @@ static int start(void *state, long index, dmft_error *err)
     const dmft_problem *p = m->problem;
     uint64_t seed = p->simulation.seed, number = (uint64_t)index;
     size_t size = m->rows * m->columns;
-    struct random_stream teacher = random_start(seed, number, NOISY_MATRIX_TEACHER), weights = random_start(seed, number, NOISY_MATRIX_WEIGHTS);
-    struct random_stream inputs = random_start(seed, number, NOISY_MATRIX_INPUTS), labels = random_start(seed, number, NOISY_MATRIX_LABELS);
+    struct random_stream teacher = random_start(seed, number, DRAW_TEACHER), weights = random_start(seed, number, DRAW_WEIGHTS);
+    struct random_stream inputs = random_start(seed, number, DRAW_INPUTS), labels = random_start(seed, number, DRAW_LABELS);
     (void)err;
-    m->stream = random_start(seed, number, NOISY_MATRIX_STEPS);
+    m->stream = random_start(seed, number, DRAW_STEPS);
     draw_unit(&teacher, m->rows, m->left);
     draw_unit(&teacher, m->columns, m->right);
     if (m->samples > 0) draw_sample(m, &inputs, &labels);
@@ -236,6 +243,15 @@ static int advance(void *state, long row, dmft_error *err)
 }
 
 /* ---- what is measured ---- */
+
+/* The unit of distances from an edge, relative to it: levels next to it are spread by about as much. */
+static double edge_spread(const dmft_problem *p)
+{
+    struct sizes n = sizes_of(p);
+    return pow(fmin(n.rows, n.columns), -2.0 / 3.0);
+}
+
+static int stands_off(const dmft_problem *p, double largest, double edge) { return largest > edge * (1.0 + edge_spread(p)) && largest > 0.0; }
 
 static void make_gram(struct member *m, const double *weight)
 {
@@ -303,10 +319,9 @@ static int record(void *state, long row, double *slot, dmft_error *err)
     at[EDGE] = m->twin[m->order - 1];
     if (row == 0) m->start = at[EDGE];
     if (!(largest <= diverged_at * fmax(m->start, 1.0))) return DMFT_DIVERGED;
-    if (largest > at[EDGE] * (1.0 + pow((double)m->order, -2.0 / 3.0)) && largest > 0.0) {
-        at[ISOLATED] = largest;
-        measure_vectors(m, at);
-    }
+    at[ISOLATED] = largest;
+    at[FRACTION] = stands_off(m->problem, largest, at[EDGE]);
+    measure_vectors(m, at);
     measure_spacings(m, at);
     return DMFT_OK;
 }
@@ -329,16 +344,17 @@ static double operations_of(const dmft_problem *p)
 {
     struct sizes size = sizes_of(p);
     double D = size.columns, N = size.rows, n = fmin(N, D), steps = (double)p->steps;
-    double a_step = size.samples > 0.0 ? 4.0 * N * D * D : 2.0 * N * D, a_record = 2.0 * n * N * D + 6.0 * n * n * n;
-    double once = size.samples * D * (p->noisy_matrix.label_noise > 0.0 ? D + N : D);
+    double noise = p->noisy_matrix.gradient_noise > 0.0 ? gaussian * N * D : 0.0, labels = p->noisy_matrix.label_noise > 0.0 ? N : 0.0;
+    double a_step = 4.0 * N * D + noise + (size.samples > 0.0 ? cost_of_products(4.0 * N * D * D, D) : 0.0);
+    double a_record = cost_of_products(2.0 * n * N * D, n) + 2.0 * cost_of_eigenvalues(n);
+    double once = gaussian * (N * D + size.samples * (D + labels)) + cost_of_products(size.samples * D * (D + 2.0 * labels), D);
     return once + steps * a_step + (2.0 + floor(steps / (double)p->outlier_every)) * a_record;
 }
 
 /* The edge of n levels lies n^{-2/3} of its value further in; an isolated eigenvalue and its overlaps are off by 1/D, the more the nearer to the bulk. */
 static void set_columns(struct samples_column column[COLUMNS], const dmft_problem *p)
 {
-    struct sizes n = sizes_of(p);
-    double edge = pow(fmin(n.rows, n.columns), -2.0 / 3.0), mean = 1.0 / n.columns;
+    double edge = edge_spread(p), mean = 1.0 / sizes_of(p).columns;
     const struct samples_column all[COLUMNS] = {[EDGE] = {"bulk_edge", 1, 0, 0.1 * edge},
                                                 [ISOLATED] = {"isolated", 1, 0, mean},
                                                 [LEFT] = {"overlap2_left", 1, 0, mean},
@@ -346,15 +362,34 @@ static void set_columns(struct samples_column column[COLUMNS], const dmft_proble
                                                 [VARIANCE] = {"bulk_variance", 1, 0, 0.05 * mean},
                                                 [FIRST] = {"initial_covariance", 0, 0, 0.05 * mean},
                                                 [SPACING_RATIO] = {"spacing_ratio", 1, 0, 0.0},
-                                                [SPACING_DISTANCE] = {"spacing_distance", 0, 0, 0.0}};
+                                                [SPACING_DISTANCE] = {"spacing_distance", 0, 0, 0.0},
+                                                [FRACTION] = {"isolated_fraction", 0, 0, 0.0}};
     memcpy(column, all, sizeof all);
+}
+
+static const char *const of_spike[] = {"overlap2_left", "overlap2_right", "isolated"};
+enum { OF_SPIKE = sizeof of_spike / sizeof *of_spike };
+
+/* Where the mean largest eigenvalue is not off the mean edge, it is one of the bulk. */
+static void keep_isolated(dmft_trajectory *t, const dmft_problem *p)
+{
+    const double *largest = trajectory_find(t, "isolated")->value, *edge = trajectory_find(t, "bulk_edge")->value;
+    for (size_t row = 0; row < t->rows; row++) {
+        if (stands_off(p, largest[row], edge[row])) continue;
+        for (int i = 0; i < OF_SPIKE; i++) {
+            const struct trajectory_series *x = trajectory_find(t, of_spike[i]);
+            x->value[row] = x->error[row] = NAN;
+        }
+    }
 }
 
 static int finish(dmft_trajectory *t, const struct ensemble_results *results, const struct samples *s, dmft_error *err)
 {
     struct sizes n = sizes_of(s->problem);
     (void)results;
+    keep_isolated(t, s->problem);
     int status = trajectory_set_number(t, n.columns, err, "input_dim");
+    for (int i = 0; i < OF_SPIKE && status == DMFT_OK; i++) status = trajectory_set_number(t, edge_room * edge_spread(s->problem), err, "room_%s", of_spike[i]);
     return status == DMFT_OK ? trajectory_set_number(t, n.rows, err, "width") : status;
 }
 

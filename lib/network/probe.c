@@ -29,6 +29,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cost.h"
 #include "base/error.h"
 #include "network/network.h"
 
@@ -87,7 +88,7 @@ double probe_doubles(const dmft_problem *problem)
 static double factor_operations(const dmft_problem *problem)
 {
     double D = network_size_of(problem).input_dim;
-    return is_factored(problem) ? D * D * network_size_of(problem).samples + D * D * D / 3 : 0;
+    return is_factored(problem) ? cost_of_products(D * D * network_size_of(problem).samples + D * D * D / 3, D) : 0;
 }
 
 double probe_start_operations(const dmft_problem *problem) { return problem->batch == BATCH_ONLINE ? 0 : factor_operations(problem); }
@@ -197,30 +198,17 @@ static enum through through_of(const struct network *n)
     return n->probe.factor != NULL ? INPUTS_FACTOR : INPUTS;
 }
 
-/* y = F x, and y = F^T x; y and x of the order of K and D do not overlap. */
-static void to_inputs(const struct operator *o, const double *x, double *y)
+/* y = F x, or F^T x; y and x of the order of K and D do not overlap. */
+static void factor(const struct operator *o, CBLAS_TRANSPOSE side, const double *x, double *y)
 {
     const struct network *n = o->n;
     int D = (int)n->input_dim, P = (int)n->samples;
-    if (o->through == INPUTS) {
-        cblas_dgemv(CblasRowMajor, CblasTrans, P, D, 1 / sqrt(P), n->inputs, D, x, 1, 0.0, y, 1);
+    if (o->through == INPUTS) { /* F = X^T/sqrt(P) */
+        cblas_dgemv(CblasRowMajor, side == CblasNoTrans ? CblasTrans : CblasNoTrans, P, D, 1 / sqrt(P), n->inputs, D, x, 1, 0.0, y, 1);
         return;
     }
     memcpy(y, x, n->input_dim * sizeof *y);
-    if (o->through == INPUTS_FACTOR) cblas_dtrmv(CblasRowMajor, CblasLower, CblasNoTrans, CblasNonUnit, D, n->probe.factor, D, y, 1);
-    for (int i = 0; o->through == INPUTS_LAW && n->root != NULL && i < D; i++) y[i] *= n->root[i];
-}
-
-static void from_inputs(const struct operator *o, const double *x, double *y)
-{
-    const struct network *n = o->n;
-    int D = (int)n->input_dim, P = (int)n->samples;
-    if (o->through == INPUTS) {
-        cblas_dgemv(CblasRowMajor, CblasNoTrans, P, D, 1 / sqrt(P), n->inputs, D, x, 1, 0.0, y, 1);
-        return;
-    }
-    memcpy(y, x, n->input_dim * sizeof *y);
-    if (o->through == INPUTS_FACTOR) cblas_dtrmv(CblasRowMajor, CblasLower, CblasTrans, CblasNonUnit, D, n->probe.factor, D, y, 1);
+    if (o->through == INPUTS_FACTOR) cblas_dtrmv(CblasRowMajor, CblasLower, side, CblasNonUnit, D, n->probe.factor, D, y, 1);
     for (int i = 0; o->through == INPUTS_LAW && n->root != NULL && i < D; i++) y[i] *= n->root[i];
 }
 
@@ -228,9 +216,9 @@ static void apply(void *context, size_t order, const double *x, double *y)
 {
     const struct operator *o = context;
     struct probe *p = &o->n->probe;
-    to_inputs(o, x, p->inward);
+    factor(o, CblasNoTrans, x, p->inward);
     tangent_kernel(o->n, p->inward, p->outward);
-    from_inputs(o, p->outward, y);
+    factor(o, CblasTrans, p->outward, y);
     for (size_t i = 0; o->negative && i < order; i++) y[i] = o->from * x[i] - y[i];
 }
 
@@ -256,7 +244,7 @@ static size_t add_starts(struct probe_search *s, const struct operator *o)
 {
     struct random_stream stream = random_start(0, 0, NETWORK_PROBES);
     double *row = s->vectors + s->known * s->order;
-    from_inputs(o, o->n->target, row);
+    factor(o, CblasTrans, o->n->target, row);
     size_t more = cblas_dnrm2((int)s->order, row, 1) > 0;
     random_gaussians(&stream, 1.0, s->order, row + more * s->order);
     return s->known + more + 1;

@@ -36,8 +36,7 @@ void singular_free(struct singular *s);
 void singular_start(struct singular *s);
 void singular_transfer(struct singular *s, archive *a);
 
-/* Length of the shorter side of matrix i; 1 when that is the left one (fewer rows than columns). */
-size_t singular_order(const struct singular *s, size_t i);
+/* 1 when the shorter side of matrix i is the left one (fewer rows than columns). */
 int singular_on_left(const struct singular *s, size_t i);
 
 /* A vector of the shorter side of matrix i, `order` long, from which its next search starts besides those known; one of length 0 is passed over, and so

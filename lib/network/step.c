@@ -50,14 +50,15 @@ static void add_bends(const struct network *n, double factor, const double *from
     cblas_dgemv(CblasRowMajor, CblasTrans, n->bends, (int)outer, 1.0, to, (int)outer, share, 1, 1.0, y, 1);
 }
 
-double network_coupling(const struct network *n, int l) { return n->coupling * (l > 0 ? n->branch : 1.0) / (double)network_columns(n, l); }
+/* c/fan-in of what A_l learns, with the factor of a residual branch. */
+static double coupling_of(const struct network *n, int l) { return n->coupling * (l > 0 ? n->branch : 1.0) / (double)network_columns(n, l); }
 
 /* y = factor A_l x + keep y. */
 static void product(const struct network *n, int l, double factor, const double *x, double keep, double *y)
 {
     size_t N = n->width, columns = network_columns(n, l);
     cblas_dgemv(CblasRowMajor, CblasNoTrans, (int)N, (int)columns, factor, n->weight[l], (int)columns, x, 1, keep, y, 1);
-    add_bends(n, factor * network_coupling(n, l), n->h_rows[l], columns, x, n->g_rows[l + 1], N, y);
+    add_bends(n, factor * coupling_of(n, l), n->h_rows[l], columns, x, n->g_rows[l + 1], N, y);
 }
 
 /* y = factor A_l^T x + keep y. */
@@ -65,7 +66,7 @@ static void transposed_product(const struct network *n, int l, double factor, co
 {
     size_t N = n->width, columns = network_columns(n, l);
     cblas_dgemv(CblasRowMajor, CblasTrans, (int)N, (int)columns, factor, n->weight[l], (int)columns, x, 1, keep, y, 1);
-    add_bends(n, factor * network_coupling(n, l), n->g_rows[l + 1], N, x, n->h_rows[l], columns, y);
+    add_bends(n, factor * coupling_of(n, l), n->g_rows[l + 1], N, x, n->h_rows[l], columns, y);
 }
 
 void network_forward(const struct network *n, int l, const double *x, double *y)
@@ -123,16 +124,6 @@ void network_draw_inputs(struct network *n, size_t rows, double *X)
         for (size_t i = 0; i < D; i++) X[mu * D + i] *= n->root[i];
 }
 
-/* A random order of all samples. */
-static void shuffle(struct network *n)
-{
-    for (size_t left = n->samples; left > 1; left--) {
-        size_t other = (size_t)random_below(&n->batch_stream, left), last = n->order[left - 1];
-        n->order[left - 1] = n->order[other];
-        n->order[other] = last;
-    }
-}
-
 /* m of this step, in batch_error. */
 static void draw_batch(struct network *n)
 {
@@ -142,7 +133,7 @@ static void draw_batch(struct network *n)
         return;
     }
     size_t batches = (size_t)lround(1 / q), j = (size_t)n->step % batches;
-    if (j == 0) shuffle(n);
+    if (j == 0) random_shuffle(&n->batch_stream, n->samples, n->order);
     memset(m, 0, n->samples * sizeof *m);
     for (size_t k = j * n->samples / batches; k < (j + 1) * n->samples / batches; k++) m[n->order[k]] = 1.0;
 }
@@ -224,7 +215,7 @@ static void learn_plainly(struct network *n, double rate)
     int N = (int)n->width;
     for (int l = 0; l < n->depth; l++) {
         int fan_in = (int)network_columns(n, l);
-        cblas_dger(CblasRowMajor, N, fan_in, rate * network_coupling(n, l), n->g[l + 1], 1, n->h[l], 1, n->weight[l], fan_in);
+        cblas_dger(CblasRowMajor, N, fan_in, rate * coupling_of(n, l), n->g[l + 1], 1, n->h[l], 1, n->weight[l], fan_in);
     }
     cblas_daxpy(N, rate * n->coupling, n->h[n->depth], 1, n->readout, 1);
 }
@@ -234,7 +225,7 @@ static void learn_with_memory(struct network *n, struct rates r)
     int L = n->depth;
     for (int l = 0; l < L; l++) {
         size_t fan_in = network_columns(n, l);
-        double rate = network_coupling(n, l), *m = n->velocity != NULL ? n->velocity[l] : NULL;
+        double rate = coupling_of(n, l), *m = n->velocity != NULL ? n->velocity[l] : NULL;
         r.keep = kept(n->problem, l);
         for (size_t i = 0; i < n->width; i++)
             learn_row(r, rate * n->g[l + 1][i], n->h[l], fan_in, m != NULL ? m + i * fan_in : NULL, n->weight[l] + i * fan_in);
@@ -279,7 +270,7 @@ void network_bend(struct network *n, const double weight[NETWORK_STAGES])
     for (int l = 0; l < n->depth; l++) {
         int fan_in = (int)network_columns(n, l);
         for (int j = 0; j < NETWORK_STAGES; j++) cblas_dscal(N, weight[j], n->g_rows[l + 1] + j * N, 1);
-        cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, N, fan_in, NETWORK_STAGES, network_coupling(n, l), n->g_rows[l + 1], N, n->h_rows[l],
+        cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, N, fan_in, NETWORK_STAGES, coupling_of(n, l), n->g_rows[l + 1], N, n->h_rows[l],
                     fan_in, 1.0, n->weight[l], fan_in);
     }
     cblas_dgemv(CblasRowMajor, CblasTrans, NETWORK_STAGES, N, n->coupling, n->h_rows[n->depth], N, weight, 1, 1.0, n->readout, 1);

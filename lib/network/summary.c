@@ -74,7 +74,7 @@ static double threshold(const struct summary *s, size_t record, int l)
 
 static int is_outlier(const struct summary *s, size_t record, int l, int j)
 {
-    return s->mean[place(s, record, l, j)] > threshold(s, record, l);
+    return isgreater(s->mean[place(s, record, l, j)], threshold(s, record, l));
 }
 
 /* ---- Series ---- */
@@ -231,11 +231,6 @@ static void add_number(struct summary *s, double value, const char *name)
     if (s->status == DMFT_OK) s->status = trajectory_set_number(s->t, value, s->err, "%s", name);
 }
 
-static void add_text(struct summary *s, const char *name, const char *text)
-{
-    if (s->status == DMFT_OK) s->status = dmft_trajectory_set_text(s->t, name, text, s->err);
-}
-
 /* When a spectrum was recorded: the step, in flow the time. */
 static double instant(const struct summary *s, size_t record)
 {
@@ -292,9 +287,7 @@ static void add_facts(struct summary *s)
     add_divergence(s);
     for (int l = 0; l < problem->depth; l++)
         for (int j = 1; j <= problem->outlier_count; j++) add_escape(s, l, j);
-    add_text(s, "kind", "simulation");
-    add_text(s, "model", problem->model);
-    add_text(s, "config", problem->text);
+    if (s->status == DMFT_OK) s->status = trajectory_describe(s->t, "simulation", problem, s->err);
 }
 
 /* ---- All of it ---- */

@@ -14,6 +14,7 @@
 #include "network/two_layer.h"
 
 #include <cblas.h>
+#include <gsl/gsl_sort.h>
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
@@ -58,18 +59,27 @@ static int too_large(const struct two_layer_size *n)
     return fmax(N, fmax(D, P)) > INT_MAX / 1000 || N * D > INT_MAX;
 }
 
+enum { PLACES = 26 };
+
+/* Every array that all networks have, and its length. */
+static void places_of(struct two_layer *n, struct memory_place place[PLACES])
+{
+    struct two_layer_size s = n->n;
+    size_t N = s.N, D = s.D, P = s.P, least = least_of(&s), nulls = (size_t)n->problem->two_layer.nulls;
+    const struct memory_place all[PLACES] = {{&n->W, N * D}, {&n->a, N}, {&n->initial_a, N}, {&n->direction, D}, {&n->theta, D}, {&n->X, P * D}, {&n->y, P},
+                                             {&n->fresh, P * D}, {&n->fresh_y, P}, {&n->h, P * N}, {&n->slope, P * N}, {&n->f, P}, {&n->gradient, N * D},
+                                             {&n->gradient_a, N}, {&n->gram, P * P}, {&n->K, P * P}, {&n->K2, P * P}, {&n->work, work_of(&s)},
+                                             {&n->values, most_of(&s) + D}, {&n->null, nulls}, {&n->reference[0], least}, {&n->reference[1], P},
+                                             {&n->reference[2], P}, {&n->spectrum[0], least}, {&n->spectrum[1], P}, {&n->spectrum[2], P}};
+    memcpy(place, all, sizeof all);
+}
+
 static int allocate(struct two_layer *n)
 {
     struct two_layer_size s = n->n;
-    size_t least = least_of(&s), most = most_of(&s), K = s.P * s.P;
-    double **vectors[] = {&n->W, &n->a, &n->initial_a, &n->direction, &n->theta, &n->X, &n->y, &n->fresh, &n->fresh_y, &n->h, &n->slope, &n->f,
-                          &n->gradient, &n->gradient_a, &n->gram, &n->K, &n->K2, &n->work, &n->values, &n->null, &n->reference[0], &n->reference[1],
-                          &n->reference[2], &n->spectrum[0], &n->spectrum[1], &n->spectrum[2]};
-    size_t lengths[] = {s.N * s.D, s.N, s.N, s.D, s.D, s.P * s.D, s.P, s.P * s.D, s.P, s.P * s.N, s.P * s.N, s.P,
-                        s.N * s.D, s.N, K, K, K, work_of(&s), most + s.D, (size_t)n->problem->two_layer.nulls, least, s.P,
-                        s.P, least, s.P, s.P};
-    int whole = 1;
-    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) whole &= (*vectors[i] = memory_doubles(lengths[i])) != NULL;
+    struct memory_place place[PLACES];
+    places_of(n, place);
+    int whole = memory_take(place, PLACES);
     for (size_t i = 0; is_adam(n->problem) && i < 4; i++) whole &= (n->moment[i] = memory_doubles(i < 2 ? s.N * s.D : s.N)) != NULL;
     if (s.B < s.P) {
         whole &= (n->batch = memory_doubles(s.B * s.D)) != NULL;
@@ -103,14 +113,12 @@ int two_layer_create(struct two_layer **out, const dmft_problem *p, dmft_error *
 void two_layer_free(struct two_layer *n)
 {
     if (n == NULL) return;
-    double *vectors[] = {n->W, n->a, n->initial_a, n->direction, n->theta, n->X, n->y, n->fresh, n->fresh_y, n->h, n->slope, n->f, n->gradient,
-                         n->gradient_a, n->gram, n->K, n->K2, n->work, n->values, n->null, n->batch, n->batch_y};
-    for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++) free(vectors[i]);
+    struct memory_place place[PLACES];
+    places_of(n, place);
+    memory_return(place, PLACES);
+    free(n->batch);
+    free(n->batch_y);
     for (size_t i = 0; i < 4; i++) free(n->moment[i]);
-    for (size_t i = 0; i < 3; i++) {
-        free(n->reference[i]);
-        free(n->spectrum[i]);
-    }
     free(n->order);
     singular_free(&n->singular);
     free(n);
@@ -145,12 +153,6 @@ static void draw_task(const struct two_layer *n, long index, uint64_t inputs, ui
     cblas_daxpy(P, 1.0, n->work, 1, y, 1);
 }
 
-static int rising(const void *left, const void *right)
-{
-    double a = *(const double *)left, b = *(const double *)right;
-    return (a > b) - (a < b);
-}
-
 /* An independent initialisation, and the distances of others from it. */
 static int draw_references(struct two_layer *n, long index, dmft_error *err)
 {
@@ -165,7 +167,7 @@ static int draw_references(struct two_layer *n, long index, dmft_error *err)
         status = two_layer_singular_values(n, n->W, n->values, err);
         if (status == DMFT_OK) n->null[i] = spectrum_difference(n->values, least, n->reference[0], least, NULL);
     }
-    qsort(n->null, nulls, sizeof *n->null, rising);
+    gsl_sort(n->null, 1, nulls);
     return status;
 }
 
@@ -239,11 +241,7 @@ static void next_batch(struct two_layer *n, const double **X, const double **y)
     *y = n->y;
     if (B == P) return;
     if (n->taken + B > P) {
-        for (size_t i = P - 1; i > 0; i--) {
-            size_t j = (size_t)random_below(&n->batches, i + 1), held = n->order[i];
-            n->order[i] = n->order[j];
-            n->order[j] = held;
-        }
+        random_shuffle(&n->batches, P, n->order);
         n->taken = 0;
     }
     for (size_t i = 0; i < B; i++) {

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cost.h"
 #include "base/error.h"
 #include "network/two_layer.h"
 #include "spectrum/difference.h"
@@ -32,8 +33,8 @@ double two_layer_operations(const dmft_problem *p)
     double N = (double)n.N, D = (double)n.D, P = (double)n.P, B = (double)n.B, least = fmin(N, D), small = fmin(N, P);
     double values = 8.0 / 3.0 * least * N * D, kernels = 2.0 * P * P * N + 4.0 * P * P * P + 3.0 * small * small * small;
     double rows = 2.0 + (double)p->steps / (double)p->two_layer.every, activation = 20.0 * P * N;
-    return (double)p->steps * B * N * (6.0 * D + 40.0) + rows * (4.0 * P * N * D + activation + 2.0 * kernels + values) +
-           ((double)p->two_layer.nulls + 1.0) * (values + 30.0 * N * D) + kernels;
+    double nulls = (double)p->two_layer.nulls + 1.0, products = (double)p->steps * B * N * 6.0 * D + rows * (4.0 * P * N * D + 2.0 * kernels + values);
+    return cost_of_products(products + nulls * values + kernels, least) + (double)p->steps * B * N * 40.0 + rows * activation + nulls * 30.0 * N * D;
 }
 
 size_t two_layer_extra(const dmft_problem *p)

@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "ensemble/samples.h"
-#include "network/models.h"
+#include "network/simulate.h"
 #include "network/two_layer.h"
 
 /* In the order of two_layer_measure: name, default column, and what a finite size may shift it by, see `allowance`. */

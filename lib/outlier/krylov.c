@@ -9,6 +9,7 @@
 #include "outlier/krylov.h"
 
 #include <cblas.h>
+#include <float.h>
 #include <lapacke.h>
 #include <math.h>
 #include <stdint.h>
@@ -117,7 +118,7 @@ static int orthonormalise(outlier_krylov *w, const double *x, size_t m)
 {
     int n = (int)w->n, stride = (int)w->order;
     double *v = w->V + m * w->order, before = cblas_dnrm2(n, x, 1);
-    if (m >= w->most || m >= w->n || !(before > 0.0) || !isfinite(before)) return 0;
+    if (m >= w->most || m >= w->n || !isgreaterequal(before, DBL_MIN) || !isfinite(before)) return 0;
     memcpy(v, x, w->n * sizeof *v);
     cblas_dscal(n, 1.0 / before, v, 1);
     for (int pass = 0; pass < 3; pass++) {
@@ -126,7 +127,7 @@ static int orthonormalise(outlier_krylov *w, const double *x, size_t m)
             cblas_dgemv(CblasRowMajor, CblasTrans, (int)m, n, -1.0, w->V, stride, w->tau, 1, 1.0, v, 1);
         }
         double size = cblas_dnrm2(n, v, 1);
-        if (!(size > 1e-9)) return 0; /* rounding errors are all that is left */
+        if (!isgreater(size, 1e-9)) return 0; /* rounding errors are all that is left */
         cblas_dscal(n, 1.0 / size, v, 1);
         if (size > 0.7) break; /* nothing was lost to cancellation */
     }
@@ -288,7 +289,8 @@ static void deliver(outlier_krylov *w, size_t j)
     w->p.weigh(w->p.context, s, weighed);
     double form = cblas_ddot(n, r, 1, weighed, 1), least = 1e-6 * cblas_dnrm2(n, r, 1) * cblas_dnrm2(n, weighed, 1);
     w->root[j] = fabs(form) > least ? cblas_ddot(n, image, 1, weighed, 1) / form : t->real;
-    double size = cblas_dnrm2(n, image, 1); /* the image has a smaller error than r */
+    double size = cblas_dnrm2(n, image, 1);
+    if (isless(size, DBL_MIN)) return; /* else the image, which has a smaller error than r */
     memcpy(r, image, w->n * sizeof *r);
     cblas_dscal(n, 1.0 / size, r, 1);
     cblas_dscal(n, w->root[j] / size, s, 1);

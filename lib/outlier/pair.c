@@ -23,8 +23,8 @@ struct outlier_pair outlier_pair_of(const outlier_krylov *w, const struct outlie
     x.p = x.r + kernels->k;
     x.s = s + kernels->k;
     x.form = x.b * psi * bilinear(kernels, x.r, s);
-    double n = x.form / (root * x.dz); /* of (O5): (1/lambda^2)(dlambda^2/dz) r_1.K r_2 */
-    x.left = n > 0.0 ? sqrt(2.0 / n) : NAN;
+    double slope = root * x.dz, n = slope != 0.0 ? x.form / slope : NAN; /* of (O5): (1/lambda^2)(dlambda^2/dz) r_1.K r_2 */
+    x.left = isgreater(n, 0.0) ? sqrt(2.0 / n) : NAN;
     x.right = x.left * x.b * sqrt(psi);
     return x;
 }

@@ -410,11 +410,6 @@ int outlier_revealed_find(outlier_revealed *w, const struct limit_view *view, dm
 
 /* ---- checkpoints ---- */
 
-static void transfer_rows(archive *a, double *x, size_t rows, size_t length, size_t stride)
-{
-    for (size_t i = 0; i < rows && archive_status(a) == DMFT_OK; i++) archive_doubles(a, x + i * stride, length);
-}
-
 void outlier_revealed_transfer(outlier_revealed *w, archive *a)
 {
     dmft_error err;
@@ -432,8 +427,8 @@ void outlier_revealed_transfer(outlier_revealed *w, archive *a)
     if (archive_status(a) != DMFT_OK) return;
     archive_doubles(a, w->z, w->count);
     archive_doubles(a, w->root, w->count);
-    for (int i = 0; i < PAST; i++) transfer_rows(a, w->past[i], w->known[i], 2 * room, 2 * room);
-    transfer_rows(a, w->extra, w->extras, 2 * room, 2 * room);
-    transfer_rows(a, w->left, w->count, w->outputs, room);
-    transfer_rows(a, w->right, w->count, w->inputs, room);
+    for (int i = 0; i < PAST; i++) archive_rows(a, w->past[i], w->known[i], 2 * room, 2 * room);
+    archive_rows(a, w->extra, w->extras, 2 * room, 2 * room);
+    archive_rows(a, w->left, w->count, w->outputs, room);
+    archive_rows(a, w->right, w->count, w->inputs, room);
 }

@@ -11,6 +11,7 @@ struct outlier_scalars outlier_scalars_at(double variance, double psi, double ro
     double v = variance, L = root;
     if (L == 0.0) return s; /* no bulk and nothing learned */
     s.z = sqrt((psi * L + v) * (L + v) / L);
+    if (fmin(psi, 1.0) * L * L * s.z == 0.0) return s; /* too little for derivatives that are numbers */
     s.dz = (psi - v * v / (L * L)) / (2.0 * s.z);
     s.a = (psi * L + v) / (psi * L * s.z);
     s.b = (L + v) / (L * s.z);

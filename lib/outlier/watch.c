@@ -36,7 +36,7 @@ static void note(double *largest, double difference)
 
 void outlier_watch_inside(struct outlier_watch *w, double variance, double root, double change, double z)
 {
-    if (root + change > outlier_edge_root(variance, w->psi)) note(&w->difference, fabs(outlier_scalars_at(variance, w->psi, root + change).z - z));
+    if (isgreater(root + change, outlier_edge_root(variance, w->psi))) note(&w->difference, fabs(outlier_scalars_at(variance, w->psi, root + change).z - z));
 }
 
 void outlier_watch_outlier(struct outlier_watch *w, size_t j, double root, double growth)

@@ -1,12 +1,7 @@
 /* dmft_simulate: which simulator a problem goes to. A model that is built has a row. */
 #include "base/problem.h"
-#include "model/mlp_solve.h"
-#include "network/low_degree_filter.h"
-#include "network/extensive_output.h"
-#include "network/mlp.h"
-#include "network/models.h"
-#include "network/network.h"
-#include "network/noisy_matrix.h"
+#include "model/solve.h"
+#include "network/simulate.h"
 #include "run/run.h"
 
 static int revealed(const dmft_problem *p) { return p->simulation.engine == ENGINE_REVEALED; }

@@ -33,7 +33,7 @@ int dmft_resolvent_at(double z, double sigma2, double psi, dmft_resolvent *out, 
     /* D = a b is the smaller root of sigma^4 psi D^2 - q D + 1 = 0; the discriminant in factors keeps its digits near the edge. */
     double inside = (z - edges[0]) * (z + edges[0]) * (z - edges[1]) * (z + edges[1]);
     double root = inside > 0.0 ? sqrt(inside) : 0.0, q = z * z - sigma2 * (1.0 + psi);
-    double D = 2.0 / (q + root), dD = -2.0 * z * D / root; /* root = q - 2 sigma^4 psi D */
+    double D = 2.0 / (q + root), dD = root > 0.0 ? -2.0 * z * D / root : -INFINITY; /* root = q - 2 sigma^4 psi D, 0 at the edge */
     out->a = (1.0 + sigma2 * D) / z;
     out->b = (1.0 + sigma2 * psi * D) / z;
     out->da = -out->a / z + (sigma2 > 0.0 ? sigma2 * dD / z : 0.0);

@@ -9,6 +9,7 @@
 
 #include <gsl/gsl_randist.h>
 #include <gsl/gsl_rng.h>
+#include <gsl/gsl_sort.h>
 #include <lapacke.h>
 #include <math.h>
 #include <stdlib.h>
@@ -62,12 +63,6 @@ static int draw(gsl_rng *random, size_t M, size_t N, double *z, double *off, dou
     return LAPACKE_dbdsqr_work(LAPACK_COL_MAJOR, 'U', (int)n, 0, 0, 0, z, off, &nothing, 1, &nothing, 1, &nothing, 1, work);
 }
 
-static int rising(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* Distances of SAMPLES Gaussian matrices, in rising order; 0, or what LAPACK said. */
 static int sample(gsl_rng *random, size_t M, size_t N, int fitted, double *room, double *distances)
 {
@@ -78,7 +73,7 @@ static int sample(gsl_rng *random, size_t M, size_t N, int fitted, double *room,
         if (info != 0) return info;
         distances[i] = distance_of(&s, 0, spectrum_fit_variance(&s, 0), NULL);
     }
-    qsort(distances, SAMPLES, sizeof *distances, rising);
+    gsl_sort(distances, 1, SAMPLES);
     return 0;
 }
 

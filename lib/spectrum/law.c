@@ -64,7 +64,10 @@ static double slope_of(const struct spectrum_law *law, double y)
 {
     double sum = 0.0;
     for (size_t k = 0; k < law->nodes; k++)
-        if (law->weight[k] * law->tau[k] > 0.0) sum += law->weight[k] * gsl_pow_2(law->tau[k] / (y - law->tau[k]));
+        if (law->weight[k] * law->tau[k] > 0.0) {
+            if (y == law->tau[k]) return -INFINITY; /* a node is the end of a band */
+            sum += law->weight[k] * gsl_pow_2(law->tau[k] / (y - law->tau[k]));
+        }
     return 1.0 - law->ratio * sum;
 }
 
@@ -124,8 +127,8 @@ int spectrum_law_edges(const struct spectrum_law *law, double (*edge)[2], size_t
 
 /* ---- in the upper half plane ---- */
 
-/* x(m) and dx/dm. One division a node. */
-static double complex evaluate(const struct spectrum_law *law, double complex m, double complex *slope)
+/* One division a node. */
+double complex spectrum_law_sum(const struct spectrum_law *law, double complex m, double complex *slope)
 {
     double a = creal(m), b = cimag(m), re = 0.0, im = 0.0, re2 = 0.0, im2 = 0.0;
     for (size_t k = 0; k < law->nodes; k++) {
@@ -136,9 +139,16 @@ static double complex evaluate(const struct spectrum_law *law, double complex m,
         re2 += w * (p * p - q * q);
         im2 += w * 2.0 * p * q;
     }
-    double complex inverse = 1.0 / m;
-    *slope = inverse * inverse - law->ratio * (re2 + I * im2);
-    return -inverse + law->ratio * (re + I * im);
+    *slope = re2 + I * im2;
+    return re + I * im;
+}
+
+/* x(m) and dx/dm. */
+static double complex evaluate(const struct spectrum_law *law, double complex m, double complex *slope)
+{
+    double complex inverse = 1.0 / m, slope_of_sum, sum = spectrum_law_sum(law, m, &slope_of_sum);
+    *slope = inverse * inverse - law->ratio * slope_of_sum;
+    return -inverse + law->ratio * sum;
 }
 
 static int is_finite(double complex x) { return isfinite(creal(x)) && isfinite(cimag(x)); }
@@ -148,7 +158,7 @@ static int newton(const struct spectrum_law *law, double complex z, double compl
 {
     for (int i = 0; i < NEWTON; i++) {
         double complex slope, x = evaluate(law, *m, &slope);
-        if (!is_finite(x) || !is_finite(slope)) return 0;
+        if (!is_finite(x) || !is_finite(slope) || slope == 0.0) return 0;
         double complex step = (x - z) / slope;
         if (!is_finite(step)) return 0;
         if (cabs(step) <= enough * cabs(*m) || cabs(x - z) <= enough * (cabs(z) + cabs(1.0 / *m))) return 1; /* x may be small against its terms */
@@ -194,7 +204,8 @@ static double part_of(const struct spectrum_law *law, double x, double complex m
     return (x * cimag(m) + carg(m) - law->ratio * sum) / M_PI;
 }
 
-int spectrum_law_part(const struct spectrum_law *law, double x, double *part, dmft_error *err)
+/* The part of the companion's eigenvalues <= x, x not 0, by (LA4). */
+static int part_at(const struct spectrum_law *law, double x, double *part, dmft_error *err)
 {
     double complex m;
     int status = spectrum_law_stieltjes(law, x, &m, err);
@@ -255,7 +266,7 @@ static int tabulate_all(spectrum_curve *c, dmft_error *err)
     int status = spectrum_law_edges(&c->law, c->band, c->law.bands + 1, &c->bands, err);
     c->below[0] = c->zero;
     for (size_t b = 1; b < c->bands && status == DMFT_OK; b++)
-        status = spectrum_law_part(&c->law, 0.5 * (c->band[b - 1][1] + c->band[b][0]), &c->below[b], err);
+        status = part_at(&c->law, 0.5 * (c->band[b - 1][1] + c->band[b][0]), &c->below[b], err);
     c->below[c->bands] = 1.0;
     for (size_t b = 0; b < c->bands && status == DMFT_OK; b++) status = tabulate(c, b, err);
     return status;
@@ -299,8 +310,6 @@ size_t spectrum_curve_bands(const spectrum_curve *c) { return c->bands; }
 const double *spectrum_curve_band(const spectrum_curve *c, size_t band) { return c->band[band]; }
 
 double spectrum_curve_mass(const spectrum_curve *c, size_t band) { return c->below[band + 1] - c->below[band]; }
-
-const double *spectrum_curve_x(const spectrum_curve *c, size_t band) { return c->x + band * c->points; }
 
 const double *spectrum_curve_density(const spectrum_curve *c, size_t band) { return c->density + band * c->points; }
 

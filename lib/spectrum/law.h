@@ -21,6 +21,9 @@ struct spectrum_law {
 double spectrum_law_x(const struct spectrum_law *law, double m);
 double spectrum_law_slope(const struct spectrum_law *law, double m);
 
+/* sum w tau/(1 + tau m) and minus its derivative, of which (LA1) is made. */
+double complex spectrum_law_sum(const struct spectrum_law *law, double complex m, double complex *slope);
+
 /* The part of the companion's eigenvalues that is 0; of the p x p matrix it is 1 - (1 - this)/ratio. */
 double spectrum_law_zero(const struct spectrum_law *law);
 
@@ -34,9 +37,6 @@ int spectrum_law_stieltjes(const struct spectrum_law *law, double complex z, dou
 /* Im m/pi at a real x that is not 0: the density of the companion's continuous part. Error: DMFT_ERROR_NUMERIC. */
 int spectrum_law_density(const struct spectrum_law *law, double x, double *density, dmft_error *err);
 
-/* The part of the companion's eigenvalues <= x, x not 0, by (LA4). Error: DMFT_ERROR_NUMERIC. */
-int spectrum_law_part(const struct spectrum_law *law, double x, double *part, dmft_error *err);
-
 /* The same many times over: m at the points of every band, from which it is found in between. It keeps a copy of the law. */
 typedef dmft_law spectrum_curve;
 
@@ -48,8 +48,7 @@ size_t spectrum_curve_bands(const spectrum_curve *c);
 const double *spectrum_curve_band(const spectrum_curve *c, size_t band);
 double spectrum_curve_mass(const spectrum_curve *c, size_t band);
 
-/* The points of a band (rising) and the density there. */
-const double *spectrum_curve_x(const spectrum_curve *c, size_t band);
+/* The density at the points of a band. */
 const double *spectrum_curve_density(const spectrum_curve *c, size_t band);
 
 /* The density of the continuous part at any x, the part of eigenvalues <= x, that at 0 included, and its inverse (0 <= part <= 1; 0 when that part is at

@@ -33,9 +33,10 @@ static int check(const dmft_population *p, dmft_error *err)
     if (p->nodes == 0) return error_set(err, DMFT_ERROR_ARGUMENT, "a population has at least one node");
     int status = check_bands(p, err);
     for (size_t k = 0; k < p->nodes && status == DMFT_OK; k++) {
-        if (!(p->weight[k] >= 0.0) || !isfinite(p->weight[k]))
+        if (!isgreaterequal(p->weight[k], 0.0) || !isfinite(p->weight[k]))
             return error_set(err, DMFT_ERROR_ARGUMENT, "weight %zu must be in [0, inf), got %g", k, p->weight[k]);
-        if (!(p->tau[k] >= 0.0) || !isfinite(p->tau[k])) return error_set(err, DMFT_ERROR_ARGUMENT, "tau %zu must be in [0, inf), got %g", k, p->tau[k]);
+        if (!isgreaterequal(p->tau[k], 0.0) || !isfinite(p->tau[k]))
+            return error_set(err, DMFT_ERROR_ARGUMENT, "tau %zu must be in [0, inf), got %g", k, p->tau[k]);
         if (p->weight[k] > 0.0 && !is_in_band(p, p->tau[k])) return error_set(err, DMFT_ERROR_ARGUMENT, "tau %zu, %g, lies in no band", k, p->tau[k]);
         sum += p->weight[k];
     }
@@ -61,13 +62,13 @@ double dmft_law_density(const dmft_law *law, double x) { return spectrum_curve_a
 
 double dmft_law_part(const dmft_law *law, double x) { return spectrum_curve_part(law, x); }
 
-double dmft_law_quantile(const dmft_law *law, double part) { return part >= 0.0 && part <= 1.0 ? spectrum_curve_quantile(law, part) : NAN; }
+double dmft_law_quantile(const dmft_law *law, double part) { return isgreaterequal(part, 0.0) && part <= 1.0 ? spectrum_curve_quantile(law, part) : NAN; }
 
 void dmft_law_free(dmft_law *law) { spectrum_curve_free(law); }
 
 int dmft_marchenko_pastur_nodes(double q, size_t n, double *s, double *weight, double band[2], dmft_error *err)
 {
-    if (!(q > 0.0 && q <= 1.0)) return error_set(err, DMFT_ERROR_ARGUMENT, "q must be in (0, 1], got %g", q);
+    if (!isgreater(q, 0.0) || q > 1.0) return error_set(err, DMFT_ERROR_ARGUMENT, "q must be in (0, 1], got %g", q);
     if (n == 0) return error_set(err, DMFT_ERROR_ARGUMENT, "n must be at least 1");
     spectrum_marchenko_pastur_nodes(q, n, s, weight, band);
     return DMFT_OK;

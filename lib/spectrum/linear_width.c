@@ -65,12 +65,13 @@ static struct spectrum_law law_of(const struct population *p, double ratio)
         .ratio = ratio, .nodes = p->nodes, .tau = p->tau, .weight = p->weight, .bands = p->bands, .band = (const double(*)[2])p->band};
 }
 
-static int new_spectrum(width_spectrum **out, struct population **p, size_t points, dmft_error *err)
+static int new_spectrum(width_spectrum **out, struct population **p, const struct linear_width *w, size_t points, dmft_error *err)
 {
     *out = calloc(1, sizeof **out);
     *p = malloc(sizeof **p);
     if (*out != NULL && *p != NULL) {
         (*out)->points = points;
+        populate(*p, w, w->sample_ratio);
         return DMFT_OK;
     }
     free(*out);
@@ -78,21 +79,12 @@ static int new_spectrum(width_spectrum **out, struct population **p, size_t poin
     return error_memory(err, sizeof **p);
 }
 
-/* F(m) = -1/(z - psi <tau/(1 + tau m)>), (LA1) solved for the other m; and dF/dm. One division a node. */
+/* F(m) = -1/(z - psi <tau/(1 + tau m)>), (LA1) solved for the other m; and dF/dm. */
 static double complex law_map(const void *context, double complex z, double complex m, double complex *slope)
 {
     const struct spectrum_law *law = context;
-    double a = creal(m), b = cimag(m), re = 0.0, im = 0.0, re2 = 0.0, im2 = 0.0;
-    for (size_t k = 0; k < law->nodes; k++) {
-        double tau = law->tau[k], w = law->weight[k], u = 1.0 + tau * a, v = tau * b, n = tau / (u * u + v * v);
-        double p = u * n, q = -v * n; /* tau/(1 + tau m) */
-        re += w * p;
-        im += w * q;
-        re2 += w * (p * p - q * q);
-        im2 += w * 2.0 * p * q;
-    }
-    double complex F = -1.0 / (z - law->ratio * (re + I * im));
-    *slope = F * F * law->ratio * (re2 + I * im2);
+    double complex slope_of_sum, F = -1.0 / (z - law->ratio * spectrum_law_sum(law, m, &slope_of_sum));
+    *slope = F * F * law->ratio * slope_of_sum;
     return F;
 }
 
@@ -134,16 +126,9 @@ static int check_whole(const width_spectrum *s, const struct linear_width *w, dm
                      w->sample_ratio / w->width_ratio, w->readout, whole);
 }
 
-int width_conjugate(width_spectrum **out, const struct linear_width *w, size_t points, dmft_error *err)
+/* Of a law whose table ended with this status: hands it out, or frees it. The population has done its service. */
+static int hand_over(width_spectrum **out, width_spectrum *s, struct population *p, const struct linear_width *w, int status, dmft_error *err)
 {
-    struct population *p;
-    width_spectrum *s;
-    int status = new_spectrum(&s, &p, points, err);
-    if (status != DMFT_OK) return status;
-    s->ratio = w->sample_ratio / w->width_ratio;
-    populate(p, w, w->sample_ratio);
-    struct spectrum_law law = law_of(p, s->ratio);
-    status = conjugate_table(s, &law, points, err);
     free(p);
     if (status == DMFT_OK) status = check_whole(s, w, err);
     if (status == DMFT_OK)
@@ -151,6 +136,18 @@ int width_conjugate(width_spectrum **out, const struct linear_width *w, size_t p
     else
         width_spectrum_free(s);
     return status;
+}
+
+int width_conjugate(width_spectrum **out, const struct linear_width *w, size_t points, dmft_error *err)
+{
+    struct population *p;
+    width_spectrum *s;
+    int status = new_spectrum(&s, &p, w, points, err);
+    if (status != DMFT_OK) return status;
+    s->ratio = w->sample_ratio / w->width_ratio;
+    struct spectrum_law law = law_of(p, s->ratio);
+    status = conjugate_table(s, &law, points, err);
+    return hand_over(out, s, p, w, status, err);
 }
 
 /* ---- the NTK: Phi^{1/2} (sigma_a^2 + G G^T/N) Phi^{1/2}, moved by sigma_a^2 (<phi'^2> - <phi^2>) ---- */
@@ -285,9 +282,8 @@ int width_tangent(width_spectrum **out, const struct linear_width *w, size_t poi
 {
     struct population *p;
     width_spectrum *s;
-    int status = new_spectrum(&s, &p, points, err);
+    int status = new_spectrum(&s, &p, w, points, err);
     if (status != DMFT_OK) return status;
-    populate(p, w, w->sample_ratio);
     struct tangent t = {.p = p, .r = w->sample_ratio / w->width_ratio, .readout = w->readout};
     double rest = rest_of(w), band[4][2], D = 1.0 / w->sample_ratio, N = 1.0 / t.r, atom = rest > 0.0 ? 1.0 - D - N : 1.0 - D;
     if (atom < rounding) atom = 0.0;
@@ -300,13 +296,7 @@ int width_tangent(width_spectrum **out, const struct linear_width *w, size_t poi
     s->ratio = 1.0;
     s->shift = w->readout * (w->slope2 - gsl_pow_2(w->slope));
     status = spectrum_table_create(&s->curve, bands, (const double(*)[2])band, atom, points, tangent_density, &t, err);
-    free(p);
-    if (status == DMFT_OK) status = check_whole(s, w, err);
-    if (status == DMFT_OK)
-        *out = s;
-    else
-        width_spectrum_free(s);
-    return status;
+    return hand_over(out, s, p, w, status, err);
 }
 
 /* ---- what is asked ---- */

@@ -8,7 +8,6 @@
 #include <lapacke.h>
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/error.h"
 #include "spectrum/leading.h"
@@ -146,7 +145,7 @@ size_t moment_largest(const double *top, const double *bottom, size_t count, siz
     size_t above = 0, below = 0, kept = 0;
     double largest = 0.0;
     while (kept < keep) {
-        double up = above < count && top[above] > 0.0 ? top[above] : 0.0, down = below < count && bottom[below] < 0.0 ? -bottom[below] : 0.0;
+        double up = above < count && isgreater(top[above], 0.0) ? top[above] : 0.0, down = below < count && isless(bottom[below], 0.0) ? -bottom[below] : 0.0;
         double size = fmax(up, down);
         if (kept == 0) largest = size;
         if (!(size > least_kept * largest)) break;

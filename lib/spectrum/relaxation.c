@@ -6,6 +6,7 @@
  *
  * Cost: an eigenproblem of order R and DRAWS products with a matrix of that order; memory: three such matrices. */
 #include <cblas.h>
+#include <gsl/gsl_sort.h>
 #include <lapacke.h>
 #include <math.h>
 #include <stdlib.h>
@@ -122,12 +123,6 @@ static double scale_of(struct random_stream *stream, long freedom)
     return sqrt((double)freedom / sum);
 }
 
-static int rising(const void *a, const void *b)
-{
-    const double *x = a, *y = b;
-    return (*x > *y) - (*x < *y);
-}
-
 /* K of noise alone, in rising order. */
 static void draw_largest(struct noise *z, const double *time)
 {
@@ -138,7 +133,7 @@ static void draw_largest(struct noise *z, const double *time)
         cblas_dgemv(CblasRowMajor, CblasTrans, (int)z->n, (int)z->n, scale, z->root, (int)z->n, z->normal, 1, 0.0, z->draw, 1);
         z->largest[i] = largest_gap(time, z->draw, z->n, z->corner).size;
     }
-    qsort(z->largest, DRAWS, sizeof *z->largest, rising);
+    gsl_sort(z->largest, 1, DRAWS);
 }
 
 /* ---- the test ---- */
@@ -146,7 +141,7 @@ static void draw_largest(struct noise *z, const double *time)
 static int check(const double *time, const double *progress, const double *covariance, size_t n, double members, dmft_error *err)
 {
     if (n < 3) return error_set(err, DMFT_ERROR_ARGUMENT, "a relaxation needs three times or more, got %zu", n);
-    if (!(members >= 0.0 && members <= 1e6)) return error_set(err, DMFT_ERROR_ARGUMENT, "members must be in [0, 1e6], got %g", members);
+    if (!isgreaterequal(members, 0.0) || members > 1e6) return error_set(err, DMFT_ERROR_ARGUMENT, "members must be in [0, 1e6], got %g", members);
     for (size_t i = 0; i < n; i++) {
         if (!isfinite(time[i]) || (i > 0 && !(time[i] > time[i - 1]))) return error_set(err, DMFT_ERROR_ARGUMENT, "time %zu does not rise: %g", i, time[i]);
         if (!isfinite(progress[i])) return error_set(err, DMFT_ERROR_ARGUMENT, "progress %zu is %g", i, progress[i]);
@@ -170,7 +165,8 @@ static void judge(struct noise *z, const double *time, const double *progress, i
     if (out->verdict == DMFT_RELAXATION_GRADUAL) return;
     out->from = time[gap.at];
     out->to = time[gap.after];
-    out->quickening = slope(time, progress, gap.at, gap.after) / fmax(slope(time, progress, gap.before, gap.at), 0.0);
+    double before = fmax(slope(time, progress, gap.before, gap.at), 0.0), after = slope(time, progress, gap.at, gap.after);
+    out->quickening = before > 0.0 ? after / before : copysign(INFINITY, after);
 }
 
 int dmft_relaxation_test(const double *time, const double *progress, const double *covariance, size_t count, double members, dmft_relaxation *out,

@@ -165,7 +165,7 @@ static int relax(dmft_representation *r, const dmft_trajectory *t, size_t every,
     (void)snprintf(name, sizeof name, "D%zu_moved_noise", r->layer);
     double noise = dmft_trajectory_number(t, name);
     double members = fmax(dmft_trajectory_number(t, "seeds"), dmft_trajectory_number(t, "replicas"));
-    if (r->snapshots > 1 && (!(moved > 0.0) || moved < moved_noise * noise)) return DMFT_OK;
+    if (r->snapshots > 1 && (!isgreater(moved, 0.0) || isless(moved, moved_noise * noise))) return DMFT_OK;
     if (r->snapshots < 3 || series == NULL || members == 1.0) {
         r->relaxation.verdict = DMFT_RELAXATION_UNTESTED;
         return DMFT_OK;
@@ -177,7 +177,7 @@ static int relax(dmft_representation *r, const dmft_trajectory *t, size_t every,
     double *q = memory_doubles(r->snapshots);
     if (q == NULL) return error_memory(err, 8.0 * (double)r->snapshots);
     for (size_t i = 0; i < r->snapshots; i++) q[i] = series[i * every];
-    int status = dmft_relaxation_test(r->step, q, covariance, r->snapshots, members >= 1.0 ? members : 0.0, &r->relaxation, err);
+    int status = dmft_relaxation_test(r->step, q, covariance, r->snapshots, isgreaterequal(members, 1.0) ? members : 0.0, &r->relaxation, err);
     free(q);
     return status;
 }

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cost.h"
 #include "base/error.h"
 
 struct ridge {
@@ -46,7 +47,7 @@ double ridge_doubles(size_t samples, size_t tests)
 double ridge_operations(const struct ridge_rule *rule, double samples, double tests, double order)
 {
     double runs = (double)rule->folds * (double)rule->penalties, m = fmin(order, samples);
-    return runs * (m * m * m / 3.0 + 2.0 * m * m) + 2.0 * (double)rule->folds * samples * m * m + 2.0 * (samples + tests) * m;
+    return cost_of_products(runs * m * m * m / 3.0 + 2.0 * (double)rule->folds * samples * m * m, 0.5 * m) + 2.0 * runs * m * m + 2.0 * (samples + tests) * m;
 }
 
 int ridge_create(ridge **out, size_t samples, size_t tests, const struct ridge_rule *rule, dmft_error *err)

@@ -6,9 +6,9 @@
 #include "spectrum/spacing.h"
 
 #include <gsl/gsl_math.h>
+#include <gsl/gsl_sort.h>
 #include <lapacke.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { TERMS = SPACING_TERMS };
@@ -59,12 +59,6 @@ static double count_below(double x, const double *level, size_t n, const double 
     return sum;
 }
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 size_t spectrum_spacing_unfold(const double *level, size_t n, double cut, double *spacing)
 {
     double coefficient[TERMS];
@@ -76,16 +70,17 @@ size_t spectrum_spacing_unfold(const double *level, size_t n, double cut, double
         spacing[count++] = here - before;
         before = here;
     }
-    qsort(spacing, count, sizeof *spacing, by_value);
+    gsl_sort(spacing, 1, count);
     return count;
 }
 
 double spectrum_spacing_distance(const double *spacing, size_t count)
 {
+    if (count == 0) return NAN;
     double most = 0.0, step = 1.0 / (double)count;
     for (size_t i = 0; i < count; i++) {
         double surmise = spacing[i] > 0.0 ? -expm1(-0.25 * M_PI * gsl_pow_2(spacing[i])) : 0.0;
         most = fmax(most, fmax((double)(i + 1) * step - surmise, surmise - (double)i * step));
     }
-    return count > 0 ? most : NAN;
+    return most;
 }

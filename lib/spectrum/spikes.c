@@ -32,7 +32,7 @@ static int scale(const dmft_spikes *s, struct scaled *out, dmft_error *err)
     if (!isgreater(psi, 0.0) || !isfinite(psi)) return error_set(err, DMFT_ERROR_ARGUMENT, "psi must be in (0, inf), got %g", psi);
     if (!isgreater(s->sigma2, 0.0) || !isfinite(s->sigma2))
         return error_set(err, DMFT_ERROR_ARGUMENT, "sigma2 must be in (0, inf), got %g", s->sigma2);
-    if (!isgreater(s->rank_ratio, 0.0) || !(s->rank_ratio <= smaller))
+    if (!isgreater(s->rank_ratio, 0.0) || s->rank_ratio > smaller)
         return error_set(err, DMFT_ERROR_ARGUMENT, "rank_ratio must be in (0, %g] for psi = %g, got %g", smaller, psi, s->rank_ratio);
     if (!isgreaterequal(s->strength, 0.0) || !isfinite(s->strength))
         return error_set(err, DMFT_ERROR_ARGUMENT, "strength must be in [0, inf), got %g", s->strength);
@@ -205,7 +205,7 @@ int dmft_spikes_density(const dmft_spikes *s, double x, double *density, dmft_er
     double complex w;
     int status = scale(s, &q, err);
     if (status != DMFT_OK) return status;
-    if (!(x > 0.0) || !isfinite(x)) return error_set(err, DMFT_ERROR_ARGUMENT, "a singular value must be in (0, inf), got %g", x);
+    if (!isgreater(x, 0.0) || !isfinite(x)) return error_set(err, DMFT_ERROR_ARGUMENT, "a singular value must be in (0, inf), got %g", x);
     double value = x / q.unit;
     status = solve(&q, value * value, &w, err);
     if (status != DMFT_OK) return status;
@@ -220,7 +220,7 @@ int dmft_spikes_part(const dmft_spikes *s, double x, double *part, dmft_error *e
     double complex w;
     int status = scale(s, &q, err);
     if (status != DMFT_OK) return status;
-    if (!(x >= 0.0) || !isfinite(x)) return error_set(err, DMFT_ERROR_ARGUMENT, "a singular value must be in [0, inf), got %g", x);
+    if (!isgreaterequal(x, 0.0) || !isfinite(x)) return error_set(err, DMFT_ERROR_ARGUMENT, "a singular value must be in [0, inf), got %g", x);
     *part = 0.0;
     if (x == 0.0) return DMFT_OK;
     status = solve(&q, gsl_pow_2(x / q.unit), &w, err);

@@ -28,7 +28,7 @@ static double *sorted(const double *x, size_t n, int *status, dmft_error *err)
     double *copy = memory_doubles(2 * n);
     *status = copy != NULL ? DMFT_OK : error_memory(err, 16.0 * (double)n);
     for (size_t i = 0; i < n && *status == DMFT_OK; i++)
-        if (!(x[i] >= 0.0) || !isfinite(x[i]))
+        if (!isgreaterequal(x[i], 0.0) || !isfinite(x[i]))
             *status = error_set(err, DMFT_ERROR_ARGUMENT, "a tail is one of finite numbers in [0, inf), number %zu of %zu is %g", i + 1, n, x[i]);
     if (*status != DMFT_OK) {
         free(copy);

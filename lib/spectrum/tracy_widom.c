@@ -94,7 +94,7 @@ int dmft_tracy_widom_quantile(double tail, double *s, dmft_error *err)
 {
     struct wanted w = {.tail = tail, .err = err};
     gsl_function function = {.function = excess, .params = &w};
-    if (!(tail >= 1e-280 && tail <= 1 - 1e-9)) return error_set(err, DMFT_ERROR_ARGUMENT, "a level must be in [1e-280, 1 - 1e-9], got %.10g", tail);
+    if (!isgreaterequal(tail, 1e-280) || tail > 1 - 1e-9) return error_set(err, DMFT_ERROR_ARGUMENT, "a level must be in [1e-280, 1 - 1e-9], got %.10g", tail);
     /* 1 - F_1 < exp(-(2/3) s^{3/2}) for s > 0. */
     double low = -10, high = 1 + pow(-1.5 * log(fmin(tail, 0.5)), 2.0 / 3);
     gsl_root_fsolver *solver = gsl_root_fsolver_alloc(gsl_root_fsolver_brent);

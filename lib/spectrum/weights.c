@@ -40,8 +40,9 @@ static int check_options(const dmft_spectrum_options *o, size_t M, size_t N, dmf
 {
     if (M == 0 || N == 0) return error_set(err, DMFT_ERROR_ARGUMENT, "a matrix has at least one row and one column, got %zu x %zu", M, N);
     if (M > INT_MAX || N > INT_MAX) return error_set(err, DMFT_ERROR_ARGUMENT, "a matrix has at most %d rows and columns, got %zu x %zu", INT_MAX, M, N);
-    if (!(o->variance >= 0) || !isfinite(o->variance)) return error_set(err, DMFT_ERROR_ARGUMENT, "the variance must be in [0, inf), got %g", o->variance);
-    if (!(o->level >= 1e-12 && o->level <= 0.5)) return error_set(err, DMFT_ERROR_ARGUMENT, "the level must be in [1e-12, 0.5], got %g", o->level);
+    if (!isgreaterequal(o->variance, 0) || !isfinite(o->variance))
+        return error_set(err, DMFT_ERROR_ARGUMENT, "the variance must be in [0, inf), got %g", o->variance);
+    if (!isgreaterequal(o->level, 1e-12) || o->level > 0.5) return error_set(err, DMFT_ERROR_ARGUMENT, "the level must be in [1e-12, 0.5], got %g", o->level);
     return DMFT_OK;
 }
 
