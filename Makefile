@@ -179,8 +179,15 @@ AGREEMENT := $(BUILD)/tests/agreement $(BUILD)/tests/agreement_mlp
 AGREEMENT_OBJ := $(AGREEMENT:%=%.o) $(BUILD)/tests/agreement_parts.o
 TEST_ENV := DMFT_SRCDIR=$(CURDIR) DMFT_BUILD=$(abspath $(BUILD)) OPENBLAS_NUM_THREADS=1
 
+# Preloaded by tests/test_robust.sh; where the linker has no such thing that part of the test is skipped.
+FAULT := $(BUILD)/tests/fault.so
+$(FAULT): tests/fault/fault.c
+	@mkdir -p $(@D)
+	$(call say,LINK $@)
+	$(Q)$(CC) $(WARNINGS) $(WERROR) -O1 -shared -fPIC -o $@ $< -ldl
+
 .PHONY: tests
-tests: all $(TESTS) $(AGREEMENT)  ## build the tests
+tests: all $(TESTS) $(AGREEMENT) $(if $(filter Linux,$(SYSTEM)),$(FAULT))  ## build the tests
 
 .PHONY: check-run
 check-run: tests
@@ -208,6 +215,10 @@ manual: all  ## run every command of the manual, as its pages stand
 .PHONY: spectrum-null
 spectrum-null: tests  ## how often matrices of noise have an outlier, 1000 a case, and how often spikes are found (ten minutes)
 	$(TEST_ENV) DMFT_TEST_LONG=1 CK_RUN_SUITE=weights $(TESTS)
+
+.PHONY: robust
+robust: tests  ## full disks, failing calls, signals at any moment, two processes on one file: all of tests/test_robust.sh (an hour of one core)
+	$(TEST_ENV) DMFT_TEST_LONG=1 bash tests/test_robust.sh $(BIN)
 
 .PHONY: asan
 asan:  ## all tests under AddressSanitizer and UBSan

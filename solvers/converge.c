@@ -8,7 +8,6 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/file.h"
 #include "program.h"
 
 static int read_mode(struct converge *s)
@@ -51,8 +50,6 @@ static int write_json(const struct converge *s, const char *path)
 {
     char *text = NULL;
     size_t length = 0;
-    dmft_error err;
-    file_aside aside;
     FILE *memory = open_memstream(&text, &length);
     if (memory != NULL) converge_json(memory, s);
     int whole = memory != NULL && !ferror(memory);
@@ -60,15 +57,9 @@ static int write_json(const struct converge *s, const char *path)
         free(text);
         return program_error(STATUS_FAILED, "converge: no memory for the text of %s", path);
     }
-    int status = file_aside_open(&aside, path, options_given(s->o, OPTION_force), &err);
-    if (status == DMFT_OK) {
-        int code = file_write_all(aside.fd, text, length);
-        status = code == 0 ? file_aside_commit(&aside, &err) : file_aside_failed(&aside, code, &err);
-    }
+    int status = run_write(s->o, path, text, length);
     free(text);
-    if (status != DMFT_OK) return program_failed(status, &err);
-    if (!options_given(s->o, OPTION_quiet)) (void)fprintf(stderr, "wrote %s\n", path);
-    return STATUS_DONE;
+    return status;
 }
 
 /* NAME.json and NAME.png, where -o NAME was given. */

@@ -1,4 +1,4 @@
-/* Figures: a script with the data in it is made and given to gnuplot, which draws into a file aside. */
+/* Figures: a script with the data in it is made and given to gnuplot, which draws into a file without a name. */
 #include "gnuplot.h"
 
 #include <errno.h>
@@ -7,8 +7,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/file.h"
 #include "program.h"
+#include "run.h"
 
 /* The colours of Okabe and Ito, which the colour-blind can tell apart; yellow, which white paper swallows, left out. */
 static const char *const palette[] = {"#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"};
@@ -90,55 +90,48 @@ static int ends_whole(FILE *file, const char *last)
     return 0;
 }
 
-static int is_whole(const char *path, const char *last)
-{
-    FILE *file = fopen(path, "rb");
-    if (file == NULL) return 0;
-    int whole = ends_whole(file, last);
-    (void)fclose(file);
-    return whole;
-}
-
 int gnuplot_draws(const char *path) { return find_format(path) != NULL; }
 
-/* The stream has no name, so that nothing is left when a signal ends the program. */
-static int draw_stream(const options *o, FILE *script, gnuplot_writer *write, void *figure)
+char *gnuplot_read(FILE *picture, size_t *length)
 {
-    const char *name = options_command(o);
-    const struct format *format = find_format("a.svg");
+    long bytes = fseek(picture, 0, SEEK_END) == 0 ? ftell(picture) : -1;
+    char *text = bytes > 0 ? malloc((size_t)bytes + 1) : NULL;
+    if (text == NULL) return NULL;
+    rewind(picture);
+    *length = (size_t)bytes;
+    text[*length] = '\0';
+    if (fread(text, 1, *length, picture) == *length) return text;
+    free(text);
+    return NULL;
+}
+
+/* The stream has no name, so that nothing is left when a signal ends the program. */
+static int draw_stream(const char *name, const struct format *format, FILE *picture, FILE *script, gnuplot_writer *write, void *figure)
+{
     FILE *messages = tmpfile();
     if (messages == NULL) return program_error(STATUS_FAILED, "%s: no temporary file: %s", name, strerror(errno));
     write(figure, format->terminal, "/dev/stdout");
-    int status = run_gnuplot(name, script, o->picture, messages);
+    int status = run_gnuplot(name, script, picture, messages);
     (void)fclose(messages);
-    if (status == STATUS_DONE && !ends_whole(o->picture, format->last))
+    if (status == STATUS_DONE && !ends_whole(picture, format->last))
         status = program_error(STATUS_FAILED, "%s: gnuplot left a picture unfinished (is the disk of temporary files full?)", name);
     return status;
 }
 
 int gnuplot_draw(const options *o, const char *path, FILE *script, gnuplot_writer *write, void *figure)
 {
-    if (o->picture != NULL) return draw_stream(o, script, write, figure);
-    dmft_error err;
-    file_aside aside;
     const char *name = options_command(o);
-    const struct format *format = find_format(path);
-    int status = file_aside_open(&aside, path, options_given(o, OPTION_force), &err);
-    if (status != DMFT_OK)
-        return program_error(STATUS_USAGE, "%s%s", err.text, status == DMFT_ERROR_EXISTS ? " (--force overwrites it)" : "");
-    FILE *messages = tmpfile();
-    write(figure, format->terminal, aside.temporary);
-    status = messages != NULL ? run_gnuplot(name, script, messages, messages)
-                              : program_error(STATUS_FAILED, "%s: no temporary file: %s", name, strerror(errno));
-    if (status == STATUS_DONE && !is_whole(aside.temporary, format->last))
-        status = program_error(STATUS_FAILED, "cannot write %s: gnuplot left it unfinished (is the disk full?)", path);
-    if (messages != NULL) (void)fclose(messages);
-    if (status != STATUS_DONE) {
-        file_aside_abandon(&aside);
-        return status;
-    }
-    status = file_aside_commit(&aside, &err);
-    if (status != DMFT_OK) return program_failed(status, &err);
-    if (!options_given(o, OPTION_quiet)) (void)fprintf(stderr, "wrote %s\n", path);
-    return STATUS_DONE;
+    if (o->picture != NULL) return draw_stream(name, find_format("a.svg"), o->picture, script, write, figure);
+    int status = run_check_output(o, path);
+    if (status != STATUS_DONE) return status;
+    FILE *picture = tmpfile();
+    if (picture == NULL) return program_error(STATUS_FAILED, "%s: no temporary file: %s", name, strerror(errno));
+    status = draw_stream(name, find_format(path), picture, script, write, figure);
+    size_t length = 0;
+    char *text = status == STATUS_DONE ? gnuplot_read(picture, &length) : NULL;
+    (void)fclose(picture);
+    if (text == NULL && status == STATUS_DONE) return program_error(STATUS_FAILED, "%s: no memory for the picture, or none came", name);
+    if (status == STATUS_DONE) status = run_write(o, path, text, length);
+    free(text);
+    return status;
 }

@@ -16,6 +16,9 @@ typedef void gnuplot_writer(void *figure, const char *terminal, const char *file
  * gnuplot_draws. Where the options have a stream for pictures the figure goes there, as SVG, and `path` is not looked at. */
 int gnuplot_draw(const options *o, const char *path, FILE *script, gnuplot_writer *write, void *figure);
 
+/* All of a picture that a stream holds, to be freed; NULL when there is no memory, or no picture that can be read. */
+char *gnuplot_read(FILE *picture, size_t *length);
+
 /* A string between single quotes. */
 void gnuplot_string(FILE *script, const char *text);
 

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gnuplot.h"
+
 /* ---- text ---- */
 
 /* The bytes of the character of UTF-8 that begins a text; 0 when none does (broken, too long a form, a surrogate, beyond U+10FFFF). */
@@ -73,17 +75,6 @@ void html_number(FILE *out, double value, double error)
 
 /* ---- pictures ---- */
 
-static char *read_all(FILE *stream, size_t *length)
-{
-    long bytes = fseek(stream, 0, SEEK_END) == 0 ? ftell(stream) : -1;
-    char *text = bytes > 0 ? malloc((size_t)bytes + 1) : NULL;
-    if (text == NULL) return NULL;
-    rewind(stream);
-    *length = fread(text, 1, (size_t)bytes, stream);
-    text[*length] = '\0';
-    return text;
-}
-
 /* Inside of a tag: names get a prefix where they are given and where they are used; those of gnuplot's groups, which are not unique and which nothing uses,
  * are left out. Returns the bytes that were taken; 0 when no name begins here. */
 static size_t put_name(FILE *out, const char *at, size_t number)
@@ -110,7 +101,7 @@ static size_t put_name(FILE *out, const char *at, size_t number)
 int html_picture(FILE *out, FILE *picture, size_t number, const char *label)
 {
     size_t length = 0;
-    char *text = read_all(picture, &length);
+    char *text = gnuplot_read(picture, &length);
     const char *begin = text != NULL ? strstr(text, "<svg") : NULL; /* behind the prologue of XML */
     if (begin != NULL) {
         (void)fputs("<svg role=\"img\" aria-label=\"", out);

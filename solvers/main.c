@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <gsl/gsl_errno.h>
+#include <hdf5.h>
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
@@ -14,6 +15,7 @@
 
 #include "blas.h"
 #include "program.h"
+#include "signals.h"
 
 int program_error(int status, const char *format, ...)
 {
@@ -106,7 +108,9 @@ int main(int argc, char **argv)
     options o;
     hold_standard_streams();
     keep_large_blocks_apart();
+    signals_catch();
     (void)signal(SIGXFSZ, SIG_IGN); /* a file that grows too large is an error of write(), which is reported */
+    (void)H5dont_atexit(); /* all files are closed by then; of one that could not be read, HDF5 1.10 closes some things without end, or crashes */
     (void)gsl_set_error_handler_off();
     int status = options_read(&o, argc, argv);
     if (status < 0) {

@@ -1,45 +1,20 @@
-/* The progress line, redrawn at most ten times a second, and the flag that signals set. */
+/* The progress line, redrawn at most ten times a second. */
 #include "progress.h"
 
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "program.h"
+#include "signals.h"
 
 static const double interval = 0.1; /* seconds between two drawings */
 
-/* Whoever stops a run may send the signal twice at a time, to the program and to its group; later it is impatience. */
-static const double patience = 1; /* seconds */
-
-static volatile sig_atomic_t caught;
-static double caught_at; /* of the handler alone */
-
-static void catch(int number)
-{
-    double now = clock_now(); /* clock_gettime is one of the functions that a handler may call */
-    if (caught == 0) {
-        caught_at = now;
-        caught = number;
-    } else if (now - caught_at >= patience) {
-        (void)signal(number, SIG_DFL);
-        (void)raise(number);
-    }
-}
-
-int progress_signal(void) { return caught; }
-
 void progress_begin(progress *p, const char *name, int quiet, long from)
 {
-    struct sigaction action = {.sa_handler = catch, .sa_flags = SA_RESTART};
-    (void)sigemptyset(&action.sa_mask);
-    (void)sigaddset(&action.sa_mask, SIGINT);
-    (void)sigaddset(&action.sa_mask, SIGTERM);
-    (void)sigaction(SIGINT, &action, NULL);
-    (void)sigaction(SIGTERM, &action, NULL);
+    signals_note();
     *p = (progress){.name = name, .shown = !quiet && isatty(STDERR_FILENO), .begin = clock_now(), .from = from, .last = {.what = "steps", .done = from}};
 }
 
@@ -72,7 +47,7 @@ int progress_report(void *user, const dmft_progress *now)
         draw(p, now, time - p->begin);
         p->drawn = time;
     }
-    return caught != 0;
+    return signals_noted() != 0;
 }
 
 void progress_end(progress *p)

@@ -1,4 +1,4 @@
-/* The progress line of a run on a terminal, and the signals that stop one. */
+/* The progress line of a run on a terminal. */
 #ifndef DMFT_PROGRESS_H
 #define DMFT_PROGRESS_H
 
@@ -12,11 +12,10 @@ typedef struct progress {
     dmft_progress last; /* what was reported last */
 } progress;
 
-/* Begins with `from` done already: from here on SIGINT and SIGTERM do not end the program, but the run. A signal that comes a second or more after
- * the first ends the program at once. */
+/* Begins with `from` done already: from here on signals do not end the program, but the run (signals_note). */
 void progress_begin(progress *p, const char *name, int quiet, long from);
 
-/* A dmft_progress_function; `user` is the progress. */
+/* A dmft_progress_function, which stops the run when a signal was noted; `user` is the progress. */
 int progress_report(void *user, const dmft_progress *now);
 
 /* Clears the line. */
@@ -24,8 +23,5 @@ void progress_end(progress *p);
 
 /* What is counted, in the singular: "step". */
 const char *progress_unit(const dmft_progress *now);
-
-/* The signal that came, or 0. */
-int progress_signal(void);
 
 #endif

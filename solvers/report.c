@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "base/outline.h"
 #include "compare.h"
 #include "html.h"
@@ -251,20 +250,6 @@ static int write_page(struct report *r)
 
 /* ---- the command ---- */
 
-static int write_file(const options *o, const char *text, size_t length)
-{
-    dmft_error err;
-    file_aside aside;
-    const char *path = o->value[OPTION_output];
-    int status = file_aside_open(&aside, path, options_given(o, OPTION_force), &err);
-    if (status != DMFT_OK) return program_error(STATUS_USAGE, "%s%s", err.text, status == DMFT_ERROR_EXISTS ? " (--force overwrites it)" : "");
-    int code = file_write_all(aside.fd, text, length);
-    status = code == 0 ? file_aside_commit(&aside, &err) : file_aside_failed(&aside, code, &err);
-    if (status != DMFT_OK) return program_failed(status, &err);
-    if (!options_given(o, OPTION_quiet)) (void)fprintf(stderr, "wrote %s\n", path);
-    return STATUS_DONE;
-}
-
 /* The whole page is made before the file. */
 static int make_report(struct report *r)
 {
@@ -275,7 +260,7 @@ static int make_report(struct report *r)
     make_groups(r);
     int status = write_page(r), lost = ferror(r->out);
     if ((fclose(r->out) != 0 || lost) && status == STATUS_DONE) status = program_error(STATUS_FAILED, "report: out of memory");
-    if (status == STATUS_DONE) status = write_file(r->o, text, length);
+    if (status == STATUS_DONE) status = run_write(r->o, r->o->value[OPTION_output], text, length);
     free(text);
     return status;
 }

@@ -3,7 +3,6 @@
 
 #include <cblas.h>
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +20,7 @@
 #include "io/print.h"
 #include "program.h"
 #include "progress.h"
+#include "signals.h"
 
 enum { MOST_THREADS = 1024 };
 static const double default_every = 600; /* seconds between two checkpoints */
@@ -106,6 +106,24 @@ static int read_checkpoint_options(struct run *r)
     return options_number(r->o, OPTION_every, 0, 1e9, 0, &r->every);
 }
 
+/* What is saved of another run is not overwritten unless it is asked for; that what is saved of this one will be is said. */
+static int check_replaced(const struct run *r)
+{
+    dmft_error err;
+    archive *a = NULL;
+    if (r->resume != NULL && file_same(r->checkpoint, r->resume)) return STATUS_DONE;
+    int status = archive_open_read(&a, r->checkpoint, r->kind->name, dmft_problem_text(r->problem), &err);
+    int other = status == DMFT_ERROR_CONFIG || status == DMFT_ERROR_FORMAT;
+    if (other && !options_given(r->o, OPTION_force)) return program_error(STATUS_USAGE, "%s (--force overwrites it)", err.text);
+    if (status == DMFT_OK) {
+        const struct archive_head *head = archive_head_of(a);
+        (void)fprintf(stderr, "dmft: warning: %s has %ld of %ld of this run, and will be replaced; --resume %s goes on from there\n", r->checkpoint,
+                      head->done, head->total, r->checkpoint);
+        (void)archive_close(a, NULL);
+    }
+    return STATUS_DONE;
+}
+
 /* Whether the run can go on from its checkpoint, and another be written. */
 static int check_checkpoint(struct run *r)
 {
@@ -126,8 +144,10 @@ static int check_checkpoint(struct run *r)
         (void)archive_close(a, NULL); /* its parts are read by the run */
     }
     if (r->checkpoint == NULL || options_given(r->o, OPTION_dry_run)) return STATUS_DONE;
+    signals_hold();
     status = archive_may_write(r->checkpoint, &err);
-    return status == DMFT_OK ? STATUS_DONE : program_error(STATUS_USAGE, "%s", err.text);
+    signals_release();
+    return status == DMFT_OK ? check_replaced(r) : program_error(STATUS_USAGE, "%s", err.text);
 }
 
 /* The surest test of a place to write is to write there. */
@@ -135,12 +155,28 @@ int run_check_output(const options *o, const char *path)
 {
     file_aside aside;
     dmft_error err;
+    signals_hold();
+    int status = file_aside_open(&aside, path, options_given(o, OPTION_force), &err);
+    if (status == DMFT_OK) file_aside_abandon(&aside);
+    signals_release();
+    if (status == DMFT_OK) return STATUS_DONE;
+    return program_error(STATUS_USAGE, "%s%s", err.text, status == DMFT_ERROR_EXISTS ? " (--force overwrites it)" : "");
+}
+
+int run_write(const options *o, const char *path, const char *text, size_t length)
+{
+    file_aside aside;
+    dmft_error err;
+    signals_hold();
     int status = file_aside_open(&aside, path, options_given(o, OPTION_force), &err);
     if (status == DMFT_OK) {
-        file_aside_abandon(&aside);
-        return STATUS_DONE;
+        int code = file_write_all(aside.fd, text, length);
+        status = code == 0 ? file_aside_commit(&aside, &err) : file_aside_failed(&aside, code, &err);
     }
-    return program_error(STATUS_USAGE, "%s%s", err.text, status == DMFT_ERROR_EXISTS ? " (--force overwrites it)" : "");
+    signals_release();
+    if (status != DMFT_OK) return run_not_written(status, &err);
+    if (!options_given(o, OPTION_quiet)) (void)fprintf(stderr, "wrote %s\n", path);
+    return STATUS_DONE;
 }
 
 static int check_output(struct run *r)
@@ -274,12 +310,20 @@ static void print_summary(const struct run *r, const dmft_trajectory *result, do
     }
 }
 
+int run_not_written(int status, const dmft_error *err)
+{
+    if (status != DMFT_ERROR_EXISTS) return program_failed(status, err);
+    return program_error(STATUS_USAGE, "%s: somebody else has written it since this run began, and it is not overwritten", err->text);
+}
+
 static int finish(const struct run *r, dmft_trajectory *result, double seconds)
 {
     dmft_error err;
     int status = run_add_provenance(r->o, r->threads, seconds, result, &err);
+    signals_hold();
     if (status == DMFT_OK) status = dmft_trajectory_write(result, r->output, options_given(r->o, OPTION_force), &err);
-    if (status != DMFT_OK) return program_failed(status, &err);
+    signals_release();
+    if (status != DMFT_OK) return run_not_written(status, &err);
     if (!options_given(r->o, OPTION_quiet)) print_summary(r, result, seconds);
     if (dmft_trajectory_diverged_at(result) < 0) return STATUS_DONE;
     char flow[8] = "";
@@ -295,11 +339,11 @@ static int finish(const struct run *r, dmft_trajectory *result, double seconds)
 
 int run_stopped(const options *o, const progress *p, const char *checkpoint)
 {
-    int number = progress_signal();
+    int number = signals_noted();
     char what[512] = "nothing was written";
     if (checkpoint != NULL) (void)snprintf(what, sizeof what, "the same command with --resume %s goes on from there", checkpoint);
     return program_error(STATUS_SIGNAL + number, "%s: stopped by signal %d (%s) at %s %ld of %ld; %s", options_command(o), number,
-                         number == SIGINT ? "SIGINT" : "SIGTERM", progress_unit(&p->last), p->last.done, p->last.total, what);
+                         signals_name(number), progress_unit(&p->last), p->last.done, p->last.total, what);
 }
 
 static int run_and_write(struct run *r)

@@ -35,6 +35,12 @@ int run_read_limits(const options *o, int *threads, double *memory);
 /* Can this file be written? */
 int run_check_output(const options *o, const char *path);
 
+/* Writes the file, whole or not at all, and says so. */
+int run_write(const options *o, const char *path, const char *text, size_t length);
+
+/* The error line of a file that could not be written at the end. */
+int run_not_written(int status, const dmft_error *err);
+
 /* How long a run of this estimate takes, by the measured rate of this machine. */
 void run_print_time(FILE *out, const dmft_estimate *e);
 

@@ -3,13 +3,19 @@
 
 #include "io/print.h"
 #include "program.h"
+#include "run.h"
+#include "signals.h"
 #include "sweep_result.h"
 
 static int write_npy(const options *o, const struct print_matrix *matrix)
 {
     dmft_error err;
-    int status = print_npy(o->value[OPTION_npy], matrix, options_given(o, OPTION_force), &err);
-    return status == DMFT_OK ? STATUS_DONE : program_failed(status, &err);
+    int status = run_check_output(o, o->value[OPTION_npy]);
+    if (status != STATUS_DONE) return status;
+    signals_hold();
+    status = print_npy(o->value[OPTION_npy], matrix, options_given(o, OPTION_force), &err);
+    signals_release();
+    return status == DMFT_OK ? STATUS_DONE : run_not_written(status, &err);
 }
 
 static int write_kernel(const options *o, const dmft_trajectory *t)

@@ -4,13 +4,13 @@
 
 #include <cblas.h>
 #include <math.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/problem.h"
 #include "io/config.h"
+#include "signals.h"
 
 /* ---- before ---- */
 
@@ -205,11 +205,18 @@ static int write_result(const struct sweep *s, dmft_sweep *result, double second
 {
     dmft_error err;
     int status = run_add_provenance(s->o, s->threads * team_size(s->team), seconds, result->facts, &err);
+    signals_hold();
     if (status == DMFT_OK) status = dmft_sweep_write(result, s->o->value[OPTION_output], options_given(s->o, OPTION_force), &err);
-    if (status != DMFT_OK) return program_failed(status, &err);
+    signals_release();
+    if (status != DMFT_OK) return run_not_written(status, &err);
     sweep_folder_remove(&s->folder);
     if (!options_given(s->o, OPTION_quiet)) print_summary(s, result, seconds);
     return tell_failures(result);
+}
+
+int sweep_gone(const struct sweep *s)
+{
+    return program_error(STATUS_FAILED, "sweep: the folder %s is gone: another process has put the points together, or removed them", s->folder.path);
 }
 
 /* All that is in the folder, as one file. */
@@ -221,7 +228,9 @@ static int assemble(const struct sweep *s, double seconds)
     int status = dmft_sweep_create(&result, s->config, &err);
     if (status != DMFT_OK) return program_failed(status, &err);
     status = sweep_folder_enter(&s->folder, result, &missing);
-    if (status == STATUS_DONE && missing > 0)
+    if (status == STATUS_DONE && missing > 0 && sweep_folder_gone(&s->folder))
+        status = sweep_gone(s);
+    else if (status == STATUS_DONE && missing > 0)
         status = program_error(STATUS_FAILED, "sweep: %zu points are missing in %s; the same command goes on from there", missing, s->folder.path);
     if (status == STATUS_DONE) status = write_result(s, result, seconds);
     dmft_sweep_free(result);
@@ -230,9 +239,9 @@ static int assemble(const struct sweep *s, double seconds)
 
 static int stopped(const struct sweep *s)
 {
-    int number = progress_signal();
+    int number = signals_noted();
     return program_error(STATUS_SIGNAL + number, "sweep: stopped by signal %d (%s) with the points in %s; the same command goes on from there", number,
-                         number == SIGINT ? "SIGINT" : "SIGTERM", s->folder.path);
+                         signals_name(number), s->folder.path);
 }
 
 static int finish(struct sweep *s)
@@ -290,7 +299,7 @@ static int run(struct sweep *s)
     begin(s);
     int status = sweep_run_points(s);
     progress_end(&s->progress);
-    if (progress_signal() != 0) status = team_rank(s->team) == 0 ? stopped(s) : STATUS_SIGNAL + progress_signal();
+    if (signals_noted() != 0) status = team_rank(s->team) == 0 ? stopped(s) : STATUS_SIGNAL + signals_noted();
     team_wait(s->team);
     return status == STATUS_DONE && team_rank(s->team) == 0 ? finish(s) : status;
 }

@@ -49,14 +49,22 @@ int sweep_folder_scan(struct sweep_folder *f);
 /* The file of a point's result, to be freed; NULL when out of memory. */
 char *sweep_folder_file(const struct sweep_folder *f, size_t point);
 
-/* Keeps that a point failed, and why. */
-int sweep_folder_fail(const struct sweep_folder *f, size_t point, int outcome, const char *message);
+/* Keeps that a point failed, and why; returns a status of the library. */
+int sweep_folder_fail(const struct sweep_folder *f, size_t point, int outcome, const char *message, dmft_error *err);
 
 /* Enters all points that are there into the result; `missing` counts the others. */
 int sweep_folder_enter(const struct sweep_folder *f, dmft_sweep *result, size_t *missing);
 
 /* Removes what belongs to the sweep, and the folder when nothing else is in it. */
 void sweep_folder_remove(const struct sweep_folder *f);
+
+/* Is there no folder any more? */
+int sweep_folder_gone(const struct sweep_folder *f);
+
+/* ---- sweep.c ---- */
+
+/* The error line of a sweep whose folder is gone. */
+int sweep_gone(const struct sweep *s);
 
 /* ---- sweep_points.c ---- */
 

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "signals.h"
 #include "sweep.h"
 
 static const char record_name[] = "sweep.yaml";
@@ -95,10 +96,12 @@ static int find_record(const struct sweep_folder *f, const char *path, const cha
         free(there);
         if (found) return status;
         if (errno != ENOENT) return program_error(STATUS_USAGE, "sweep: cannot read %s: %s", path, strerror(errno));
-        if (holds_other_things(f->path))
+        if (holds_other_things(f->path) && access(path, F_OK) != 0)
             return program_error(STATUS_USAGE, "sweep: %s is no folder of a sweep: it has no %s, but other files; name another with --checkpoint", f->path,
                                  record_name);
+        signals_hold();
         status = write_text(path, record, 0, &err);
+        signals_release();
         if (status == DMFT_OK) return STATUS_DONE;
         if (status != DMFT_ERROR_EXISTS) return program_error(STATUS_USAGE, "%s", err.text);
     }
@@ -142,16 +145,15 @@ int sweep_folder_scan(struct sweep_folder *f)
     return STATUS_DONE;
 }
 
-int sweep_folder_fail(const struct sweep_folder *f, size_t point, int outcome, const char *message)
+int sweep_folder_fail(const struct sweep_folder *f, size_t point, int outcome, const char *message, dmft_error *err)
 {
     char text[sizeof((dmft_error *)0)->text + 16];
-    dmft_error err;
     char *path = point_path(f, point, ".txt");
-    if (path == NULL) return no_memory();
+    if (path == NULL) return error_memory(err, (double)strlen(f->path));
     (void)snprintf(text, sizeof text, "%d %s\n", outcome, message);
-    int status = write_text(path, text, 1, &err);
+    int status = write_text(path, text, 1, err);
     free(path);
-    return status == DMFT_OK ? STATUS_DONE : program_failed(status, &err);
+    return status;
 }
 
 /* "2 message" into the result; 0 when that is not what the file holds. */
@@ -206,12 +208,29 @@ static int is_ours(const struct sweep_folder *f, const char *name)
     return point_of(f, name) < f->points || strcmp(name, record_name) == 0 || (begins && is_temporary(name));
 }
 
-void sweep_folder_remove(const struct sweep_folder *f)
+static void empty(const struct sweep_folder *f, const char *path)
 {
-    DIR *folder = opendir(f->path);
+    DIR *folder = opendir(path);
     if (folder == NULL) return;
     for (const struct dirent *entry; (entry = readdir(folder)) != NULL;)
         if (is_ours(f, entry->d_name)) (void)unlinkat(dirfd(folder), entry->d_name, 0);
     (void)closedir(folder);
-    (void)rmdir(f->path);
 }
+
+/* Under another name first: whoever still works on the sweep finds the folder whole or gone, and puts nothing more into it. Calls under way may still,
+ * hence the tries. */
+void sweep_folder_remove(const struct sweep_folder *f)
+{
+    enum { TRIES = 3 };
+    size_t bytes = strlen(f->path) + 32;
+    char *aside = malloc(bytes);
+    if (aside != NULL) (void)snprintf(aside, bytes, "%s.%06lx.tmp", f->path, (unsigned long)getpid() & 0xfffffful);
+    const char *path = aside != NULL && rename(f->path, aside) == 0 ? aside : f->path;
+    for (int i = 0; i < TRIES; i++) {
+        empty(f, path);
+        if (rmdir(path) == 0 || errno != ENOTEMPTY) break;
+    }
+    free(aside);
+}
+
+int sweep_folder_gone(const struct sweep_folder *f) { return access(f->path, F_OK) != 0 && errno == ENOENT; }

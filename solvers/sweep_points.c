@@ -1,9 +1,12 @@
 /* The points of a sweep: threads of this process, and of those beside it, take the next one that is not there, run it on one thread, and keep it. */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
+#include "base/error.h"
 #include "base/problem.h"
+#include "signals.h"
 #include "sweep.h"
 
 /* Seconds between two looks at what the other processes want of the leader. */
@@ -37,14 +40,14 @@ static int see_step(void *user, const dmft_progress *now)
     struct sweep *s = user;
     double time = clock_now();
     (void)now;
-    if (team_size(s->team) == 1) return progress_signal() != 0;
+    if (team_size(s->team) == 1) return signals_noted() != 0;
     (void)pthread_mutex_lock(&s->lock);
     if (time - s->served >= serving) {
         team_serve(s->team);
         s->served = time;
     }
     (void)pthread_mutex_unlock(&s->lock);
-    return progress_signal() != 0;
+    return signals_noted() != 0;
 }
 
 static int refuse_memory(const struct sweep *s, const dmft_problem *problem, double allowed, dmft_error *err)
@@ -69,16 +72,26 @@ static int run_problem_of(struct sweep *s, const dmft_problem *problem, dmft_tra
     return s->kind == &run_simulate ? dmft_simulate(problem, &how, out, err) : dmft_solve(problem, &how, out, err);
 }
 
-static int keep(struct sweep *s, size_t point, const dmft_trajectory *t)
+static int keep(struct sweep *s, size_t point, const dmft_trajectory *t, dmft_error *err)
 {
-    dmft_error err;
     char *path = sweep_folder_file(&s->folder, point);
-    if (path == NULL) return program_error(STATUS_FAILED, "sweep: out of memory");
+    if (path == NULL) return error_memory(err, (double)strlen(s->folder.path));
     (void)pthread_mutex_lock(&s->files);
-    int status = dmft_trajectory_write(t, path, 1, &err);
+    int status = dmft_trajectory_write(t, path, 1, err);
     (void)pthread_mutex_unlock(&s->files);
     free(path);
-    return status == DMFT_OK ? STATUS_DONE : program_failed(status, &err);
+    return status;
+}
+
+/* A point that could not be kept ends the sweep; the first thread says why. */
+static int give_up(struct sweep *s, int status, const dmft_error *err)
+{
+    (void)pthread_mutex_lock(&s->lock);
+    int first = !s->stop;
+    s->stop = 1;
+    (void)pthread_mutex_unlock(&s->lock);
+    if (!first) return program_status(status);
+    return sweep_folder_gone(&s->folder) ? sweep_gone(s) : program_failed(status, err);
 }
 
 /* Returns an exit status that ends the sweep, or STATUS_DONE: what happens to a point ends nothing. */
@@ -91,14 +104,16 @@ static int run_point(struct sweep *s, size_t point)
     int status = sweep_problem(s, point, &problem, &err);
     (void)pthread_mutex_unlock(&s->files);
     if (status == DMFT_OK) status = run_problem_of(s, problem, &t, &err);
-    int ended = STATUS_DONE;
+    char why[sizeof err.text];
+    (void)snprintf(why, sizeof why, "%s", status < 0 ? err.text : "");
+    int kept = DMFT_OK;
     if (status < 0)
-        ended = sweep_folder_fail(&s->folder, point, outcome_of(status), err.text);
+        kept = sweep_folder_fail(&s->folder, point, outcome_of(status), why, &err);
     else if (status != DMFT_STOPPED)
-        ended = keep(s, point, t);
+        kept = keep(s, point, t, &err);
     dmft_trajectory_free(t);
     dmft_problem_free(problem);
-    return ended;
+    return kept == DMFT_OK ? STATUS_DONE : give_up(s, kept, &err);
 }
 
 /* ---- all points ---- */
@@ -116,7 +131,7 @@ static size_t take(struct sweep *s)
 {
     size_t point = s->folder.points;
     (void)pthread_mutex_lock(&s->lock);
-    if (!s->stop && progress_signal() == 0) {
+    if (!s->stop && signals_noted() == 0) {
         do point = team_next(s->team);
         while (point < s->folder.points && (!sweep_is_mine(s, point) || s->folder.there[point]));
         see_point(s, point);
@@ -132,7 +147,6 @@ static void *work(void *sweep)
         int status = run_point(s, point);
         if (status == STATUS_DONE) continue;
         (void)pthread_mutex_lock(&s->lock);
-        s->stop = 1;
         s->failed = status;
         (void)pthread_mutex_unlock(&s->lock);
     }

@@ -32,6 +32,7 @@ part "spectra of weights" bash "$DMFT_SRCDIR/tests/test_spectrum.sh" "$DMFT_BUIL
 part "the manual" bash "$DMFT_SRCDIR/tests/test_manual.sh" "$DMFT_BUILD/bin/dmft"
 part "reports" bash "$DMFT_SRCDIR/tests/test_report.sh" "$DMFT_BUILD/bin/dmft"
 part "the reader for Python" bash "$DMFT_SRCDIR/tests/test_python.sh" "$DMFT_BUILD/bin/dmft"
+part "robustness" bash "$DMFT_SRCDIR/tests/test_robust.sh" "$DMFT_BUILD/bin/dmft"
 part "theory against sampled networks" "$DMFT_BUILD/tests/agreement"
 part "theory against sampled nonlinear networks" "$DMFT_BUILD/tests/agreement_mlp"
 part "installation" "$MAKE" --no-print-directory installcheck BUILD="$BUILD"

@@ -290,8 +290,9 @@ static int check_file(archive *a, size_t bytes, dmft_error *err)
     if (memcmp(line, beginning, compared) != 0) return error_set(err, DMFT_ERROR_FORMAT, "%s: not a checkpoint of this program", a->path);
     enum seal seal = got == LINE ? seal_check(fileno(a->stream), bytes) : SEAL_ABSENT;
     long format = strtol(line + compared, NULL, 10);
-    if (got == LINE && format > FORMAT && seal != SEAL_BROKEN)
+    if (got == LINE && format > FORMAT && seal != SEAL_BROKEN && seal != SEAL_UNREAD)
         return error_set(err, DMFT_ERROR_FORMAT, "%s: a checkpoint of format %ld, of a newer version; this one reads %d", a->path, format, FORMAT);
+    if (seal == SEAL_UNREAD) return error_set(err, DMFT_ERROR_READ, "cannot read %s: %s", a->path, strerror(errno));
     if (seal == SEAL_ABSENT) return error_set(err, DMFT_ERROR_READ, "%s: the checkpoint is truncated", a->path);
     if (seal == SEAL_BROKEN) return error_set(err, DMFT_ERROR_READ, "%s: the checkpoint is damaged: its bytes do not add up to its checksum", a->path);
     if (format != FORMAT) return error_set(err, DMFT_ERROR_FORMAT, "%s: a checkpoint of format %ld; this version reads %d", a->path, format, FORMAT);

@@ -1,6 +1,6 @@
 /* Files that appear whole or not at all. The temporary lies in the folder of the file, so that the rename is atomic; a new file gets its
- * name by link(), which fails when somebody else was faster, where a rename would replace what they wrote. */
-#define _XOPEN_SOURCE 700 /* realpath */
+ * name by a call that fails when somebody else was faster, where a plain rename would replace what they wrote. */
+#define _GNU_SOURCE /* realpath; renameat2, where there is such a thing */
 
 #include "base/file.h"
 
@@ -76,9 +76,13 @@ static int cannot_write(const char *path, int code, dmft_error *err)
 /* What lies at `path` may be replaced (or nothing lies there). */
 static int may_be_written(const char *path, int overwrite, dmft_error *err)
 {
-    struct stat there;
+    struct stat there, itself;
     if (path[0] == '\0') return error_set(err, DMFT_ERROR_WRITE, "cannot write a file without a name");
-    if (stat(path, &there) != 0) return errno == ENOENT ? DMFT_OK : cannot_write(path, errno, err);
+    if (stat(path, &there) != 0) {
+        if (errno != ENOENT) return cannot_write(path, errno, err);
+        if (lstat(path, &itself) != 0) return DMFT_OK;
+        return error_set(err, DMFT_ERROR_WRITE, "cannot write %s: a symbolic link to nothing", path);
+    }
     if (S_ISDIR(there.st_mode)) return cannot_write(path, EISDIR, err);
     if (!S_ISREG(there.st_mode)) return error_set(err, DMFT_ERROR_WRITE, "cannot write %s: not a regular file", path);
     if (!overwrite) return error_set(err, DMFT_ERROR_EXISTS, "%s exists already", path);
@@ -134,10 +138,18 @@ int file_aside_failed(file_aside *file, int code, dmft_error *err)
     return status;
 }
 
-/* Gives the temporary a name that is free, or returns an errno. File systems without hard links get the name reserved instead. */
+/* Gives the temporary a name that is free, or returns an errno: in one call where system and file system have it, else by a second name. File systems
+ * without either get the name reserved. */
 static int name_if_free(const file_aside *file)
 {
-    if (link(file->temporary, file->path) == 0) return unlink(file->temporary) == 0 ? 0 : errno;
+#ifdef RENAME_NOREPLACE
+    if (renameat2(AT_FDCWD, file->temporary, AT_FDCWD, file->path, RENAME_NOREPLACE) == 0) return 0;
+    if (errno == EEXIST) return EEXIST;
+#endif
+    if (link(file->temporary, file->path) == 0) {
+        (void)unlink(file->temporary); /* the file is there, whole, even if its other name should stay */
+        return 0;
+    }
     if (errno == EEXIST) return EEXIST;
     int reserved = open(file->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (reserved < 0) return errno;

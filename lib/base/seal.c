@@ -34,6 +34,21 @@ static uint64_t sum_block(uint64_t sum, const unsigned char *data, size_t bytes)
     return sum;
 }
 
+/* All of these bytes, or an errno. */
+static int read_at(int fd, void *data, size_t bytes, off_t at)
+{
+    char *to = data;
+    while (bytes > 0) {
+        ssize_t got = pread(fd, to, bytes, at);
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) return got == 0 ? EIO : errno;
+        to += got;
+        at += got;
+        bytes -= (size_t)got;
+    }
+    return 0;
+}
+
 /* Sum of the first `size` bytes; returns 0 or an errno. */
 static int sum_file(int fd, size_t size, uint64_t *sum)
 {
@@ -41,16 +56,10 @@ static int sum_file(int fd, size_t size, uint64_t *sum)
     *sum = size;
     int code = 0;
     for (size_t at = 0; at < size && code == 0;) {
-        size_t want = size - at < BLOCK ? size - at : BLOCK, have = 0;
-        while (have < want && code == 0) {
-            ssize_t got = pread(fd, block + have, want - have, (off_t)(at + have));
-            if (got > 0)
-                have += (size_t)got;
-            else if (got == 0 || errno != EINTR)
-                code = got == 0 ? EIO : errno;
-        }
-        *sum = sum_block(*sum, block, have);
-        at += have;
+        size_t part = size - at < BLOCK ? size - at : BLOCK;
+        code = read_at(fd, block, part, (off_t)at);
+        if (code == 0) *sum = sum_block(*sum, block, part);
+        at += part;
     }
     return code;
 }
@@ -77,9 +86,11 @@ enum seal seal_check(int fd, size_t size)
     uint64_t sum;
     char found[SEAL_BYTES], line[SEAL_BYTES + 1];
     if (size < SEAL_BYTES) return SEAL_ABSENT;
-    if (pread(fd, found, SEAL_BYTES, (off_t)(size - SEAL_BYTES)) != SEAL_BYTES) return SEAL_BROKEN;
+    errno = read_at(fd, found, SEAL_BYTES, (off_t)(size - SEAL_BYTES));
+    if (errno != 0) return SEAL_UNREAD;
     if (memcmp(found, beginning, sizeof beginning - 1) != 0) return SEAL_ABSENT;
-    if (sum_file(fd, size - SEAL_BYTES, &sum) != 0) return SEAL_BROKEN;
+    errno = sum_file(fd, size - SEAL_BYTES, &sum);
+    if (errno != 0) return SEAL_UNREAD;
     print_seal(line, sum);
     return memcmp(found, line, SEAL_BYTES) == 0 ? SEAL_HOLDS : SEAL_BROKEN;
 }

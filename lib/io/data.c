@@ -54,18 +54,26 @@ int data_check_there(const char *path, double *bytes, dmft_error *err)
     return 0;
 }
 
-/* Fills the bytes as far as the file goes; returns their number, or -1. */
-static ssize_t read_bytes(int fd, char *to, size_t bytes)
+int data_check_same(const char *path, double bytes, dmft_error *err)
 {
-    size_t have = 0;
-    while (have < bytes) {
-        ssize_t got = read(fd, to + have, bytes - have);
+    double now;
+    int status = data_check_there(path, &now, err);
+    if (status < 0 || now == bytes) return status;
+    return error_set(err, DMFT_ERROR_READ, "cannot read %s: it had %.0f bytes when it was opened and has %.0f now", path, bytes, now);
+}
+
+/* Fills all of the bytes; returns 0 or an errno. */
+static int read_bytes(int fd, char *to, size_t bytes)
+{
+    while (bytes > 0) {
+        ssize_t got = read(fd, to, bytes);
         if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return -1;
-        if (got == 0) break;
-        have += (size_t)got;
+        if (got < 0) return errno;
+        if (got == 0) return EIO; /* it has become shorter meanwhile */
+        to += got;
+        bytes -= (size_t)got;
     }
-    return (ssize_t)have;
+    return 0;
 }
 
 int data_load(char **out, size_t *size, const char *path, dmft_error *err)
@@ -76,12 +84,11 @@ int data_load(char **out, size_t *size, const char *path, dmft_error *err)
     char *text = malloc((size_t)bytes + 1);
     if (text == NULL) return error_memory(err, bytes);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t have = fd < 0 ? -1 : read_bytes(fd, text, (size_t)bytes);
-    int code = errno;
+    int code = fd < 0 ? errno : read_bytes(fd, text, (size_t)bytes);
     if (fd >= 0) (void)close(fd);
-    if (have >= 0) {
-        text[have] = '\0';
-        *size = (size_t)have;
+    if (code == 0) {
+        *size = (size_t)bytes;
+        text[*size] = '\0';
         *out = text;
         return 0;
     }

@@ -56,6 +56,9 @@ int data_normalize(struct data_table *train, struct data_table *test, const char
 /* Whether there is a regular file that can be read, and its size. */
 int data_check_there(const char *path, double *bytes, dmft_error *err);
 
+/* A failure when the file is not of this size any more: HDF5 takes for zeros what was cut off while it read. */
+int data_check_same(const char *path, double bytes, dmft_error *err);
+
 /* All bytes of a file, and a zero byte behind them. */
 int data_load(char **out, size_t *size, const char *path, dmft_error *err);
 

@@ -97,5 +97,5 @@ int data_read_hdf5(struct data_table *train, struct data_table *test, const char
         (void)H5Pclose(access);
     }
     H5E_END_TRY
-    return status;
+    return status == 0 ? data_check_same(path, s.bytes, err) : status;
 }

@@ -1,17 +1,14 @@
 /* Kernel files: seven datasets of numbers and an eighth where the bulk changed on the way, read as doubles. Four k x k arrays are held in memory. */
 #include "io/kernels_hdf5.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <hdf5.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/error.h"
+#include "io/data.h"
 
 enum { MATRICES = 4 };
 static const char *const matrix_names[MATRICES] = {"C_phi", "R_phi", "C_g", "R_g"};
@@ -173,23 +170,12 @@ static int read_all(const struct source *s, kernel_file *out)
     return status == DMFT_OK ? read_scalar(s, "psi", &p->psi) : status;
 }
 
-/* Says what is in the way before HDF5 would. */
-static int check_there(const char *path, dmft_error *err)
-{
-    struct stat there;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* not to wait for the writer of a pipe */
-    if (fd < 0) return error_set(err, DMFT_ERROR_READ, "cannot read %s: %s", path, strerror(errno));
-    int known = fstat(fd, &there) == 0;
-    (void)close(fd);
-    if (!known || !S_ISREG(there.st_mode)) return error_set(err, DMFT_ERROR_READ, "cannot read %s: not a regular file", path);
-    return DMFT_OK;
-}
-
 int kernel_file_read(kernel_file *out, const char *path, dmft_error *err)
 {
     kernel_file file = {.data = NULL};
     struct source s = {.path = path, .err = err};
-    int status = check_there(path, err);
+    double bytes;
+    int status = data_check_there(path, &bytes, err); /* says what is in the way before HDF5 would */
     if (status != DMFT_OK) return status;
     H5E_BEGIN_TRY
     {
@@ -202,6 +188,7 @@ int kernel_file_read(kernel_file *out, const char *path, dmft_error *err)
         (void)H5Pclose(access);
     }
     H5E_END_TRY
+    if (status == DMFT_OK) status = data_check_same(path, bytes, err);
     if (status == DMFT_OK)
         *out = file;
     else

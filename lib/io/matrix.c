@@ -128,6 +128,7 @@ static int read_hdf5(struct matrix *out, const char *path, const char *name, dmf
         }
     }
     H5E_END_TRY
+    if (status == DMFT_OK) status = data_check_same(path, s.bytes, err);
     if (status == DMFT_OK)
         *out = m;
     else
@@ -147,7 +148,8 @@ int matrix_read(struct matrix *out, const char *path, const char *name, dmft_err
 struct names {
     char **name;
     size_t count, room;
-    int in_arrays, failed; /* a result of a run, of which only matrices in the group `arrays` are weights; out of memory */
+    int in_arrays;       /* a result of a run, of which only matrices in the group `arrays` are weights */
+    int failed, damaged; /* out of memory; something that cannot be opened */
 };
 
 static int add_name(struct names *n, const char *name)
@@ -169,10 +171,12 @@ static herr_t visit(hid_t file, const char *name, const H5L_info_t *info, void *
     struct names *n = context;
     struct matrix m;
     double bytes;
-    (void)info;
     if (n->in_arrays && strncmp(name, "arrays/", 7) != 0) return 0;
     hid_t object = H5Oopen(file, name, H5P_DEFAULT);
-    if (object < 0) return 0; /* a link to nowhere */
+    if (object < 0) {
+        n->damaged |= info->type == H5L_TYPE_HARD; /* what is in the file must open; other links may lead to nowhere */
+        return 0;
+    }
     int taken = H5Iget_type(object) == H5I_DATASET && survey(object, &m, &bytes) == H5T_FLOAT && m.rank >= 2 && m.rank <= (n->in_arrays ? 2 : RANK);
     for (size_t k = 0; taken && k < m.rank; k++) taken = m.size[k] > 0;
     (void)H5Oclose(object);
@@ -188,8 +192,9 @@ static int list_hdf5(struct names *n, const char *path, dmft_error *err)
     {
         status = open_source(&s, path, err);
         if (status == DMFT_OK) {
-            n->in_arrays = H5Lexists(s.file, "arrays", H5P_DEFAULT) > 0;
-            if (H5Lvisit(s.file, H5_INDEX_NAME, H5_ITER_INC, visit, n) < 0 && !n->failed)
+            htri_t arrays = H5Lexists(s.file, "arrays", H5P_DEFAULT);
+            n->in_arrays = arrays > 0;
+            if (arrays < 0 || H5Lvisit(s.file, H5_INDEX_NAME, H5_ITER_INC, visit, n) < 0 || n->damaged)
                 status = data_error(err, path, "its datasets cannot be listed: damaged");
             (void)H5Fclose(s.file);
         }

@@ -239,6 +239,9 @@ int dmft_trajectory_write(const dmft_trajectory *t, const char *path, int overwr
 
 /* ---- reading ---- */
 
+/* Bytes that could not be read say nothing of what they are. */
+static int result_unread(const result_reader *r, int code) { return error_set(r->err, DMFT_ERROR_READ, "cannot read %s: %s", r->path, strerror(code)); }
+
 int result_damaged(const result_reader *r, const char *where)
 {
     return error_set(r->err, DMFT_ERROR_READ, "%s: truncated or damaged (at %s)", r->path, where);
@@ -551,6 +554,7 @@ static int read_open(result_reader *r, int fd)
         if (file >= 0) status = read_contents(r, file);
         else status = stream.failure == ENOMEM ? error_memory(r->err, sizeof(io_stream)) : result_damaged(r, "its beginning or end");
         if (file >= 0) (void)H5Fclose(file);
+        if (stream.failure != 0 && stream.failure != ENOMEM) status = result_unread(r, stream.failure);
         stream_close(access, driver);
     }
     H5E_END_TRY
@@ -591,6 +595,7 @@ static int check_whole(const result_reader *r, int fd)
 {
     enum seal seal = seal_check(fd, (size_t)r->bytes);
     if (seal == SEAL_HOLDS) return DMFT_OK;
+    if (seal == SEAL_UNREAD) return result_unread(r, errno);
     double stated = stated_length(fd);
     if (seal == SEAL_BROKEN) return error_set(r->err, DMFT_ERROR_READ, "%s: damaged: its bytes do not add up to its checksum", r->path);
     if (stated < 0) return result_damaged(r, "its beginning");

@@ -1,5 +1,5 @@
 /* A file driver of HDF5 over an open file descriptor (the interface of H5FDpublic.h): plain pread and pwrite at the address.
- * A file that cannot be flushed, as on a full disk, leaves HDF5 1.10 with an open file that it closes once more at exit; hence the
+ * A file that cannot be read or flushed, as on a full disk, leaves HDF5 1.10 with an open file that it closes once more at exit; hence the
  * failure is remembered here, where the caller asks for it, and not told to HDF5. */
 #include "io/stream.h"
 
@@ -68,16 +68,18 @@ static haddr_t stream_eof(const H5FD_t *file, H5FD_mem_t type)
     return reading(file)->eof;
 }
 
-/* What lies past the end of the file reads as zeros, as HDF5 expects of its own drivers. */
+/* What lies past the end of the file reads as zeros, as HDF5 expects of its own drivers. Zeros have a checksum that holds, so that a file which has
+ * become shorter since it was opened must be a failure. HDF5 1.10 is not told of failures here either: it then closes what it has closed, without end. */
 static herr_t stream_read(H5FD_t *file, H5FD_mem_t type, hid_t transfer, haddr_t address, size_t bytes, void *buffer)
 {
     (void)type, (void)transfer;
+    struct handle *h = writing(file);
     char *to = buffer;
     while (bytes > 0) {
-        ssize_t got = pread(writing(file)->stream->fd, to, bytes, (off_t)address);
+        ssize_t got = pread(h->stream->fd, to, bytes, (off_t)address);
         if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return -1;
-        if (got == 0) {
+        if ((got < 0 || (got == 0 && address < h->eof)) && h->stream->failure == 0) h->stream->failure = got < 0 ? errno : EIO;
+        if (got <= 0) {
             memset(to, 0, bytes);
             return 0;
         }

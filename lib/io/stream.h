@@ -4,9 +4,9 @@
 
 #include <hdf5.h>
 
-/* Where the bytes go. After a write has failed nothing more is written and HDF5 is told that all is well: it can then close the file and
- * free what it holds, which it cannot after an error of its own. `failure` keeps the errno, of a
- * file that HDF5 could not open for want of memory too. */
+/* Where the bytes go. After a write has failed nothing more is written, after a read has failed zeros are given, and HDF5 is told that
+ * all is well: it can then close the file and free what it holds, which it cannot after an error of its own. `failure` keeps the errno, of a
+ * file that HDF5 could not open for want of memory too: whoever has read a file has to look at it. */
 typedef struct io_stream {
     int fd;
     int failure;

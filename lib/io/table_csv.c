@@ -54,11 +54,10 @@ static int load(struct table *t)
     if (code == 0 && (t->text = malloc(size + 1)) == NULL) code = ENOMEM;
     while (code == 0 && have < size) {
         ssize_t got = read(fd, t->text + have, size - have);
-        if (got == 0) break;
         if (got > 0)
             have += (size_t)got;
-        else if (errno != EINTR)
-            code = errno;
+        else if (got == 0 || errno != EINTR)
+            code = got == 0 ? EIO : errno; /* it has become shorter meanwhile */
     }
     if (fd >= 0) (void)close(fd);
     if (code == ENOMEM) return error_memory(t->err, (double)size);
