@@ -184,6 +184,8 @@ static herr_t visit(hid_t file, const char *name, const H5L_info_t *info, void *
     return n->failed;
 }
 
+static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+
 static int list_hdf5(struct names *n, const char *path, dmft_error *err)
 {
     struct source s;
@@ -194,8 +196,11 @@ static int list_hdf5(struct names *n, const char *path, dmft_error *err)
         if (status == DMFT_OK) {
             htri_t arrays = H5Lexists(s.file, "arrays", H5P_DEFAULT);
             n->in_arrays = arrays > 0;
-            if (arrays < 0 || H5Lvisit(s.file, H5_INDEX_NAME, H5_ITER_INC, visit, n) < 0 || n->damaged)
+            /* In the file's own order: for another HDF5 1.10 makes a table, which it frees twice when a read fails. */
+            if (arrays < 0 || H5Lvisit(s.file, H5_INDEX_NAME, H5_ITER_NATIVE, visit, n) < 0 || n->damaged)
                 status = data_error(err, path, "its datasets cannot be listed: damaged");
+            else if (n->count > 0)
+                qsort(n->name, n->count, sizeof *n->name, by_name);
             (void)H5Fclose(s.file);
         }
     }
