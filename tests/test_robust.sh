@@ -210,6 +210,15 @@ part_inputs() {
     label="solve: npy"; begin solve w/n.yaml -o w/out/o.h5 --quiet; read_faults
     label="spectrum: npy"; begin spectrum w/a.npy; read_faults
     label="spectrum: HDF5"; begin spectrum w/n.h5; read_faults
+    # Of other programs, with links; those to nowhere are left out.
+    if /usr/bin/python3 -c 'import h5py, numpy
+with h5py.File("w/links.h5", "w") as f:
+    f["model/layer/weight"] = numpy.sin(numpy.arange(600.0)**2).reshape(20, 30)
+    for name, to in ("alias", "/model/layer/weight"), ("none", "/none"), ("neither", "/model/layer/weight/x"), ("loop", "/loop"): f[name] = h5py.SoftLink(to)
+    f["outside"] = h5py.ExternalLink("none.h5", "/x")' 2>/dev/null; then
+        label="spectrum: links"; begin spectrum w/links.h5; read_faults
+        [ "$(grep -c ' 20 x 30$' out.ref)" -eq 2 ] && ok "spectrum: links that lead somewhere" || bad "spectrum: links: $(grep ' x ' out.ref)"
+    else skip "spectrum: links" "no h5py"; fi
     cp "$source_folder/fuzz/corpus/hdf5/kernels.h5" "$source_folder/fuzz/corpus/hdf5/data.h5" w/
     label="outliers: HDF5"; begin outliers w/kernels.h5; read_faults
     sed 's/d.csv, outputs: 1/data.h5/' w/m.yaml >w/h.yaml

@@ -165,6 +165,14 @@ static int add_name(struct names *n, const char *name)
     return n->name[n->count] != NULL && ++n->count > 0;
 }
 
+/* Called for each entry of HDF5's own account of a failure. */
+static herr_t is_unread(unsigned depth, const H5E_error2_t *entry, void *unread)
+{
+    (void)depth;
+    if (entry->maj_num == H5E_IO) *(int *)unread = 1;
+    return 0;
+}
+
 /* Called by H5Lvisit for each link: enters a dataset that can be taken for a matrix. */
 static herr_t visit(hid_t file, const char *name, const H5L_info_t *info, void *context)
 {
@@ -174,7 +182,9 @@ static herr_t visit(hid_t file, const char *name, const H5L_info_t *info, void *
     if (n->in_arrays && strncmp(name, "arrays/", 7) != 0) return 0;
     hid_t object = H5Oopen(file, name, H5P_DEFAULT);
     if (object < 0) {
-        n->damaged |= info->type == H5L_TYPE_HARD; /* what is in the file must open; other links may lead to nowhere */
+        int unread = 0;
+        (void)H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, is_unread, &unread);
+        n->damaged |= info->type == H5L_TYPE_HARD || unread; /* what is in the file must open; other links may lead to nowhere */
         return 0;
     }
     int taken = H5Iget_type(object) == H5I_DATASET && survey(object, &m, &bytes) == H5T_FLOAT && m.rank >= 2 && m.rank <= (n->in_arrays ? 2 : RANK);
