@@ -316,14 +316,34 @@ int run_not_written(int status, const dmft_error *err)
     return program_error(STATUS_USAGE, "%s: somebody else has written it since this run began, and it is not overwritten", err->text);
 }
 
+/* A result whose place somebody else has taken is kept under the first name that is free: output.1, output.2, .. */
+static int keep_beside(const struct run *r, const dmft_trajectory *result)
+{
+    enum { TRIES = 100 };
+    dmft_error err;
+    int status = DMFT_ERROR_EXISTS;
+    size_t room = strlen(r->output) + 8;
+    char *name = malloc(room);
+    for (int i = 1; name != NULL && status == DMFT_ERROR_EXISTS && i < TRIES; i++) {
+        (void)snprintf(name, room, "%s.%d", r->output, i);
+        status = dmft_trajectory_write(result, name, 0, &err);
+    }
+    int code = program_error(STATUS_USAGE, "%s exists already: somebody else has written it since this run began, and it is not overwritten; this result is %s",
+                             r->output, status == DMFT_OK ? name : "lost");
+    free(name);
+    return code;
+}
+
 static int finish(const struct run *r, dmft_trajectory *result, double seconds)
 {
     dmft_error err;
     int status = run_add_provenance(r->o, r->threads, seconds, result, &err);
     signals_hold();
     if (status == DMFT_OK) status = dmft_trajectory_write(result, r->output, options_given(r->o, OPTION_force), &err);
+    int overtaken = status == DMFT_ERROR_EXISTS ? keep_beside(r, result) : STATUS_DONE;
     signals_release();
-    if (status != DMFT_OK) return run_not_written(status, &err);
+    if (overtaken != STATUS_DONE) return overtaken;
+    if (status != DMFT_OK) return program_failed(status, &err);
     if (!options_given(r->o, OPTION_quiet)) print_summary(r, result, seconds);
     if (dmft_trajectory_diverged_at(result) < 0) return STATUS_DONE;
     char flow[8] = "";

@@ -413,10 +413,17 @@ race() {
     wait $process
     one=$?
 }
-# judge_race FORCED NAME: whole is what one of both writes, ref/1 or ref/2; without --force the other says that the file is there.
+# judge_race FORCED NAME: whole is what one of both writes, ref/1 or ref/2; without --force the other says that the file is there, and of a run where its own result is.
 judge_race() {
-    local file=w/out/$2 why=""
+    local file=w/out/$2 why="" loser
     same "$file" ref/1-$2 || same "$file" ref/2-$2 || why="the file is neither that of the first nor that of the second"
+    if [ "$1" = free ] && [ -e "$file.1" ]; then
+        loser=1
+        [ $two = 0 ] || loser=2
+        mv "$file.1" beside.h5
+        grep -q "this result is .*/o.h5.1\$" err$loser && same beside.h5 ref/$loser-$2 || why="beside it is not the result of the one that says so: $(cat err1 err2)"
+        beside=$((beside + 1))
+    fi
     [ "$(ls -A w/out)" = "$2" ] || why="left: $(ls -A w/out | tr '\n' ' ')"
     if [ "$1" = forced ]; then
         [ $one$two = 00 ] || why="statuses $one and $two: $(cat err1 err2)"
@@ -431,14 +438,14 @@ judge_race() {
 }
 # races_of NAME FIRST SECOND: with --force and without.
 races_of() {
-    local name=$1 first="" n
+    local name=$1 first="" n beside=0
     rm -rf ref w/out/* && mkdir ref
     "$dmft" $2 --quiet && cp "w/out/$name" "ref/1-$name"
     "$dmft" $3 --quiet --force && cp "w/out/$name" "ref/2-$name"
     same "ref/1-$name" "ref/2-$name" && bad "$label: the two are not to be told from each other"
     for ((n = 0; n < races; n++)); do race "$2" "$3"; judge_race free "$name"; done
     for ((n = 0; n < races; n++)); do race "$2 --force" "$3 --force"; judge_race forced "$name"; done
-    verdict "two processes, one file, $((2 * races)) times" races $((2 * races))
+    verdict "two processes, one file, $((2 * races)) times, $beside results kept beside it" races $((2 * races))
 }
 
 part_races() {
