@@ -128,6 +128,7 @@ START_TEST(divergence_ends_the_table)
 {
     diverging = 3;
     dmft_trajectory *t = ran(MEMBERS, 2, DMFT_DIVERGED);
+    diverging = -1; /* for the tests behind it, where they are run in one process */
     ck_assert_uint_eq(dmft_trajectory_rows(t), 3);
     ck_assert_int_eq(dmft_trajectory_diverged_at(t), 3);
     ck_assert_double_eq(dmft_trajectory_number(t, "seeds_diverged"), 1);
