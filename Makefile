@@ -334,7 +334,8 @@ FILL = sed -e 's|@prefix@|$(prefix)|' -e 's|@libdir@|$(libdir)|' -e 's|@included
   -e 's|@so_full@|$(SO_FULL)|' -e 's|@so_major@|$(SO_MAJOR)|' -e 's|@packages@|$(PACKAGES)|'
 
 # The installed pages lie in docdir as in doc/ of the sources, README.md and examples/ beside them: links follow, and those to what is not there become plain text.
-LINKS = sed -e 's|](doc/|](|g' -e 's|](../doc/|](../|g' -e 's|](../examples/|](examples/|g' -e 's|\[\([^]]*\)\]([^)]*\(include\|tools\)/[^)]*)|\1|g'
+LINKS = sed -e 's|](doc/|](|g' -e 's|](../doc/|](../|g' -e 's|](../examples/|](examples/|g' -e 's|\[\([^]]*\)\](include/[^)]*)|\1|g' \
+  -e 's|\[\([^]]*\)\](../tools/[^)]*)|\1|g'
 PAGES := $(wildcard doc/*.md doc/manual/*.md)
 
 .PHONY: install

@@ -72,7 +72,7 @@ fi
 
 # Every link of a page to a file beside it.
 dead=$(cd "$prefix/share/doc/libdmft" && find . -name '*.md' | while read -r page; do
-    grep -oE '\]\([^):]+\)' "$page" | sed -e 's/^](//' -e 's/)$//' -e 's/#.*//' | while read -r to; do
+    grep -oE '\]\([^):,]+\)' "$page" | sed -e 's/^](//' -e 's/)$//' -e 's/#.*//' | while read -r to; do
         [ -z "$to" ] || [ -e "$(dirname "$page")/$to" ] || echo "$page: $to"
     done
 done)

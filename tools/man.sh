@@ -76,7 +76,7 @@ done
     awk '/^DMFT_(API|FALLIBLE)/ { line = $0; while (line !~ /;/) { getline more; sub(/^ +/, " ", more); line = line more }
          sub(/^DMFT_(API|FALLIBLE) /, "", line)
          while (length(line) > 72) { # the page is indented by 7: parameters that do not fit go to the next line
-             for (at = 72; at > 8 && substr(line, at, 1) != " "; at--) { }
+             for (at = 72; at > 8 && substr(line, at - 1, 2) != ", "; at--) { }
              if (at == 8) break
              print substr(line, 1, at - 1); line = "    " substr(line, at + 1) }
          print line }' "$@" | troff
