@@ -167,6 +167,15 @@ with tempfile.TemporaryDirectory() as folder:
     with h5py.File(other, "a") as file:
         file.attrs["format"], file.attrs["format_version"] = "libdmft result", 99
     holds("a later version", refuses(lambda: dmft.load(other), dmft.FormatError))
+    import json
+    import shutil
+
+    old = os.path.join(folder, "old.h5")
+    shutil.copy(files[0], old)
+    with h5py.File(old, "a") as file:
+        file["texts"].attrs["command_line"] = np.bytes_(b"r\xe9.yaml")
+    holds("a text that is no UTF-8", dmft.load(old).texts["command_line"] == "r\ufffd.yaml")
+    holds("and in JSON", json.loads(show(old, "--json"))["texts"]["command_line"] == "r\\xe9.yaml")
 holds("a series that is not there", refuses(lambda: dmft.load(files[0])["nonsense"], KeyError))
 
 print("%d passed, %d failed" % (totals[True], totals[False]))

@@ -77,8 +77,9 @@ done
          sub(/^DMFT_(API|FALLIBLE) /, "", line)
          while (length(line) > 72) { # the page is indented by 7: parameters that do not fit go to the next line
              for (at = 72; at > 8 && substr(line, at - 1, 2) != ", "; at--) { }
-             if (at == 8) break
-             print substr(line, 1, at - 1); line = "    " substr(line, at + 1) }
+             cut = at > 8 ? at - 1 : index(line, "(") # the last character that stays
+             if (cut == 0) break
+             print substr(line, 1, cut); line = substr(line, cut + 1); sub(/^ */, "    ", line) }
          print line }' "$@" | troff
     printf '.fi\n.SH SEE ALSO\n.BR dmft (1)\n'
 } > "$to/libdmft.3"
