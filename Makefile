@@ -333,6 +333,11 @@ $(MAN): tools/man.sh include/dmft.h $(HEADER_PARTS) $(BIN)
 FILL = sed -e 's|@prefix@|$(prefix)|' -e 's|@libdir@|$(libdir)|' -e 's|@includedir@|$(includedir)|' -e 's|@version@|$(VERSION)|' \
   -e 's|@so_full@|$(SO_FULL)|' -e 's|@so_major@|$(SO_MAJOR)|' -e 's|@packages@|$(PACKAGES)|'
 
+# The installed pages lie in docdir as in doc/ of the sources, README.md and examples/ beside them: links follow, and those to what is not there become plain text.
+LINKS = sed -e 's|](doc/|](|g' -e 's|](../doc/|](../|g' -e 's|](../examples/|](examples/|g' -e 's|\[\([^]]*\)\](include/[^)]*)|\1|g' \
+  -e 's|\[\([^]]*\)\](../tools/[^)]*)|\1|g'
+PAGES := $(wildcard doc/*.md doc/manual/*.md)
+
 .PHONY: install
 install: all $(MAN)  ## install below prefix (/usr/local), DESTDIR is respected
 	$(INSTALL) -d $(addprefix $(DESTDIR),$(bindir) $(libdir) $(includedir)/dmft $(pkgconfigdir) $(cmakedir) $(docdir) $(mandir)/man1 $(mandir)/man3 $(completionsdir))
@@ -350,10 +355,12 @@ install: all $(MAN)  ## install below prefix (/usr/local), DESTDIR is respected
 	$(INSTALL) -m 644 $(BUILD)/man/*.1 $(DESTDIR)$(mandir)/man1
 	$(INSTALL) -m 644 $(BUILD)/man/*.3 $(DESTDIR)$(mandir)/man3
 	$(INSTALL) -m 644 $(BUILD)/man/dmft.bash $(DESTDIR)$(completionsdir)/dmft
-	$(INSTALL) -m 644 doc/*.md doc/*.svg doc/*.png README.md LICENSE $(DESTDIR)$(docdir)
-	$(INSTALL) -d $(addprefix $(DESTDIR)$(docdir)/,manual gallery)
-	$(INSTALL) -m 644 doc/manual/*.md $(DESTDIR)$(docdir)/manual
+	$(INSTALL) -d $(addprefix $(DESTDIR)$(docdir)/,manual gallery examples/gallery)
+	$(INSTALL) -m 644 doc/*.svg doc/*.png LICENSE CITATION.cff $(DESTDIR)$(docdir)
 	$(INSTALL) -m 644 doc/gallery/*.png $(DESTDIR)$(docdir)/gallery
+	$(INSTALL) -m 644 $(wildcard examples/*.*) $(DESTDIR)$(docdir)/examples
+	$(INSTALL) -m 644 examples/gallery/* $(DESTDIR)$(docdir)/examples/gallery
+	for page in README.md examples/README.md $(PAGES); do $(LINKS) $$page > $(DESTDIR)$(docdir)/$${page#doc/} || exit 1; done
 
 .PHONY: install-python
 install-python:  ## install the reader for Python to pythondir (prefix/lib/python3/dist-packages)

@@ -10,8 +10,9 @@
  *   Theory and simulation return the same type, so one function compares any two.
  * - Ownership: dmft_x_create(&x, ...) and every function with an `out` argument hand over a new object; dmft_x_free(x) frees it and takes
  *   NULL. Inputs are copied. A pointer returned by a query belongs to the object it was asked of and lives as long as that.
- * - Failure: A function that can fail returns an int: 0 done; < 0 an error, and then no output was touched; > 0 an outcome with valid
- *   outputs (DMFT_DIVERGED, DMFT_STOPPED). The last argument, `err`, may be NULL; else it receives one line of text with the numbers.
+ * - Failure: A function that can fail returns an int: 0 done; < 0 an error, and then no output was touched; > 0 an outcome:
+ *   DMFT_DIVERGED with valid outputs; DMFT_STOPPED, the caller's own wish, with none (dmft_solve and dmft_simulate hand over no
+ *   result). The last argument, `err`, may be NULL; else it receives one line of text with the numbers.
  * - Threads: `const` is the contract: a const object may be shared by threads, a non-const one belongs to one thread at a time. There
  *   are no mutable globals. The library never sets the BLAS thread count, GSL's error handler or the locale. The HDF5 library
  *   is not re-entrant on most systems: call the functions that read or write files from one thread at a time.

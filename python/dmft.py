@@ -9,11 +9,12 @@
     run.numbers["A1_escape_time1"], run.texts["config"]
     run.plot(["C_v", "A1_outlier1"])
 
-A sweep has axes, and series of the shape of its grid with the rows last:
+A sweep has axes, numbers of the shape of its grid, and series with the rows last:
 
     sweep = dmft.load("transfer.h5")
     sweep.axes["training.learning_rate"]
     sweep["test_loss"][1, :, -1]
+    sweep["critical_step_size"]   # a number, by its name too
 
 Only numpy and h5py are needed; matplotlib for `plot`, xarray for `to_xarray`, PyYAML for `config`. The files are those of doc/format.md.
 """
@@ -39,7 +40,7 @@ def _text(value):
     if isinstance(value, np.ndarray) and value.shape == ():
         value = value[()]
     if isinstance(value, bytes):
-        return value.rstrip(b"\0").decode("utf-8")
+        return value.rstrip(b"\0").decode("utf-8", errors="replace")
     return str(value)
 
 
@@ -82,9 +83,15 @@ class _Result:
     @property
     def config(self):
         """The configuration with every default, as nested dictionaries (needs PyYAML); the text is texts["config"]."""
+        import re
+
         import yaml
 
-        return yaml.safe_load(self.texts["config"])
+        class Loader(yaml.SafeLoader):
+            """Numbers as YAML 1.2 has them: 1e-08 is one, where PyYAML's 1.1 wants 1.0e-08."""
+
+        Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)[eE][-+]?[0-9]+\Z"), list("-+.0123456789"))
+        return yaml.load(self.texts["config"], Loader)  # of plain values alone, as safe_load
 
     def __getitem__(self, name):
         return self.series[name]
@@ -121,7 +128,7 @@ class Run(_Result):
 
     def plot(self, series=None, ax=None, **style):
         """Draws series (default: the default columns) against step or time into matplotlib axes, which are returned; points with error bars
-        where there are errors of a simulation, lines with bands for sampled theory."""
+        where there are errors of a simulation, lines with bands for sampled theory. A series that is nan throughout is left out."""
         if ax is None:
             import matplotlib.pyplot
 
@@ -130,14 +137,18 @@ class Run(_Result):
             series = [series]
         for name in series if series is not None else [s for s in self.shown if s not in ("step", "time")]:
             value, error = self.series[name], self.errors.get(name)
+            there = np.isfinite(value)
+            if not there.any():
+                continue
             if error is not None and self.kind == "simulation":
-                ax.errorbar(self.time, value, error, fmt=".", label=name, **style)
+                ax.errorbar(self.time[there], value[there], error[there], fmt=".", label=name, **style)
                 continue
             line = ax.plot(self.time, value, label=name, **style)[0]
             if error is not None:
                 ax.fill_between(self.time, value - error, value + error, alpha=0.3, color=line.get_color(), linewidth=0)
         ax.set_xlabel("time" if "time" in self.series else "step")
-        ax.legend()
+        if ax.get_legend_handles_labels()[1]:
+            ax.legend()
         return ax
 
     def __repr__(self):
@@ -166,8 +177,16 @@ class Sweep(_Result):
         self.errors = _Datasets(path, "errors", self.shape + (self.rows,))
         self.numbers = _Datasets(path, "numbers", self.shape)
 
+    def __getitem__(self, name):
+        return self.series[name] if name in self.series else self.numbers[name]
+
+    def __contains__(self, name):
+        return name in self.series or name in self.numbers
+
     def last(self, name):
-        """A series at the last row of every point, nan where a point has none."""
+        """A series at the last row of every point, nan where a point has none; a number as it is."""
+        if name not in self.series:
+            return self.numbers[name]
         value = self.series[name]
         at = np.clip(self.steps - 1, 0, None)[..., None]
         return np.where(self.steps > 0, np.take_along_axis(value, at, axis=-1)[..., 0], np.nan)
@@ -183,7 +202,7 @@ class Sweep(_Result):
         return xarray.Dataset(data, coords=dict(self.axes), attrs=dict(self.texts))
 
     def plot(self, series=None, ax=None, **style):
-        """Draws a series at the last row over the last axis, a line for each combination of the others."""
+        """Draws a series at the last row, or a number, over the last axis, a line for each combination of the others."""
         if ax is None:
             import matplotlib.pyplot
 

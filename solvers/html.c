@@ -5,37 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "gnuplot.h"
 
 /* ---- text ---- */
 
-/* The bytes of the character of UTF-8 that begins a text; 0 when none does (broken, too long a form, a surrogate, beyond U+10FFFF). */
-static size_t character(const char *text, size_t length)
-{
-    static const struct {
-        unsigned char mask, lead;
-        unsigned least;
-    } form[] = {{0x80, 0x00, 0x0}, {0xe0, 0xc0, 0x80}, {0xf0, 0xe0, 0x800}, {0xf8, 0xf0, 0x10000}};
-    unsigned char first = (unsigned char)*text;
-    for (size_t bytes = 1; bytes <= 4 && bytes <= length; bytes++) {
-        if ((first & form[bytes - 1].mask) != form[bytes - 1].lead) continue;
-        unsigned point = first & (unsigned char)~form[bytes - 1].mask;
-        for (size_t i = 1; i < bytes; i++) {
-            if (((unsigned char)text[i] & 0xc0) != 0x80) return 0;
-            point = point << 6 | ((unsigned char)text[i] & 0x3f);
-        }
-        int surrogate = point >= 0xd800 && point <= 0xdfff, none = point == 0xfffe || point == 0xffff;
-        return point >= form[bytes - 1].least && point <= 0x10ffff && !surrogate && !none ? bytes : 0;
-    }
-    return 0;
-}
-
 /* One character as it is, or what stands for it; returns the bytes that it took. */
 static size_t put_character(FILE *out, const char *text, size_t length)
 {
-    size_t bytes = character(text, length);
+    size_t bytes = text_character(text, length);
+    int none = bytes == 3 && (memcmp(text, "\xef\xbf\xbe", 3) == 0 || memcmp(text, "\xef\xbf\xbf", 3) == 0); /* U+FFFE, U+FFFF */
     int control = bytes == 1 && ((unsigned char)*text < ' ' || *text == 0x7f) && *text != '\n' && *text != '\t';
-    if (bytes == 0 || control)
+    if (bytes == 0 || none || control)
         (void)fputs("\xef\xbf\xbd", out);
     else
         (void)fwrite(text, 1, bytes, out);

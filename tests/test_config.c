@@ -710,6 +710,8 @@ START_TEST(a_configuration_can_be_built_by_setting)
     dmft_config_free(built);
     dmft_config_free(read);
     ck_assert_int_eq(dmft_config_create(&built, "deep", &err), DMFT_ERROR_CONFIG);
+    ck_assert_int_eq(dmft_config_create(&built, NULL, &err), DMFT_ERROR_CONFIG);
+    ck_assert_str_eq(err.text, "model: is empty; a value is needed");
 }
 END_TEST
 

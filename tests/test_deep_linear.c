@@ -516,6 +516,13 @@ START_TEST(the_caller_can_stop_a_run)
     ck_assert_int_eq(err.status, DMFT_STOPPED);
     ck_assert_msg(strstr(err.text, "17") != NULL && strstr(err.text, "60") != NULL, "'%s'", err.text);
     ck_assert_ptr_null(t);
+    options.threads = -5;
+    ck_assert_int_eq(dmft_solve(&p, &options, &t, &err), DMFT_ERROR_ARGUMENT);
+    ck_assert_int_eq(dmft_simulate(&p, &options, &t, &err), DMFT_ERROR_ARGUMENT);
+    ck_assert_int_eq(dmft_solver_create(&(dmft_solver *){NULL}, &p, &options, &err), DMFT_ERROR_ARGUMENT);
+    ck_assert_msg(strstr(err.text, "-5") != NULL, "'%s'", err.text);
+    ck_assert_ptr_null(t);
+    options.threads = 0;
     watch = (struct watch){.stop_at = 1000};
     ck_assert_int_eq(dmft_solve(&p, &options, &t, &err), DMFT_OK);
     ck_assert_int_gt(watch.calls, 1);

@@ -55,6 +55,7 @@ static dmft_trajectory *sample_trajectory(size_t rows)
     ck_assert_int_eq(dmft_trajectory_set_text(t, "config", "model: deep_linear\nnetwork:\n  depth: 2\n  weight_variance: [0.5, 0.25]\n", NULL), DMFT_OK);
     ck_assert_int_eq(dmft_trajectory_set_text(t, "empty", "", NULL), DMFT_OK);
     ck_assert_int_eq(dmft_trajectory_set_text(t, "quoted", "\"γ\\\t\n", NULL), DMFT_OK);
+    ck_assert_int_eq(dmft_trajectory_set_text(t, "foreign", "r\xe9.yaml \xc3\xa9 \xed\xa0\x80 \xc0\xaf \xf0\x9f\x98", NULL), DMFT_OK);
     return t;
 }
 
@@ -188,6 +189,26 @@ static void assert_refused(const char *name, int status)
     ck_assert_ptr_null(strchr(err.text, '\n'));
     ck_assert_ptr_eq(t, untouched);
 }
+
+/* Bytes of a command line that are not UTF-8 are kept as text that is; names are refused. */
+START_TEST(foreign_bytes)
+{
+    static const char *const bad[] = {"", "\xff", "a\xc3", "a\nb", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"};
+    dmft_trajectory *t = sample_trajectory(3);
+    dmft_error err;
+    ck_assert_str_eq(dmft_trajectory_text(t, "foreign"), "r\\xe9.yaml \xc3\xa9 \\xed\\xa0\\x80 \\xc0\\xaf \\xf0\\x9f\\x98");
+    size_t texts = t->text_count;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        ck_assert_int_eq(dmft_trajectory_set_text(t, bad[i], "v", &err), DMFT_ERROR_ARGUMENT);
+        ck_assert_ptr_nonnull(strstr(err.text, "1 to 63 bytes"));
+    }
+    ck_assert_int_eq(dmft_trajectory_set_text(t, NULL, "v", NULL), DMFT_ERROR_ARGUMENT);
+    ck_assert_int_eq(dmft_trajectory_set_text(t, "v", NULL, NULL), DMFT_ERROR_ARGUMENT);
+    ck_assert_uint_eq(t->text_count, texts);
+    ck_assert_int_eq(dmft_trajectory_set_text(t, "\xc3\xa9", "v", NULL), DMFT_OK);
+    dmft_trajectory_free(t);
+}
+END_TEST
 
 START_TEST(truncated_at_every_byte)
 {
@@ -643,6 +664,7 @@ Suite *suite_io(void)
     tcase_add_test(files, round_trip_of_events);
     tcase_add_test(files, round_trip_of_nothing);
     tcase_add_test(files, round_trip_of_long_text);
+    tcase_add_test(files, foreign_bytes);
     tcase_add_test(files, truncated_at_every_byte);
     tcase_add_test(files, damaged_at_every_byte);
     tcase_add_test(files, no_file);

@@ -127,6 +127,35 @@ for path in files:
 for what, count in seen.items():
     holds("there was something of each kind: %s" % what, count > 0)
 
+by_name = {os.path.basename(path): dmft.load(path) for path in files}
+swept = by_name["sweep-theory.h5"]
+number = list(swept.numbers)[0]
+holds("a number of a sweep by its name", number in swept and swept[number].shape == swept.shape and np.array_equal(swept.last(number), swept[number], equal_nan=True))
+holds("no series or number of a sweep", refuses(lambda: swept["nonsense"], KeyError) and "nonsense" not in swept)
+holds("a byte of the command line that is no UTF-8", "r\\xe9.yaml" in by_name["foreign.h5"].texts["command_line"])
+try:
+    import yaml  # noqa: F401
+except ImportError:
+    print("ok - numbers of the configuration # skip no yaml (package python3-yaml)")
+else:
+    config = by_name["deep_linear-theory.h5"].config
+    holds("numbers of the configuration", config["tolerance"] == 1e-11 and config["network"]["depth"] == 2 and config["model"] == "deep_linear")
+try:
+    import matplotlib
+except ImportError:
+    print("ok - a series that is nan throughout # skip no matplotlib (package python3-matplotlib)")
+else:
+    import warnings
+
+    matplotlib.use("Agg")
+    networks = by_name["deep_linear-networks.h5"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        drawn = networks.plot().get_legend_handles_labels()[1]
+        holds("a series that is nan throughout is not drawn",
+              drawn == [name for name in networks.shown if name != "step" and np.isfinite(networks[name]).any()] and len(drawn) < len(networks.shown) - 1)
+        holds("a number of a sweep is drawn", len(swept.plot(number).lines) == swept.shape[0])
+
 holds("a file that is not there", refuses(lambda: dmft.load("absent.h5"), OSError))
 with tempfile.TemporaryDirectory() as folder:
     other = os.path.join(folder, "other.h5")
@@ -138,6 +167,15 @@ with tempfile.TemporaryDirectory() as folder:
     with h5py.File(other, "a") as file:
         file.attrs["format"], file.attrs["format_version"] = "libdmft result", 99
     holds("a later version", refuses(lambda: dmft.load(other), dmft.FormatError))
+    import json
+    import shutil
+
+    old = os.path.join(folder, "old.h5")
+    shutil.copy(files[0], old)
+    with h5py.File(old, "a") as file:
+        file["texts"].attrs["command_line"] = np.bytes_(b"r\xe9.yaml")
+    holds("a text that is no UTF-8", dmft.load(old).texts["command_line"] == "r\ufffd.yaml")
+    holds("and in JSON", json.loads(show(old, "--json"))["texts"]["command_line"] == "r\\xe9.yaml")
 holds("a series that is not there", refuses(lambda: dmft.load(files[0])["nonsense"], KeyError))
 
 print("%d passed, %d failed" % (totals[True], totals[False]))

@@ -22,4 +22,6 @@ make_results
 sed 's/learning_rate: [0-9.]*, steps: [0-9]*/flow: true, time: 1, steps: 5/' deep_linear.yaml >flow.yaml
 "$dmft" solve flow.yaml -o flow.h5 --quiet
 "$dmft" simulate mlp.yaml -o mlp-weights.h5 --set output.weights=true --quiet
+cp deep_linear.yaml "$(printf 'r\xe9.yaml')"
+"$dmft" solve "$(printf 'r\xe9.yaml')" -o foreign.h5 --quiet
 "$python" "$source_folder/test_python.py" "$dmft" ./*.h5

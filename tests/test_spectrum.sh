@@ -50,6 +50,8 @@ holds "--quiet: no line" test ! -s out -a ! -s err
 expect "snapshots" 0 "left singular vectors: .* of the subspace shared \(by chance 0.0833" spectrum plain.npy spikes.npy
 expect "a matrix and itself" 0 "right singular vectors: 1.0000 of the subspace shared" spectrum spikes.npy spikes.npy --top 2
 expect "other shapes have no overlaps" 0 "^no overlaps" spectrum spikes.npy turned.npy
+cp plain.npy "$(printf 'r\xe9.npy')"
+expect "a name that is no UTF-8 in JSON" 0 '"r\\\\xe9.npy"' spectrum "$(printf 'r\xe9.npy')" --json
 expect "overlaps as JSON" 0 '"left_chance_sd"' spectrum spikes.npy plain.npy --json
 
 # ---- HDF5 ----

@@ -70,6 +70,22 @@ if command -v c++ > /dev/null; then
     ok $? "the example of an activation function is valid C++17 too"
 fi
 
+# Every link of a page to a file beside it.
+dead=$(cd "$prefix/share/doc/libdmft" && find . -name '*.md' | while read -r page; do
+    grep -oE '\]\([^):,]+\)' "$page" | sed -e 's/^](//' -e 's/)$//' -e 's/#.*//' | while read -r to; do
+        [ -z "$to" ] || [ -e "$(dirname "$page")/$to" ] || echo "$page: $to"
+    done
+done)
+[ -z "$dead" ] && [ "$(cd "$prefix/share/doc/libdmft" && cat ./*.md | grep -cE '\]\([a-z]+')" -gt 40 ]
+ok $? "links of the installed pages lead somewhere: $dead"
+wide=$(MANWIDTH=80 man --nj --nh "$prefix/share/man/man3/libdmft.3" 2> /dev/null | awk 'length($0) > 80')
+[ -z "$wide" ]
+ok $? "libdmft(3) fits 80 columns: $wide"
+for page in "$prefix"/share/man/man1/dmft-*.1; do
+    grep -q '^\.SH EXIT STATUS' "$page" && sed -n 's/^\.BR dmft.-\([a-z]*\) (1).*/\1/p' "$page" | while read -r other; do [ -e "$prefix/share/man/man1/dmft-$other.1" ] || exit 1; done
+    ok $? "$(basename "$page") tells exit statuses, and other pages that are there"
+done
+
 foreign=$(nm -D --defined-only "$prefix/lib/libdmft.so" | awk '$2 ~ /[TDBR]/ { print $3 }' | grep -v '^dmft_' || true)
 [ -z "$foreign" ]
 ok $? "only dmft_ names are exported: $foreign"

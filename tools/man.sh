@@ -16,6 +16,29 @@ head_of() # NAME SECTION TITLE
 # Text of troff: no line begins with a dot or a quote, and '-' and '\' are what they look like.
 troff() { sed -e 's/\\/\\e/g' -e 's/-/\\-/g' -e "s/^\([.']\)/\\\\\&\1/"; }
 
+exit_status()
+{
+    printf '.SH EXIT STATUS\n'
+    "$dmft" --help | sed -n '/^Exit status:/,$p' | sed 's/^Exit status: //' | troff
+}
+
+# The commands that one will want next.
+related() # COMMAND
+{
+    case $1 in
+        solve) echo "simulate compare show plot escape init" ;;
+        simulate) echo "solve compare show plot represent spectrum init" ;;
+        compare) echo "solve simulate converge report" ;;
+        init) echo "solve simulate sweep" ;;
+        sweep) echo "solve simulate show plot" ;;
+        converge) echo "solve simulate compare" ;;
+        escape | represent) echo "solve simulate show" ;;
+        outliers) echo "escape spectrum" ;;
+        spectrum) echo "simulate outliers" ;;
+        *) echo "solve simulate" ;;
+    esac
+}
+
 {
     head_of DMFT 1 "User Commands"
     printf '.SH NAME\ndmft \\- mean-field theory of the training of wide networks, and sampled networks beside it\n'
@@ -24,8 +47,7 @@ troff() { sed -e 's/\\/\\e/g' -e 's/-/\\-/g' -e "s/^\([.']\)/\\\\\&\1/"; }
         printf '.TP\n.BR dmft\\-%s (1)\n' "$name"
         printf '%s\n' "$text" | troff
     done
-    printf '.SH EXIT STATUS\n'
-    "$dmft" --help | sed -n '/^Exit status:/,$p' | sed 's/^Exit status: //' | troff
+    exit_status
     printf '.SH CONFIGURATION\nOne YAML file; \\fBdmft init\\fR \\fIMODEL\\fR prints it with every setting and its default.\n'
     printf '.SH SEE ALSO\n.BR libdmft (3),\nthe manual in the folder of the documentation (manual.md)\n'
 } > "$to/dmft.1"
@@ -38,18 +60,27 @@ for command in $commands; do
             NR == 3 { sub(command " ", ""); sub(/\.$/, ""); print ".SH NAME\ndmft\\-" command " \\- " $0; print ".SH SYNOPSIS\n" usage; print ".SH OPTIONS" }
             /^ +-/ { left = substr($0, 1, 28); text = substr($0, 31); if (length($0) > 30 && left !~ / $/) { n = index(substr($0, 3), "   "); left = $0; sub(/  +[^ ].*$/, "", left) }
                      sub(/^ +/, "", left); sub(/ +$/, "", left); gsub(/-/, "\\-", left); gsub(/-/, "\\-", text); print ".TP\n.B " left "\n" text }'
-        printf '.SH SEE ALSO\n.BR dmft (1)\n'
+        exit_status
+        printf '.SH SEE ALSO\n.BR dmft (1)'
+        for other in $(related "$command"); do printf ',\n.BR dmft\\-%s (1)' "$other"; done
+        printf '\n'
     } > "$to/dmft-$command.1"
 done
 
 {
     head_of LIBDMFT 3 "Library Functions"
     printf '.SH NAME\nlibdmft \\- mean-field theory of the training of wide networks\n.SH SYNOPSIS\n.nf\n.B #include <dmft.h>\n\ncc ... $(pkg-config \\-\\-cflags \\-\\-libs dmft)\n.fi\n'
-    printf '.SH CONVENTIONS\n.nf\n'
-    sed -n '/^ \* - Way of data/,/^ \*\//p' "$header" | sed -e '/^ \*\//d' -e 's/^ \* \{0,1\}//' | troff
-    printf '.fi\n.SH FUNCTIONS\nThe header has the meaning, ownership and errors of each.\n.nf\n'
+    printf '.SH CONVENTIONS\n'
+    sed -n '/^ \* - Way of data/,/^ \*\//p' "$header" | sed -e '/^ \*\//d' -e 's/^ \* *//' | troff | sed 's/^\\- /.IP \\(bu 2\n/'
+    printf '.SH FUNCTIONS\nThe header has the meaning, ownership and errors of each.\n.nf\n'
     awk '/^DMFT_(API|FALLIBLE)/ { line = $0; while (line !~ /;/) { getline more; sub(/^ +/, " ", more); line = line more }
-         sub(/^DMFT_(API|FALLIBLE) /, "", line); print line }' "$@" | troff
+         sub(/^DMFT_(API|FALLIBLE) /, "", line)
+         while (length(line) > 72) { # the page is indented by 7: parameters that do not fit go to the next line
+             for (at = 72; at > 8 && substr(line, at - 1, 2) != ", "; at--) { }
+             cut = at > 8 ? at - 1 : index(line, "(") # the last character that stays
+             if (cut == 0) break
+             print substr(line, 1, cut); line = substr(line, cut + 1); sub(/^ */, "    ", line) }
+         print line }' "$@" | troff
     printf '.fi\n.SH SEE ALSO\n.BR dmft (1)\n'
 } > "$to/libdmft.3"
 

@@ -20,7 +20,7 @@ typedef struct dmft_config dmft_config;
 typedef struct dmft_problem dmft_problem;
 
 /** A configuration of `model` ("deep_linear", "mlp") with nothing but the model set.
- *  Errors: DMFT_ERROR_CONFIG (unknown model), DMFT_ERROR_MEMORY. */
+ *  Errors: DMFT_ERROR_CONFIG (unknown model, or NULL), DMFT_ERROR_MEMORY. */
 DMFT_FALLIBLE int dmft_config_create(dmft_config **out, const char *model, dmft_error *err);
 
 /** Reads a YAML file (doc/config.md). Errors name file, line, column and key: DMFT_ERROR_READ, DMFT_ERROR_CONFIG (syntax, unknown or

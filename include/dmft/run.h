@@ -22,7 +22,8 @@ typedef struct dmft_progress {
     double residual; /**< the largest kernel of the last step over its first value; nan for simulations, model mlp and method lazy */
 } dmft_progress;
 
-/** Called now and then during a run, by one thread at a time; a value other than 0 ends the run with DMFT_STOPPED. */
+/** Called now and then during a run, by one thread at a time; a value other than 0 ends the run with DMFT_STOPPED
+ *  and without a result. */
 typedef int (*dmft_progress_function)(void *user, const dmft_progress *progress);
 
 /** How to run. A NULL pointer to it, or zeros, mean: no memory limit, one thread, no calls, no checkpoint.
@@ -32,7 +33,8 @@ typedef int (*dmft_progress_function)(void *user, const dmft_progress *progress)
  *  the same numbers, to the last bit (dmft_simulate: with any number of threads), as one that was never interrupted, on the same BLAS core. */
 typedef struct dmft_run_options {
     size_t memory_limit; /**< bytes; 0 for none */
-    int threads;         /**< simulated networks, or replicas, at a time; 0 for one. Results do not depend on it with one BLAS thread. */
+    int threads;         /**< simulated networks, or replicas, at a time; 0 for one, below 0 DMFT_ERROR_ARGUMENT. Results do not depend on it
+                              with one BLAS thread. */
     dmft_progress_function progress; /**< called now and then; NULL: never */
     void *user;                      /**< handed to it */
     const char *checkpoint;  /**< file for the state; NULL: none. A file there that is no checkpoint is refused (DMFT_ERROR_EXISTS); one that

@@ -103,7 +103,7 @@ DMFT_API const double *dmft_sweep_numbers(const dmft_sweep *sweep, const char *n
 /** A text of the sweep, such as "kind" (of its points), "config"; NULL when there is none. */
 DMFT_API const char *dmft_sweep_text(const dmft_sweep *sweep, const char *name);
 
-/** Adds a text of provenance; replaces one of the same name. Error: DMFT_ERROR_MEMORY. */
+/** Adds a text of provenance; replaces one of the same name. As dmft_trajectory_set_text does. */
 DMFT_FALLIBLE int dmft_sweep_set_text(dmft_sweep *sweep, const char *name, const char *text, dmft_error *err);
 
 /** Writes an HDF5 file (doc/format.md), as dmft_trajectory_write does. */

@@ -79,7 +79,8 @@ DMFT_FALLIBLE int dmft_trajectory_read(dmft_trajectory **out, const char *path, 
 /** Reads a table with a header line, a column `step`, and columns NAME and NAME_se; lines of '#' are skipped. Errors as for HDF5 files. */
 DMFT_FALLIBLE int dmft_trajectory_read_csv(dmft_trajectory **out, const char *path, dmft_error *err);
 
-/** Adds a text of provenance to a result, such as the command line; replaces one of the same name. Error: DMFT_ERROR_MEMORY. */
+/** Adds a text of provenance to a result, such as the command line; replaces one of the same name. A byte of it that is not UTF-8 is kept as \\xe9, four
+ *  characters. Errors: DMFT_ERROR_ARGUMENT (a name that is not 1 to 63 bytes of UTF-8 without control characters), DMFT_ERROR_MEMORY. */
 DMFT_FALLIBLE int dmft_trajectory_set_text(dmft_trajectory *trajectory, const char *name, const char *text, dmft_error *err);
 
 /** Frees a trajectory; NULL is allowed. */

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/problem.h"
+#include "base/text.h"
 
 enum { NAME_BYTES = 64 };
 
@@ -146,7 +147,9 @@ int trajectory_set_number(dmft_trajectory *t, double value, dmft_error *err, con
 
 int dmft_trajectory_set_text(dmft_trajectory *t, const char *name, const char *text, dmft_error *err)
 {
-    char *copy = memory_string(text);
+    if (name == NULL || text == NULL || !text_is_name(name, NAME_BYTES))
+        return error_set(err, DMFT_ERROR_ARGUMENT, "a text has a name of 1 to %d bytes of UTF-8 without control characters", NAME_BYTES - 1);
+    char *copy = text_valid(text);
     if (copy == NULL) return error_memory(err, (double)strlen(text));
     for (size_t i = 0; i < t->text_count; i++)
         if (strcmp(t->text[i].name, name) == 0) {

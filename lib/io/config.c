@@ -86,7 +86,7 @@ int dmft_config_create(dmft_config **out, const char *model, dmft_error *err)
 {
     dmft_config *config = NULL;
     int status = create(&config, NULL, err);
-    if (status == 0) status = dmft_config_set(config, "model", model, err);
+    if (status == 0) status = dmft_config_set(config, "model", model != NULL ? model : "", err); /* "" is refused */
     if (status == 0)
         *out = config;
     else

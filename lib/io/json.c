@@ -5,20 +5,24 @@
 #include <string.h>
 
 #include "base/outline.h"
+#include "base/text.h"
 
 static void json_string(FILE *out, const char *text, size_t length)
 {
     (void)fputc('"', out);
-    for (size_t i = 0; i < length; i++) {
+    for (size_t i = 0, bytes; i < length; i += bytes > 0 ? bytes : 1) {
         unsigned char c = (unsigned char)text[i];
+        bytes = text_character(text + i, length - i);
         if (c == '"' || c == '\\')
             (void)fprintf(out, "\\%c", c);
         else if (c == '\n')
             (void)fputs("\\n", out);
         else if (c < 0x20 || c == 0x7f)
             (void)fprintf(out, "\\u%04x", c);
+        else if (bytes == 0) /* names of files are any bytes: as text_valid has it */
+            (void)fprintf(out, "\\\\x%02x", c);
         else
-            (void)fputc(c, out);
+            (void)fwrite(text + i, 1, bytes, out);
     }
     (void)fputc('"', out);
 }

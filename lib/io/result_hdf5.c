@@ -24,6 +24,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/seal.h"
+#include "base/text.h"
 #include "base/trajectory.h"
 #include "io/result_hdf5.h"
 
@@ -348,7 +349,8 @@ static int read_attribute_name(const result_reader *r, hid_t group, hsize_t i, c
     ssize_t length = a < 0 ? -1 : H5Aget_name(a, NAME_BYTES, name);
     if (a >= 0) (void)H5Aclose(a);
     if (length < 0) return result_damaged(r, "a name");
-    return length < NAME_BYTES ? DMFT_OK : result_unexpected(r, "a name", "shorter than 64 bytes");
+    if (length >= NAME_BYTES) return result_unexpected(r, "a name", "shorter than 64 bytes");
+    return text_is_name(name, NAME_BYTES) ? DMFT_OK : result_unexpected(r, "a name", "UTF-8 without control characters");
 }
 
 static int read_numbers(const result_reader *r, hid_t group)
@@ -489,6 +491,7 @@ static int read_linked(const result_reader *r, hid_t group, H5_index_t order, hs
     ssize_t length = H5Lget_name_by_idx(group, ".", order, H5_ITER_INC, i, name, sizeof name, H5P_DEFAULT);
     if (length < 0 || H5Lget_info_by_idx(group, ".", order, H5_ITER_INC, i, &link, H5P_DEFAULT) < 0) return result_damaged(r, "a name");
     if (length >= NAME_BYTES) return result_unexpected(r, "a name", "shorter than 64 bytes");
+    if (!text_is_name(name, NAME_BYTES)) return result_unexpected(r, "a name", "UTF-8 without control characters");
     if (link.type != H5L_TYPE_HARD) return result_unexpected(r, name, "in the file itself");
     hid_t object = H5Oopen(group, name, H5P_DEFAULT);
     if (object < 0) return result_damaged(r, name);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "io/config.h"
 #include "io/problem.h"
 
@@ -203,7 +204,7 @@ int dmft_sweep_fail(dmft_sweep *s, size_t point, int outcome, const char *messag
     if (outcome != DMFT_POINT_FAILED && outcome != DMFT_POINT_REFUSED)
         return error_set(err, DMFT_ERROR_ARGUMENT, "the outcome of a point that failed must be %d or %d, got %d", DMFT_POINT_FAILED,
                          DMFT_POINT_REFUSED, outcome);
-    char *copy = memory_string(message);
+    char *copy = text_valid(message); /* names of files, which are any bytes; or cut off within a character */
     if (copy == NULL) return error_memory(err, (double)strlen(message));
     free(s->message[point]);
     s->message[point] = copy;

@@ -21,6 +21,12 @@ static const struct {
 
 dmft_estimate dmft_solve_estimate(const dmft_problem *p, int threads) { return models[p->kind].estimate(p, threads); }
 
+int solve_check_options(const dmft_run_options *options, dmft_error *err)
+{
+    if (options == NULL || options->threads >= 0) return DMFT_OK;
+    return error_set(err, DMFT_ERROR_ARGUMENT, "threads are %d; at least 1, or 0 for one", options->threads);
+}
+
 int solve_report(const dmft_run_options *options, long done, long total, dmft_error *err)
 {
     struct dmft_progress progress = {.what = "steps", .done = done, .total = total, .residual = NAN};
@@ -38,5 +44,6 @@ int solve_add_sizes(dmft_trajectory *t, const dmft_problem *p, double ratio, dmf
 
 int dmft_solve(const dmft_problem *p, const dmft_run_options *options, dmft_trajectory **out, dmft_error *err)
 {
-    return models[p->kind].solve(p, options, out, err);
+    int status = solve_check_options(options, err);
+    return status == DMFT_OK ? models[p->kind].solve(p, options, out, err) : status;
 }

@@ -6,6 +6,9 @@
 
 /* ---- what solvers share ---- */
 
+/* Refuses a number of threads that is none. */
+int solve_check_options(const dmft_run_options *options, dmft_error *err);
+
 /* Tells the caller how many steps are done: 0, or DMFT_STOPPED when he wants no more of them. */
 int solve_report(const dmft_run_options *options, long done, long total, dmft_error *err);
 

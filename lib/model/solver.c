@@ -184,6 +184,8 @@ int dmft_solver_create(dmft_solver **out, const dmft_problem *p, const dmft_run_
 {
     if (p->kind != MODEL_DEEP_LINEAR) return error_set(err, DMFT_ERROR_UNAVAILABLE, "model %s is not solved step by step: call dmft_solve", p->model);
     if (p->method == METHOD_LAZY) return error_set(err, DMFT_ERROR_UNAVAILABLE, "method lazy solves all steps at once: call dmft_solve");
+    int status = solve_check_options(options, err);
+    if (status != DMFT_OK) return status;
     struct dmft_solver *s = calloc(1, sizeof *s);
     if (s == NULL) return error_memory(err, sizeof *s);
     s->begin = clock_now();
@@ -194,7 +196,7 @@ int dmft_solver_create(dmft_solver **out, const dmft_problem *p, const dmft_run_
     s->every = p->outlier_every;
     s->outliers = (size_t)p->outlier_count;
     s->label_noise = p->label_noise;
-    int status = make(s, p, err);
+    status = make(s, p, err);
     s->problem = NULL;
     if (status != DMFT_OK) {
         dmft_solver_free(s);

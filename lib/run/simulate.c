@@ -35,5 +35,6 @@ dmft_estimate dmft_simulate_estimate(const dmft_problem *p, int threads) { retur
 
 int dmft_simulate(const dmft_problem *p, const dmft_run_options *options, dmft_trajectory **out, dmft_error *err)
 {
-    return models[p->kind].simulate(p, options, out, err);
+    int status = solve_check_options(options, err);
+    return status == DMFT_OK ? models[p->kind].simulate(p, options, out, err) : status;
 }
