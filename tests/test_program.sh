@@ -274,6 +274,8 @@ expect "mlp: linear is exact" 0 "wrote ml.h5: 12 steps" solve m.yaml -o ml.h5 --
 "$dmft" show ml.h5 --csv --errors >out; holds "mlp: with errors of 0" test "$(tail -1 out | cut -d, -f3)" = 0
 expect "mlp: a table in --json" 0 '"data.gram": \[\[1, 0.4, -0.2\]' show m.h5 --json
 expect "mlp: escape" 0 "^A_1 +1 " escape m.h5
+"$dmft" solve m.yaml -o m5.h5 --quiet --set outliers.every=5
+expect "mlp: escape between records" 0 "^A_1 +1 +by step (5 +- +\(not yet at step 0|10 +- +\(not yet at step 5)\)$" escape m5.h5
 "$dmft" solve m.yaml -o mk.h5 --quiet --set output.kernels=true
 expect "mlp: a result with kernels is read" 0 "^verdict: holds" compare mk.h5 ms.h5
 expect "mlp: kernel to npy" 0 "" show mk.h5 --kernel C_phi1 --npy mk.npy
