@@ -89,7 +89,7 @@ size_t converge_count(const struct converge *s, int verdict)
 int converge_holds(const struct converge *s)
 {
     size_t good = converge_count(s, DMFT_CONVERGENCE_OK) + converge_count(s, DMFT_CONVERGENCE_CONVERGED);
-    return good > 0 && converge_count(s, DMFT_CONVERGENCE_LOW) == 0;
+    return good > 0 && good >= converge_count(s, DMFT_CONVERGENCE_UNRESOLVED) && converge_count(s, DMFT_CONVERGENCE_LOW) == 0;
 }
 
 /* Table or JSON on standard output, the files, and the verdict as the exit status. */

@@ -32,6 +32,7 @@ struct converge {
     dmft_trajectory *first;   /* the first result: its series, settings and, in the end, provenance */
     progress progress;
     char label[48];           /* of the progress line */
+    const char *also;         /* what is halved with it; NULL: nothing */
     const char *parameter;    /* the setting that changes from level to level, */
     double setting[DMFT_CONVERGENCE_LEVELS]; /* and its values */
     struct converge_row *row;
@@ -66,7 +67,7 @@ int converge_seeds(struct converge *s);
 /* A new line of the table; whoever makes the study has made room for it. */
 struct converge_row *converge_add(struct converge *s, const char *name, const char *ending);
 
-/* converge.c: lines with this verdict; whether no order is low, and one at least was seen or has converged. */
+/* converge.c: lines with this verdict; whether no order is low, and one at least was seen or has converged, and no fewer than are unresolved. */
 size_t converge_count(const struct converge *s, int verdict);
 int converge_holds(const struct converge *s);
 

@@ -101,6 +101,10 @@ static int set_list(struct converge *s, const char *key, const double *value, do
 static int set_decay(struct converge *s, double finer, dmft_error *err)
 {
     const struct dmft_problem *p = s->problem;
+    if (p->weight_factor != NULL)
+        s->also = "1 - weight_factor and injected_variance";
+    else if (p->weight_decay > 0.0)
+        s->also = "weight_decay";
     if (p->weight_factor == NULL) return p->weight_decay > 0.0 ? set_real(s, "training.weight_decay", p->weight_decay / finer, err) : DMFT_OK;
     int status = set_real(s, "training.weight_decay", 0.0, err); /* the factors have it */
     if (status == DMFT_OK) status = set_list(s, "network.weight_factor", p->weight_factor, 1.0, finer, err);

@@ -27,7 +27,7 @@ static double error_at(const struct converge *s, const struct converge_row *row,
 static int is_drawn(const struct converge *s, const struct converge_row *row)
 {
     size_t points = 0;
-    if (row->c.verdict == DMFT_CONVERGENCE_UNRESOLVED) return 0;
+    if (s->in != CONVERGE_STEP && row->c.verdict == DMFT_CONVERGENCE_UNRESOLVED) return 0; /* errors that their own hide */
     for (size_t i = 0; i < s->levels; i++)
         if (isgreater(error_at(s, row, i), 0.0)) points++;
     return points > 1;

@@ -40,13 +40,18 @@ static void print_row(const struct converge *s, const struct converge_row *row)
 static void print_verdict(const struct converge *s)
 {
     size_t low = converge_count(s, DMFT_CONVERGENCE_LOW), judged = low + converge_count(s, DMFT_CONVERGENCE_OK);
+    size_t unresolved = converge_count(s, DMFT_CONVERGENCE_UNRESOLVED);
     if (converge_holds(s))
-        (void)printf("verdict: holds: %zu orders, %zu series converged to rounding or sampling errors\n", judged,
+        (void)printf("verdict: holds: %zu orders, %zu series converged to rounding or sampling errors", judged,
                      converge_count(s, DMFT_CONVERGENCE_CONVERGED));
     else if (low > 0)
-        (void)printf("verdict: does not hold: %zu of %zu orders are low\n", low, judged);
+        (void)printf("verdict: does not hold: %zu of %zu orders are low", low, judged);
+    else if (unresolved > 0)
+        (void)printf("verdict: does not hold: %zu orders were observed", judged);
     else
-        (void)printf("verdict: does not hold: nothing changes from level to level, no order was observed\n");
+        (void)printf("verdict: does not hold: nothing changes from level to level, no order was observed");
+    if (unresolved > 0) (void)printf(", %zu unresolved", unresolved);
+    (void)puts(s->in == CONVERGE_STEP && low + unresolved > 0 ? "; more --levels tell whether these are too coarse" : "");
 }
 
 void converge_table(const struct converge *s)
@@ -54,6 +59,7 @@ void converge_table(const struct converge *s)
     if (!options_given(s->o, OPTION_quiet)) {
         (void)printf("%zu levels in %s: %s", s->levels, mode[s->in], s->parameter);
         for (size_t i = 0; i < s->levels; i++) (void)printf("%s %.6g", i > 0 ? "," : "", s->setting[i]);
+        if (s->also != NULL) (void)printf("; with it %s", s->also);
         (void)printf("\n\n%-22s  %7s  %8s  %7s  %10s%s  %15s  verdict\n", "series", "nominal", "observed", "+-", "error",
                      s->in != CONVERGE_STEP ? "        +-" : "", heading(s));
         for (size_t i = 0; i < s->rows; i++) print_row(s, &s->row[i]);

@@ -3,7 +3,9 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "base/outline.h"
 #include "program.h"
 
 enum { NAME = 64 };
@@ -14,6 +16,36 @@ static double number_or_nan(const dmft_trajectory *t, const char *name)
     return isgreaterequal(value, 0.0) ? value : NAN;
 }
 
+/* Theory solves for outliers at every n-th row. */
+static size_t interval(const dmft_trajectory *t)
+{
+    char text[32];
+    const char *config = dmft_trajectory_text(t, "config");
+    if (config == NULL || !outline_find(config, "outliers.every", text, sizeof text)) return 1;
+    double every = strtod(text, NULL);
+    return every >= 1.0 ? (size_t)every : 1;
+}
+
+static double first_row(const dmft_trajectory *t, const double *series)
+{
+    for (size_t row = 0; series != NULL && row < dmft_trajectory_rows(t); row++)
+        if (!isnan(series[row])) return (double)row;
+    return NAN;
+}
+
+/* The last row before that of the escape at which the matrix was looked at: where `measured` has a number, or every n-th. A time that was interpolated
+ * over more than one step is none. */
+static void find_before(const dmft_trajectory *t, const double *measured, size_t every, struct escape *out)
+{
+    out->after = NAN;
+    if (!(out->step > 0.0) || out->step > (double)dmft_trajectory_rows(t)) return;
+    for (size_t row = (size_t)out->step; isnan(out->after) && row-- > 0;)
+        if (measured != NULL ? !isnan(measured[row]) : row % every == 0) out->after = (double)row;
+    if (escape_is_bound(out)) out->time = out->error = NAN;
+}
+
+int escape_is_bound(const struct escape *e) { return e->step > 0.0 && e->after != e->step - 1.0; }
+
 static void fill(const dmft_trajectory *t, int l, int j, struct escape *out)
 {
     char name[NAME];
@@ -21,10 +53,14 @@ static void fill(const dmft_trajectory *t, int l, int j, struct escape *out)
     (void)snprintf(out->matrix, sizeof out->matrix, "A_%d", l);
     (void)snprintf(name, sizeof name, "A%d_escape_step%d", l, j);
     out->step = number_or_nan(t, name);
+    (void)snprintf(name, sizeof name, "A%d_outlier%d", l, j);
+    if (isnan(out->step)) out->step = first_row(t, dmft_trajectory_series(t, name)); /* a model of one step has no such number */
     (void)snprintf(name, sizeof name, "A%d_escape_time%d", l, j);
     out->time = number_or_nan(t, name);
     (void)snprintf(name, sizeof name, "A%d_escape_time%d_se", l, j);
     out->error = dmft_trajectory_number(t, name);
+    (void)snprintf(name, sizeof name, "A%d_sv1", l);
+    find_before(t, dmft_trajectory_series(t, name), interval(t), out);
 }
 
 static int has_outlier(const dmft_trajectory *t, int l, int j)
@@ -37,11 +73,10 @@ static int has_outlier(const dmft_trajectory *t, int l, int j)
 /* Model noisy_matrix has one matrix, and its time from the law itself; samples have the step alone. */
 static int fill_one(const dmft_trajectory *t, struct escape *out)
 {
-    const double *isolated = dmft_trajectory_series(t, "isolated"), *step = dmft_trajectory_series(t, "step");
-    if (isolated == NULL || step == NULL) return 0;
-    size_t row = 0, rows = dmft_trajectory_rows(t);
-    while (row < rows && isnan(isolated[row])) row++;
-    *out = (struct escape){.matrix = "W", .outlier = 1, .step = row < rows ? step[row] : NAN, .time = number_or_nan(t, "critical_time"), .error = NAN};
+    const double *isolated = dmft_trajectory_series(t, "isolated");
+    if (isolated == NULL || dmft_trajectory_series(t, "step") == NULL) return 0;
+    *out = (struct escape){.matrix = "W", .outlier = 1, .step = first_row(t, isolated), .time = number_or_nan(t, "critical_time"), .error = NAN};
+    find_before(t, dmft_trajectory_series(t, "bulk_edge"), 1, out);
     return 1;
 }
 
@@ -57,20 +92,26 @@ int escape_at(const dmft_trajectory *t, size_t i, struct escape *out)
     return seen == i && fill_one(t, out);
 }
 
-static void print_number(double value, const char *format)
+void escape_describe(const struct escape *e, char out[ESCAPE_TEXT])
 {
-    if (isnan(value))
-        (void)printf(" %14s", "none");
+    if (isnan(e->step))
+        (void)snprintf(out, ESCAPE_TEXT, "none");
     else
-        (void)printf(format, value);
+        (void)snprintf(out, ESCAPE_TEXT, "%s%.0f", escape_is_bound(e) ? "by step " : "", e->step);
 }
 
 static void print_escape(const struct escape *e)
 {
-    (void)printf("%-7s %8d", e->matrix, e->outlier);
-    print_number(e->step, " %14.0f");
-    print_number(e->time, " %14.6f");
+    char step[ESCAPE_TEXT];
+    escape_describe(e, step);
+    (void)printf("%-7s %8d %14s", e->matrix, e->outlier, step);
+    if (isnan(e->time))
+        (void)printf(" %14s", isnan(e->step) ? "none" : "-"); /* it escaped, but when is not known */
+    else
+        (void)printf(" %14.6f", e->time);
     if (!isnan(e->error)) (void)printf(" +- %.2g", e->error);
+    if (escape_is_bound(e) && isnan(e->after)) (void)printf("  (the first record)");
+    if (escape_is_bound(e) && !isnan(e->after)) (void)printf("  (not yet at step %.0f)", e->after);
     (void)putchar('\n');
 }
 

@@ -1,6 +1,6 @@
 /* dmft plot: losses (above), traces of the kernels (model mlp) and outlier trajectories with the bulk edges, or a bulk that moves (below), of one or more
- * results; of model noisy_matrix the isolated eigenvalue with the bulk edge (above) and overlaps. Theory is drawn as lines, samples as points with error
- * bars. A script with the data in it is made and given to gnuplot. */
+ * results; of model noisy_matrix the isolated eigenvalue with the bulk edge (above) and overlaps. Theory is drawn as lines (one number alone: a cross),
+ * samples as points with error bars. A script with the data in it is made and given to gnuplot. */
 #include <errno.h>
 #include <math.h>
 #include <stdint.h>
@@ -33,7 +33,7 @@ enum panel { LOSSES, TRACES, OUTLIERS, EIGENVALUES, OVERLAPS, PANELS };
 
 struct curve {
     enum panel panel;
-    int sampled, edge;
+    int sampled, edge, point; /* point: of one number, which is no line */
     size_t colour, pattern; /* pattern: dashes of a line, shape of points */
     char label[LABEL];
 };
@@ -85,9 +85,10 @@ static size_t write_block(const struct figure *f, const struct source *s, const 
 static void add_curve(struct figure *f, const struct source *s, const char *name, enum panel panel, size_t quantity, size_t pattern, int edge,
                       const char *label)
 {
-    if (f->curves == MOST_CURVES || write_block(f, s, name, panel) == 0) return;
+    size_t points = f->curves < MOST_CURVES ? write_block(f, s, name, panel) : 0;
+    if (points == 0) return;
     struct curve *c = &f->curve[f->curves++];
-    *c = (struct curve){.panel = panel, .sampled = s->sampled, .edge = edge, .colour = quantity, .pattern = pattern};
+    *c = (struct curve){.panel = panel, .sampled = s->sampled, .edge = edge, .point = points == 1, .colour = quantity, .pattern = pattern};
     if (f->many) {
         c->colour = s->index;
         c->pattern = quantity + pattern;
@@ -216,6 +217,9 @@ static void write_curve(FILE *out, const struct curve *c, size_t i)
     if (c->sampled && !c->edge)
         (void)fprintf(out, "$d%zu using 1:2:3:4 with yerrorbars lc rgb '%s' pt %d ps 0.9 lw 1.3 title ", i, gnuplot_colour(c->colour),
                       shape[c->pattern % (sizeof shape / sizeof *shape)]);
+    else if (c->point)
+        (void)fprintf(out, "$d%zu using 1:2 with points lc rgb '%s' pt %d ps 1.4 lw 2.2 title ", i, c->edge == QUANTILE ? "#bbbbbb" : gnuplot_colour(c->colour),
+                      c->edge ? 8 : 2);
     else
         (void)fprintf(out, "$d%zu using 1:2 with lines lc rgb '%s' lw %s dt %s title ", i, c->edge == QUANTILE ? "#bbbbbb" : gnuplot_colour(c->colour),
                       c->edge ? "1.2" : "2.2", c->edge == EDGE ? "'- '" : dash[c->pattern % (sizeof dash / sizeof *dash)]);

@@ -106,6 +106,7 @@ static void write_table(FILE *out, const dmft_trajectory *t)
 static void write_escapes(FILE *out, const dmft_trajectory *t)
 {
     struct escape e;
+    char step[ESCAPE_TEXT];
     if (!escape_at(t, 0, &e)) return;
     (void)fputs("<h4>Outliers leave the bulk</h4>\n<div class=\"scroll\"><table class=\"escapes\">\n<thead><tr><th>matrix</th><th class=\"number\">outlier</th>"
                 "<th class=\"number\">escape step</th><th class=\"number\">escape time</th></tr></thead>\n<tbody>\n",
@@ -114,7 +115,8 @@ static void write_escapes(FILE *out, const dmft_trajectory *t)
         (void)fputs("<tr>", out);
         html_cell(out, 0, e.matrix);
         html_number(out, e.outlier, NAN);
-        html_number(out, e.step, NAN);
+        escape_describe(&e, step);
+        (void)fprintf(out, "<td class=\"number\">%s</td>", step);
         html_number(out, e.time, e.error);
         (void)fputs("</tr>\n", out);
     }

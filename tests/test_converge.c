@@ -96,6 +96,26 @@ START_TEST(low_orders)
 }
 END_TEST
 
+/* An order below the nominal one that moved by 1 or more from the level before is not told; one that moved by less is low, and so is one that had
+ * been the nominal one. */
+START_TEST(orders_that_move)
+{
+    const double moves[4] = {0, 1, 1.25, 1.5}, by_one[4] = {0, 1, 1.5, 2}, less[4] = {0, 1, 1.625, 2.25}, high[4] = {0, 1, 1.5, 1.5625};
+    const double stops[5] = {0, 1, 1.5, 1.75, 2.25}; /* differences 1, 1/2, 1/4, 1/2 */
+    dmft_convergence c = study(moves, 4, 1, 1, 0); /* differences 1, 1/4, 1/4 */
+    ck_assert_int_eq(c.verdict, DMFT_CONVERGENCE_UNRESOLVED);
+    ck_assert_double_eq(c.order, 0);
+    ck_assert_double_eq(c.order_error, 2);
+    ck_assert_double_eq(c.value, 1.5);
+    ck_assert_double_eq(c.error, 0.25);
+    ck_assert_int_eq(study(by_one, 4, 1, 1.5, 0).verdict, DMFT_CONVERGENCE_UNRESOLVED);
+    ck_assert_int_eq(study(less, 4, 1, 1, 0).verdict, DMFT_CONVERGENCE_LOW);
+    ck_assert_int_eq(study(high, 4, 1, 1, 0).verdict, DMFT_CONVERGENCE_OK); /* moves as much, but is not low */
+    ck_assert_int_eq(study(stops, 5, 1, 1, 0).verdict, DMFT_CONVERGENCE_LOW);
+    ck_assert_int_eq(study(moves, 4, 1, 0, 0).verdict, DMFT_CONVERGENCE_OK); /* need only fall */
+}
+END_TEST
+
 /* Without a nominal order errors need to fall. */
 START_TEST(falling)
 {
@@ -290,6 +310,7 @@ Suite *suite_converge(void)
     tcase_add_test(values, sizes);
     tcase_add_test(values, before_the_asymptotic_range);
     tcase_add_test(values, low_orders);
+    tcase_add_test(values, orders_that_move);
     tcase_add_test(values, falling);
     tcase_add_test(values, noise);
     tcase_add_test(values, noise_behind_coarse_levels);

@@ -68,6 +68,21 @@ expect "the core is in the result" 0 "\"blas\": .*, core $core\"" show core.h5 -
 OPENBLAS_CORETYPE=$core "$dmft" info --blas-core auto >out 2>err; holds "the environment's core stays" grep -q "^core *$core" out
 expect "escape" 0 "^A_1 +1 +6 +5\.9" escape theory.h5
 expect "escape says none" 0 "^A_1 +2 +none +none" escape theory.h5
+for method in basis rows; do
+    "$dmft" solve a.yaml -o sparse.h5 --quiet --force --set outliers.every=4 --set method=$method
+    expect "escape between records is a bound ($method)" 0 "^A_1 +1 +by step 8 +- +\(not yet at step 4\)$" escape sparse.h5
+    expect "and has no time ($method)" 0 "A1_escape_step1\": 8,?\$" show sparse.h5 --json
+    holds "none at all ($method)" test "$(grep -cE 'A1_escape_time1": [0-9]' out)" -eq 0
+done
+"$dmft" init two_layer_linear_width >wide.yaml
+"$dmft" solve wide.yaml -o wide.h5 --quiet
+expect "escape in one step" 0 "^A_0 +1 +1 +-$" escape wide.h5
+"$dmft" simulate wide.yaml -o wides.h5 --quiet --set simulation.input_dim=60 --set simulation.seeds=2
+expect "escape of samples in one step" 0 "^A_0 +1 +1 +-$" escape wides.h5
+if command -v gnuplot >/dev/null; then
+    expect "one row is drawn as a point" 0 "wrote wide.svg" plot wide.h5 -o wide.svg
+    holds "its crosses: two losses and the outlier, with the legend's" test "$(grep -c "<use xlink:href='#gpPt1'" wide.svg)" -eq 6
+fi
 expect "steps: 1" 0 "1 steps" solve a.yaml -o one.h5 --set training.steps=1
 
 # ---- show ----
@@ -233,7 +248,9 @@ expect "noisy_matrix: simulate" 0 "wrote matrices.h5: 41 steps" simulate matrix.
 "$dmft" show matrix.h5 --csv >out; holds "noisy_matrix: default columns" test "$(head -1 out)" = "step,bulk_edge,isolated,overlap2_left,overlap2_right,bulk_variance"
 expect "noisy_matrix: compare" 0 "^verdict: holds" compare matrix.h5 matrices.h5
 expect "noisy_matrix: what is next to the edge is named" 0 "^not compared: isolated at [0-9]+ steps? \(too near to the edge of the bulk\)" compare matrix.h5 matrices.h5
-expect "noisy_matrix: escape of samples" 0 "^W +1 +[0-9]+ +none" escape matrices.h5
+expect "noisy_matrix: escape of samples, without a time" 0 "^W +1 +[0-9]+ +-$" escape matrices.h5
+"$dmft" simulate matrix.yaml -o matrices7.h5 --quiet --set simulation.input_dim=100 --set outliers.every=7
+expect "noisy_matrix: escape of samples now and then" 0 "^W +1 +by step [0-9]+ +- +\(not yet at step [0-9]+\)$" escape matrices7.h5
 expect "noisy_matrix: converge in step" 0 "^verdict: holds" converge matrix.yaml --levels 3 --quiet
 "$dmft" init extensive_output >outputs.yaml; expect "extensive_output: no step to halve" 2 "has no step to halve: --in width or --in seeds" converge outputs.yaml
 expect "noisy_matrix: escape" 0 "^W +1 +9 +8\.90" escape matrix.h5
@@ -257,6 +274,8 @@ expect "mlp: linear is exact" 0 "wrote ml.h5: 12 steps" solve m.yaml -o ml.h5 --
 "$dmft" show ml.h5 --csv --errors >out; holds "mlp: with errors of 0" test "$(tail -1 out | cut -d, -f3)" = 0
 expect "mlp: a table in --json" 0 '"data.gram": \[\[1, 0.4, -0.2\]' show m.h5 --json
 expect "mlp: escape" 0 "^A_1 +1 " escape m.h5
+"$dmft" solve m.yaml -o m5.h5 --quiet --set outliers.every=5
+expect "mlp: escape between records" 0 "^A_1 +1 +by step (5 +- +\(not yet at step 0|10 +- +\(not yet at step 5)\)$" escape m5.h5
 "$dmft" solve m.yaml -o mk.h5 --quiet --set output.kernels=true
 expect "mlp: a result with kernels is read" 0 "^verdict: holds" compare mk.h5 ms.h5
 expect "mlp: kernel to npy" 0 "" show mk.h5 --kernel C_phi1 --npy mk.npy
@@ -413,6 +432,12 @@ network: {depth: 2, width_ratio: 0.5, gamma0: 8.48528137423857, weight_variance:
 data: {sample_ratio: 4.0}
 training: {flow: true, time: 0.4, steps: 10}
 YAML
+cat >rough.yaml <<'YAML'
+model: deep_linear
+network: {depth: 3, width_ratio: 0.7, gamma0: 4, weight_variance: [0.3, 0.6, 0.2, 0.5]}
+data: {sample_ratio: 2.5, label_noise: 0.3}
+training: {learning_rate: 0.03, steps: 50, momentum: 0.4, weight_decay: 0.002}
+YAML
 expect "converge, flow by rows" 0 "^verdict: holds" converge flow.yaml --levels 5 --set method=rows --set outliers.every=100
 orders "orders of rows are 2" 1.85 2.15
 expect "converge, flow by rows, geometric" 0 "^verdict: holds" converge flow.yaml --levels 5 --set method=rows --set grid.kind=geometric --set training.steps=20 --set outliers.every=100
@@ -421,6 +446,9 @@ expect "converge, flow in the basis" 0 "^verdict: holds" converge flow.yaml --le
 orders "orders of the basis are 4" 3.75 9
 expect "converge, adaptive" 0 "^verdict: holds" converge flow.yaml --levels 4 --set training.steps=200 --set grid.kind=adaptive --set grid.tolerance=1e-6
 expect "an order that is low" 1 "^verdict: does not hold: [0-9]+ of [0-9]+ orders are low" converge small.yaml --levels 3 --set training.learning_rate=0.03 --set training.steps=15
+expect "an order that does not settle is not called low" 0 "^A0_escape_time1 .* -[0-9.]+ +1\.[0-9]+ .* unresolved$" converge rough.yaml --levels 4
+holds "and the verdict tells" grep -q "^verdict: holds: 24 orders, .*, 1 unresolved; more --levels tell" out
+holds "and the heading what else is halved" grep -q "^4 levels in step: learning_rate 0.03, 0.015, 0.0075, 0.00375; with it weight_decay$" out
 expect "nothing to see" 1 "no order was observed" converge small.yaml --levels 3 --set training.steps=1
 expect "a level diverges" 3 "level 1 of 3 \(learning_rate 0.1\) diverged at step" converge small.yaml --levels 3 --set training.learning_rate=0.1
 expect "converge, series" 0 "^C_v " converge small.yaml --levels 3 --series C_v,A0_outlier1

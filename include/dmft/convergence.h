@@ -19,7 +19,7 @@ extern "C" {
     X(DMFT_CONVERGENCE_LOW, "low")               /* it is lower */                                     \
     X(DMFT_CONVERGENCE_CONVERGED, "converged")   /* the levels differ by noise alone */                \
     X(DMFT_CONVERGENCE_CONSTANT, "constant")     /* the levels do not differ, or all errors are 0 */   \
-    X(DMFT_CONVERGENCE_UNRESOLVED, "unresolved") /* too few errors stand out of the scatter */         \
+    X(DMFT_CONVERGENCE_UNRESOLVED, "unresolved") /* it is lower, but the levels are too coarse to tell (S6); too few errors exceed the scatter */ \
     X(DMFT_CONVERGENCE_ABSENT, "absent")         /* no place at which all levels have a number */
 
 /** The verdicts of the table. */

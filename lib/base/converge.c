@@ -13,6 +13,7 @@
 static const double tolerated = 0.25; /* an observed order may be this far below the nominal one */
 static const double normal_errors = 4; /* and this many of its standard errors, where it is sampled */
 static const double resolved = 4;      /* a difference below this multiple of its noise says nothing of orders */
+static const double unsettled = 1;     /* an order that still moves by this much from level to level does not tell first order from none */
 
 const char *dmft_convergence_text(int verdict)
 {
@@ -96,6 +97,16 @@ static size_t see_places(struct values *v)
     return shared;
 }
 
+/* Is the order at level m one of levels that have not come to any yet? Where the nominal one was seen before, or differences were noise before, this is
+ * another matter: an error that does not fall any more. */
+static int is_too_coarse(const dmft_convergence *c, size_t m, double noise)
+{
+    if (!(c->nominal > 0.0) || !(c->order_error >= unsettled) || !(c->size[m - 1] > resolved * noise)) return 0;
+    for (size_t i = 2; i < m; i++)
+        if (fabs(c->orders[i] - c->nominal) <= tolerated) return 0;
+    return 1;
+}
+
 /* The verdict from the finest difference that stands out of the noise, and the one before it. */
 static void judge_values(dmft_convergence *c, double noise)
 {
@@ -108,13 +119,14 @@ static void judge_values(dmft_convergence *c, double noise)
     c->order_error = fmax(rounding, m > 2 && isfinite(c->orders[m - 1]) ? fabs(c->order - c->orders[m - 1]) : 0.0);
     double least = c->nominal > 0.0 ? c->nominal - tolerated : 0.0;
     if (c->order >= least - rounding && isfinite(c->order)) c->verdict = DMFT_CONVERGENCE_OK;
-    else if (m == c->levels - 1) c->verdict = DMFT_CONVERGENCE_LOW; /* else too coarse to show the order, and then at once fine enough */
+    else if (m == c->levels - 1) /* else too coarse to show the order, and then at once fine enough */
+        c->verdict = is_too_coarse(c, m, noise) ? DMFT_CONVERGENCE_UNRESOLVED : DMFT_CONVERGENCE_LOW;
 }
 
 /* The order to extrapolate with: the nominal one, or what was observed in its place; 0: none. */
 static double trusted_order(const dmft_convergence *c)
 {
-    if (c->verdict != DMFT_CONVERGENCE_LOW) return c->nominal;
+    if (c->verdict != DMFT_CONVERGENCE_LOW && c->verdict != DMFT_CONVERGENCE_UNRESOLVED) return c->nominal;
     return isfinite(c->order) && c->order > tolerated ? c->order : 0.0;
 }
 

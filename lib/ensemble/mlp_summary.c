@@ -4,7 +4,7 @@
  * A simulated singular value counts as an outlier where its mean exceeds the edge of the bulk with room for the fluctuations of a finite matrix,
  * kappa_t 2 sigma_l (1 + N^{-2/3}), (S2) with kappa_t of weight decay (E1); one of theory where every replica has it. The escape step is the
  * first recorded step at which the mean root lambda^2/sigma^2 of (O2) passes 1 (simulation: the mean over its threshold passes 1); the escape time
- * is where it does, linear between that step and the recorded one before.
+ * is where it does, linear between that step and the one before; where not every step is recorded it is not known.
  *
  * Cost: two passes over the slots; memory: the trajectory. */
 #include <math.h>
@@ -307,7 +307,8 @@ static void add_escape(struct summary *s, size_t l, size_t j)
     double step = (double)row_of(s, r), after = growth(s, r, l, j, &se);
     (void)snprintf(name, sizeof name, "A%zu_escape_step%zu", l, j + 1);
     add_number(s, step, name);
-    double before = r > 0 ? growth(s, r - 1, l, j, &ignored) : NAN, rise = (after - before) / (double)s->table->every;
+    if (s->table->every > 1) return; /* when, between two records, is not known */
+    double before = r > 0 ? growth(s, r - 1, l, j, &ignored) : NAN, rise = after - before;
     if (!isfinite(rise) || !(rise > 0.0)) return;
     (void)snprintf(name, sizeof name, "A%zu_escape_time%zu", l, j + 1);
     add_number(s, step - after / rise, name);

@@ -8,8 +8,9 @@
  *
  * the edge of the bulk at step t, which weight decay shrinks and noise widens, with room for the fluctuations of a finite matrix, (S2) of
  * doc/theory.md; the bulk edge measured is the mean of the first one that does not. The escape step of the j-th outlier is the first recorded step
- * at which it exists; the escape time is where the mean over its threshold minus 1, linear between that step and the recorded one before, crosses
- * zero; at variance 0 there is no bulk to escape from, and no such time. What probes gave are means too, and what follows from them, (S17).
+ * at which it exists; the escape time is where the mean over its threshold minus 1, linear between that step and the one before, crosses
+ * zero; where not every step is recorded it is not known; at variance 0 there is no bulk to escape from, and no such time. What probes gave are
+ * means too, and what follows from them, (S17).
  *
  * Cost: one pass over the results for each moment; memory: the trajectory, and two numbers a column of the spectra and recorded step.
  */
@@ -247,6 +248,7 @@ static void add_escape(struct summary *s, int l, int j)
     if (r == s->recorded) return;
     (void)snprintf(name, sizeof name, "A%d_escape_step%d", l, j);
     add_number(s, (double)r * (double)s->problem->outlier_every, name);
+    if (s->problem->outlier_every > 1) return; /* when, between the two, is not known */
     if (r == 0 || !(problem_bulk_variance(s->problem, l, (long)(r - 1) * s->problem->outlier_every) > 0)) return;
     double before = s->mean[place(s, r - 1, l, j)] - threshold(s, r - 1, l), after = s->mean[place(s, r, l, j)] - threshold(s, r, l);
     (void)snprintf(name, sizeof name, "A%d_escape_time%d", l, j);

@@ -210,13 +210,16 @@ static double edge_root(const outlier_basis *b) { return outlier_pencil_edge_roo
 /* The largest eigenvalue at the edge over the edge, less 1 (B9). */
 static double excess(const outlier_basis *b, double value) { return value / b->pencil.edge - 1.0; }
 
+/* Were there steps since the last one that was looked at? Then (B9), which is between successive steps, tells no time. */
+static int passed_over(const outlier_basis *b, long step) { return b->last_step >= 0 && step > b->last_step + 1; }
+
 /* Notes the escape of outlier j. Its eigenvalues at the edge, at this step and the one before, are solved for in full only here. */
 static int note_escape(outlier_basis *b, size_t j, long step, double time, dmft_error *err)
 {
     struct outlier_escape *e = &b->escape[j];
     if (e->step >= 0 || j >= b->count) return DMFT_OK;
-    *e = (struct outlier_escape){.step = step, .time = time};
-    if (b->last_step < 0 || j >= b->order_before) return DMFT_OK;
+    *e = (struct outlier_escape){.step = step, .time = passed_over(b, step) ? NAN : time};
+    if (b->last_step < 0 || j >= b->order_before || isnan(e->time)) return DMFT_OK;
     int status = solve(b, pencil_at(b, edge_root(b)), outlier_pencil_order(&b->pencil), j + 1, j + 1, fine, err);
     if (status != DMFT_OK) return status;
     double now = excess(b, b->value[j]);
@@ -349,7 +352,7 @@ static int find_without_bulk(outlier_basis *b, const struct limit_view *view, lo
         b->z[j] = b->at_edge[j];
         keep(b, j, b->z[j] * b->z[j] / b->pencil.psi);
         b->outlier[j].norm2 = 1.0;
-        if (b->escape[j].step < 0) b->escape[j] = (struct outlier_escape){.step = step, .time = time};
+        if (b->escape[j].step < 0) b->escape[j] = (struct outlier_escape){.step = step, .time = passed_over(b, step) ? NAN : time};
     }
     b->found = there;
     return status;

@@ -277,13 +277,14 @@ static int excess_before(outlier_follow *f, size_t j, double *excess, dmft_error
     return DMFT_OK;
 }
 
-/* (O11) */
+/* (O11), which is between successive steps: where some were passed over since the last one, no time is told. */
 static int note_escape(outlier_follow *f, size_t j, size_t t, double time, dmft_error *err)
 {
     struct outlier_escape *e = &f->escape[j];
     double now = f->outlier[j].root / f->edge_root - 1.0, before = NAN;
-    *e = (struct outlier_escape){.step = (long)t, .time = time};
-    if (f->step == f->source.rows || f->sigma2_before == 0.0 || f->sigma2 == 0.0) return DMFT_OK;
+    int first = f->step == f->source.rows, passed_over = !first && t > f->step + 1;
+    *e = (struct outlier_escape){.step = (long)t, .time = passed_over ? NAN : time};
+    if (first || passed_over || f->sigma2_before == 0.0 || f->sigma2 == 0.0) return DMFT_OK;
     int status = excess_before(f, j, &before, err);
     if (status == DMFT_OK && before < 0.0) e->time = time - (time - f->time) * now / (now - before);
     return status;

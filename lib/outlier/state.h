@@ -13,7 +13,7 @@ struct outlier_state {
 
 struct outlier_escape {
     long step;   /* the first step seen with this outlier; -1: none */
-    double time; /* where it passes the edge between the steps seen: (B9) in the basis, (O11) from kernels */
+    double time; /* where it passes the edge between that step and the one before: (B9) in the basis, (O11) from kernels; nan where that was not seen */
 };
 
 #endif
