@@ -17,7 +17,9 @@
 #include "base/problem.h"
 #include "blas.h"
 #include "git.h" /* made by the Makefile: DMFT_GIT, the state of the checkout */
+#include "io/config.h"
 #include "io/print.h"
+#include "io/problem.h"
 #include "program.h"
 #include "progress.h"
 #include "signals.h"
@@ -41,6 +43,43 @@ struct run {
 
 /* ---- before the run ---- */
 
+static int is_both(const options *o, const char *path)
+{
+    return program_error(STATUS_USAGE, "%s: %s is to be both an input and the output", options_command(o), path);
+}
+
+/* Is the output one of the data files: NAME.npy, with NAME_target.npy beside it, or another? */
+static int is_data(const char *output, const char *data)
+{
+    static const char ending[] = ".npy", target[] = "_target.npy";
+    size_t length = strlen(data), stem = length - (sizeof ending - 1);
+    if (file_same(output, data)) return 1;
+    if (length < sizeof ending || strcmp(data + stem, ending) != 0) return 0;
+    char *beside = malloc(length + sizeof target);
+    if (beside == NULL) return 0;
+    (void)snprintf(beside, length + sizeof target, "%.*s%s", (int)stem, data, target);
+    int same = file_same(output, beside);
+    free(beside);
+    return same;
+}
+
+/* Is the output read as data.file or data.test_file, at any point of a sweep? */
+static int output_is_data(const options *o, const dmft_config *config)
+{
+    static const enum setting_id names[] = {SETTING_DATA_FILE, SETTING_DATA_TEST_FILE};
+    int found = 0;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const struct config_axis *axis = config_axis_of(config, &settings_table[names[i]]);
+        const struct config_value *value = axis != NULL ? axis->value : &config->value[names[i]];
+        for (size_t k = 0, count = axis != NULL ? axis->count : value->given != 0; k < count && !found; k++) {
+            char *name = config_file_name(config, &value[k]);
+            found = name != NULL && is_data(o->value[OPTION_output], name);
+            free(name);
+        }
+    }
+    return found;
+}
+
 int run_read_config(const options *o, dmft_config **out)
 {
     dmft_config *config = NULL;
@@ -57,12 +96,13 @@ int run_read_config(const options *o, dmft_config **out)
         key[length] = '\0';
         status = dmft_config_set(config, key, o->set[i] + length + 1, &err);
     }
-    if (status == DMFT_OK) {
+    int both = status == DMFT_OK && options_given(o, OPTION_output) && !options_given(o, OPTION_dry_run) && output_is_data(o, config);
+    if (status == DMFT_OK && !both) {
         *out = config;
         return STATUS_DONE;
     }
     dmft_config_free(config);
-    return program_failed(status, &err);
+    return both ? is_both(o, o->value[OPTION_output]) : program_failed(status, &err);
 }
 
 static int read_problem(struct run *r)
@@ -155,6 +195,8 @@ int run_check_output(const options *o, const char *path)
 {
     file_aside aside;
     dmft_error err;
+    for (size_t i = 0; i < o->arguments; i++)
+        if (file_same(path, o->argument[i])) return is_both(o, path);
     signals_hold();
     int status = file_aside_open(&aside, path, options_given(o, OPTION_force), &err);
     if (status == DMFT_OK) file_aside_abandon(&aside);

@@ -457,12 +457,36 @@ if command -v gnuplot >/dev/null; then
     expect "converge does not overwrite" 2 "study.json.*--force" converge small.yaml --levels 3 -o study
     expect "converge --force" 0 "wrote study.json" converge small.yaml --levels 3 -o study.png --force
 fi
-"$dmft" converge small.yaml --set training.steps=20000 --set training.learning_rate=0.001 -o stopped >out 2>err &
+# A script's background ignores INT, which then stays so; env does not.
+env --default-signal=INT "$dmft" converge small.yaml --set training.steps=20000 --set training.learning_rate=0.001 -o stopped >out 2>err &
 child=$!
 sleep 1
 kill -s INT $child
 wait $child; status=$?
 holds "SIGINT stops a study" test $status -eq 130 -a "$(grep -c "converge: stopped by signal 2" err)" -eq 1 -a -z "$(ls -A | grep -E '^stopped|tmp$')"
+
+# ---- an output that is an input ----
+printf '1,0,1\n0,1,-1\n' >d.csv
+printf 'model: mlp\nnetwork: {depth: 1, activation: tanh, gamma0: 1, weight_variance: 1}\ndata: {file: d.csv}\ntraining: {learning_rate: 0.1, steps: 2}\n' >d.yaml
+cp theory.h5 theory.svg; cp theory.h5 theory.html; cp a.yaml a.json; ln -s a.yaml link.yaml
+cp kernels.h5 k.h5; mkdir -p inputs
+sha256sum a.yaml a.json d.csv theory.svg theory.html k.h5 >sums
+while read -r line; do
+    expect "${line%% *}: an output that is an input: ${line##* }" 2 "^dmft: ${line%% *}: .* is to be both an input and the output" $line --force
+done <<'LIST'
+solve a.yaml -o a.yaml
+solve link.yaml -o a.yaml
+simulate a.yaml -o inputs/../a.yaml
+solve d.yaml -o d.csv
+sweep a.yaml -o a.yaml
+sweep d.yaml -o d.csv --set sweep.network.gamma0=[1,2]
+converge a.json -o a
+show k.h5 --kernel C_v --npy k.h5
+report theory.html -o theory.html
+LIST
+command -v gnuplot >/dev/null && expect "plot: an output that is an input" 2 "is to be both" plot theory.svg -o theory.svg --force
+holds "and they are whole" sha256sum -c --quiet sums
+rm -r inputs link.yaml
 
 # ---- memory and estimates ----
 expect "memory is refused" 2 "memory" solve a.yaml -o huge.h5 --set output.kernels=true --set training.steps=10000000
@@ -487,13 +511,22 @@ holds "the steps before are kept" test "$(wc -l <out)" -eq $((step + 1))
 expect "divergence of samples" 3 "diverged at step [0-9]+" simulate a.yaml -o diverged2.h5 --set training.learning_rate=3
 for signal in INT TERM; do
     number=$(kill -l $signal)
-    "$dmft" solve a.yaml -o stopped.h5 --set training.steps=200000 --set training.learning_rate=0.002 >out 2>err &
+    env --default-signal=INT "$dmft" solve a.yaml -o stopped.h5 --set training.steps=200000 --set training.learning_rate=0.002 >out 2>err &
     child=$!
     sleep 1
     kill -s $signal $child
     wait $child; status=$?
     holds "SIG$signal stops a run" test $status -eq $((128 + number)) -a "$(grep -c "stopped by signal $number .* at step" err)" -eq 1
     holds "SIG$signal leaves nothing" test -z "$(ls -A | grep -E '^stopped|tmp$')"
+    # The first sleep is past the start of the run, where signals are noted.
+    env --ignore-signal=$signal "$dmft" solve a.yaml -o ignored.h5 --set training.steps=200000 --set training.learning_rate=0.002 >out 2>err &
+    child=$!
+    sleep 0.5
+    kill -s $signal $child
+    sleep 0.5
+    holds "SIG$signal that whoever starts it ignores does not" kill -0 $child
+    kill -s HUP $child
+    wait $child 2>/dev/null
 done
 
 # ---- checkpoints ----
@@ -507,7 +540,7 @@ stop() {
     shift 3
     [ -e state ] && touch -d '1 hour ago' state
     touch -d '1 minute ago' mark
-    "$dmft" "$command" a.yaml -o pieces.h5 $long --threads "$threads" "$@" >out 2>err &
+    env --default-signal=INT "$dmft" "$command" a.yaml -o pieces.h5 $long --threads "$threads" "$@" >out 2>err &
     child=$!
     for ((i = 0; i < 300; i++)); do [ state -nt mark ] && break; sleep 0.02; done
     kill -s "$signal" $child
