@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "advice.h"
 #include "base/archive.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -238,6 +239,15 @@ static void note_what_is_not_stored(const struct run *r)
         (void)fprintf(stderr, "note: output.kernels: networks of model %s store no two-time kernels, the theory does\n", r->problem->model);
 }
 
+/* A ratio so small that the nearest width is none is one of another problem. */
+static void note_of_one_neuron(const struct run *r)
+{
+    const dmft_problem *p = r->problem;
+    double ratio = p->kind == MODEL_NOISY_MATRIX ? p->noisy_matrix.ratio : p->width_ratio, width = ratio * (double)p->simulation.input_dim;
+    if (r->kind == &run_simulate && p->kind != MODEL_MLP && p->kind != MODEL_LOW_DEGREE_FILTER && width > 0 && width < 0.5)
+        (void)fprintf(stderr, "note: width_ratio x input_dim is %.3g: networks of width 1 are trained, which are none of this ratio\n", width);
+}
+
 static void print_memory(FILE *out, const struct run *r, const dmft_estimate *e)
 {
     char needed[BYTES_TEXT], allowed[BYTES_TEXT];
@@ -274,10 +284,14 @@ static int state_needs(struct run *r)
     }
     format_bytes(needed, e.bytes);
     format_bytes(allowed, r->memory_limit);
-    if (e.bytes > r->memory_limit)
-        return program_error(STATUS_USAGE, "%s: the run takes %s of memory, %s are allowed: fewer steps, %soutput.kernels false, or --memory-limit",
-                             r->kind->name, needed, allowed, r->problem->kind == MODEL_MLP ? "sites or width, " : "");
+    if (e.bytes > r->memory_limit) {
+        char smaller[ADVICE];
+        advice_smaller(smaller, r->problem, r->kind->estimate);
+        return program_error(STATUS_USAGE, "%s: the run takes %s of memory, %s are allowed: %s%s--memory-limit", r->kind->name, needed, allowed, smaller,
+                             *smaller != '\0' ? "or " : "");
+    }
     if (!quiet) note_what_is_not_stored(r);
+    if (!quiet) note_of_one_neuron(r);
     if (!quiet) print_memory(stderr, r, &e);
     return -1;
 }

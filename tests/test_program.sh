@@ -50,6 +50,9 @@ expect "simulate" 0 "4 networks" simulate a.yaml -o sample.h5 --threads 2
 expect "compare holds" 0 "^verdict: holds" compare theory.h5 sample.h5
 grep -qE '^C_v +0 ' out && grep -qE '^A1_outlier1 ' out && grep -qE '^quantile: [0-9.]+, of .* 3 degrees' out && grep -qE 'skipped: [0-9]+' out
 holds "compare prints table, quantile and skipped" test $? -eq 0
+holds "compare warns of few seeds" grep -q "^dmft: warning: samples of 4 seeds test little: differences of up to 32[.]62 standard errors" err
+"$dmft" simulate a.yaml -o five.h5 --quiet --set simulation.seeds=5 --set simulation.input_dim=20
+"$dmft" compare theory.h5 five.h5 >out 2>err; grep -q "test little" err; holds "compare of five seeds does not" test $? -eq 1
 "$dmft" solve a.yaml -o strong.h5 --set network.gamma0=4 --quiet
 "$dmft" compare strong.h5 sample.h5 --allowance 1000 >out 2>err; grep -q "problems differ: network.gamma0 is 4 in the theory" err
 holds "compare warns of another problem" test $? -eq 0
@@ -247,6 +250,7 @@ holds "mlp: default columns" test "$(head -1 m.csv)" = "step,f0,f1,f2,trace_C_h1
 holds "mlp: with standard errors" test "$(head -1 m.csv | cut -d, -f1-5)" = "step,f0,f0_se,f1,f1_se"
 holds "mlp: which are above 0" test "$(sed -n 3p m.csv | awk -F, '{ print ($3 > 0 && $3 < 0.1) }')" -eq 1
 expect "mlp: compare" 0 "^allowance: 20 .theory./64 for kernels, 20/64 for outliers" compare m.h5 ms.h5
+expect "compare: two models" 2 "compare: two models: m.h5 is of mlp, sample.h5 of deep_linear" compare m.h5 sample.h5
 expect "mlp: a table, the width is that of the theory's simulation" 0 "^allowance: 20 .theory./64 .*" compare m.h5 m.csv
 sed '/simulation/d' m.yaml >mp.yaml
 "$dmft" solve mp.yaml -o mp.h5 --quiet
@@ -495,6 +499,12 @@ expect "dry run" 0 "^memory: .*" solve a.yaml --dry-run
 holds "dry run estimates the time" grep -q "^time: about" out
 expect "dry run writes nothing" 0 "^time: about" simulate a.yaml --dry-run -o dry.h5
 holds "nothing was written" test ! -e huge.h5 -a ! -e dry.h5
+
+expect "advice that helps: inputs" 2 "allowed: a smaller simulation.input_dim, a smaller data.sample_ratio, or --memory-limit" simulate a.yaml -o huge.h5 --set simulation.input_dim=1000000
+expect "advice that helps: width" 2 "allowed: a smaller simulation.input_dim, a smaller network.width_ratio, or --memory-limit" simulate a.yaml -o huge.h5 --set network.width_ratio=1e12
+expect "advice that helps: steps and kernels" 2 "allowed: fewer steps, output.kernels false, or" solve a.yaml -o huge.h5 --set output.kernels=true --set training.steps=10000000
+expect "networks without kernels" 2 "networks of model deep_linear store none, the theory does" show sample.h5 --kernel C_v --npy x.npy
+expect "a ratio of no width" 0 "note: width_ratio x input_dim is 1e-07: networks of width 1" simulate a.yaml -o thin.h5 --set network.width_ratio=1e-9
 
 # ---- outliers from kernels (suite kernel_file has the files themselves) ----
 expect "outliers of no file" 2 "cannot read none.h5" outliers none.h5
