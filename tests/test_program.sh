@@ -19,6 +19,8 @@ for command in solve simulate compare converge sweep show plot escape represent 
 expect "defaults are in --help" 0 "default: all cores" solve --help
 "$dmft" >out 2>err; holds "no command is usage" test $? -eq 2
 expect "unknown command" 2 "nearest is 'solve'" slove
+for word in help bogus; do expect "no command is near to $word" 2 "^dmft: unknown command '$word' \(dmft --help lists them\)$" $word; done
+expect "no option is near to --json" 2 "unknown option '--json' \(dmft solve --help lists them\)" solve a.yaml --json
 expect "unknown option names the nearest" 2 "nearest is '--force'" solve a.yaml -o x.h5 --forse
 expect "option of another command" 2 "unknown option '--csv'" solve a.yaml -o x.h5 --csv
 expect "option before the command" 2 "command comes before" --quiet solve
@@ -468,6 +470,33 @@ sleep 1
 kill -s INT $child
 wait $child; status=$?
 holds "SIGINT stops a study" test $status -eq 130 -a "$(grep -c "converge: stopped by signal 2" err)" -eq 1 -a -z "$(ls -A | grep -E '^stopped|tmp$')"
+
+# ---- completion ----
+sh "$source_folder/../tools/man.sh" "$dmft" man "$source_folder/../include/dmft.h" "$source_folder"/../include/dmft/*.h
+mkdir names && touch "names/my run.yaml" names/my.h5
+# complete WORD..: what the last of these words may become, each in brackets.
+complete() { (cd names && bash --norc -c '. ../man/dmft.bash; COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)); _dmft; printf "[%s]" "${COMPREPLY[@]}"' - "$@"); }
+while IFS='|' read -r words wanted; do
+    eval "set -- $words"
+    found=$(complete "$@")
+    holds "completion of $words: $wanted" test "$found" = "$wanted"
+done <<'LIST'
+dmft so|[solve]
+dmft solve my|[my run.yaml][my.h5]
+dmft solve 'my\ r'|[my run.yaml]
+dmft solve '"my r'|[my run.yaml]
+dmft solve x -o my.|[my.h5]
+dmft solve x --output = my.|[my.h5]
+dmft solve --set my|[]
+dmft plot x --over my|[]
+dmft converge x --in ''|[step][width][seeds]
+dmft converge x --in =|[step][width][seeds]
+dmft plot x --against ''|[step]
+dmft info --blas-core ''|[auto]
+dmft init ml|[mlp]
+dmft init --q|[--quiet]
+LIST
+rm -r man names
 
 # ---- an output that is an input ----
 printf '1,0,1\n0,1,-1\n' >d.csv
