@@ -12,7 +12,7 @@
     X(compare, command_compare, "THEORY.h5 SIM.h5|DATA.csv", 2, 2, "THEORY.h5 and SIM.h5 or DATA.csv",                                    \
       "holds samples against theory: a table and a verdict")                                                                             \
     X(converge, command_converge, "CONFIG", 1, 1, "CONFIG",                                                                              \
-      "halves the step, or doubles width or seeds: observed orders, errors, extrapolated values and a verdict")                                                                    \
+      "halves the step, or doubles width or seeds: observed orders, errors, extrapolated values and a verdict")                               \
     X(sweep, command_sweep, "CONFIG -o OUT.h5", 1, 1, "CONFIG", "runs a grid of problems (section sweep) and writes all results as one file")  \
     X(show, command_show, "FILE.h5", 1, 1, "FILE.h5", "prints a result as a table, CSV or JSON; a matrix as .npy")                        \
     X(plot, command_plot, "FILE... -o FIG.png|svg|pdf", 1, 0, "FILE", "draws losses, traces and outliers of results over each other")     \
@@ -74,7 +74,8 @@ enum command_id {
     X(npy, 0, "FILE", IN(show), "where the kernel or matrix goes, as an array of numpy")                                                  \
     X(allowance, 0, "C", IN(compare), "allow C |theory|/D for kernels and C/N for outliers (default: 20)")                                \
     X(levels, 0, "N", IN(converge), "levels, each with half the step or twice the size (default: 6; in width 3, in seeds 4)")             \
-    X(in, 0, "step|width|seeds", IN(converge), "what changes; step: at level i learning_rate, weight_decay, 1 - weight_factor, injected_variance over 2^i (default: step)")                                        \
+    X(in, 0, "step|width|seeds", IN(converge),                                                                                           \
+      "what changes; step: at level i learning_rate, weight_decay, 1 - weight_factor, injected_variance over 2^i (default: step)")                 \
     X(layer, 0, "L", IN(represent), "this hidden layer, from 1 (default: all)")                                                          \
     X(count, 0, "N", IN(outliers), "at most so many outliers, the largest (default: 16)")                                                 \
     X(variance, 0, "V", IN(spectrum), "variance of an entry of the bulk (default: fitted)")                                               \
