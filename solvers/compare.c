@@ -188,13 +188,13 @@ static void print_outcome(const dmft_comparison *c)
     (void)printf("worst: %.2f of what is allowed, %s at step %ld\n", sum.worst_part, sum.worst->series, sum.worst->step);
 }
 
-/* The rule is then right, and lets nearly everything pass. */
+int compare_has_few_seeds(const dmft_trajectory *sample) { return isless(dmft_trajectory_number(sample, "seeds"), enough_seeds); }
+
 static void warn_of_few_seeds(const dmft_comparison *c, const dmft_trajectory *sample)
 {
-    double seeds = dmft_trajectory_number(sample, "seeds");
-    if (seeds < enough_seeds)
+    if (compare_has_few_seeds(sample))
         (void)fprintf(stderr, "dmft: warning: samples of %.0f seeds test little: differences of up to %.4g standard errors pass; more simulation.seeds\n",
-                      seeds, dmft_comparison_quantile(c));
+                      dmft_trajectory_number(sample, "seeds"), dmft_comparison_quantile(c));
 }
 
 /* The model of both, as far as they name one. */
