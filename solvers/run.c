@@ -64,11 +64,12 @@ static int is_data(const char *output, const char *data)
     return same;
 }
 
-/* Is the output read as data.file or data.test_file, at any point of a sweep? */
+/* Is the output read as data.file or data.test_file, at any point of a sweep? (Of converge it is but a name: NAME.json and NAME.png are no data.) */
 static int output_is_data(const options *o, const dmft_config *config)
 {
     static const enum setting_id names[] = {SETTING_DATA_FILE, SETTING_DATA_TEST_FILE};
     int found = 0;
+    if (!options_given(o, OPTION_output) || options_given(o, OPTION_dry_run) || o->command == COMMAND_converge) return 0;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const struct config_axis *axis = config_axis_of(config, &settings_table[names[i]]);
         const struct config_value *value = axis != NULL ? axis->value : &config->value[names[i]];
@@ -97,7 +98,7 @@ int run_read_config(const options *o, dmft_config **out)
         key[length] = '\0';
         status = dmft_config_set(config, key, o->set[i] + length + 1, &err);
     }
-    int both = status == DMFT_OK && options_given(o, OPTION_output) && !options_given(o, OPTION_dry_run) && output_is_data(o, config);
+    int both = status == DMFT_OK && output_is_data(o, config);
     if (status == DMFT_OK && !both) {
         *out = config;
         return STATUS_DONE;

@@ -503,14 +503,16 @@ printf '1,0,1\n0,1,-1\n' >d.csv
 printf 'model: mlp\nnetwork: {depth: 1, activation: tanh, gamma0: 1, weight_variance: 1}\ndata: {file: d.csv}\ntraining: {learning_rate: 0.1, steps: 2}\n' >d.yaml
 cp theory.h5 theory.svg; cp theory.h5 theory.html; cp a.yaml a.json; ln -s a.yaml link.yaml
 cp kernels.h5 k.h5; mkdir -p inputs
-sha256sum a.yaml a.json d.csv theory.svg theory.html k.h5 >sums
+echo targets >d_target.npy
+sha256sum a.yaml a.json d.csv d_target.npy theory.svg theory.html k.h5 >sums
 while read -r line; do
-    expect "${line%% *}: an output that is an input: ${line##* }" 2 "^dmft: ${line%% *}: .* is to be both an input and the output" $line --force
+    expect "${line%% *}: an output that is an input ($line)" 2 "^dmft: ${line%% *}: .* is to be both an input and the output" $line --force
 done <<'LIST'
 solve a.yaml -o a.yaml
 solve link.yaml -o a.yaml
 simulate a.yaml -o inputs/../a.yaml
 solve d.yaml -o d.csv
+solve d.yaml -o d_target.npy --set data.file=d.npy
 sweep a.yaml -o a.yaml
 sweep d.yaml -o d.csv --set sweep.network.gamma0=[1,2]
 converge a.json -o a
