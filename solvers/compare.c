@@ -11,6 +11,9 @@
 enum { SHOWN_ROWS = 10, SHOWN_FAILURES = 5 }; /* of each series */
 static const double default_allowance = 20;
 
+/* Student's quantile is 17 standard errors of 5 seeds and 8.5 of 8; of 4, 3 and 2 it is 33, 126 and 10050. */
+static const double enough_seeds = 5;
+
 /* ---- do the files speak of the same problem? ---- */
 
 /* Settings that say how a problem is solved, sampled or stored, and not what it is. */
@@ -185,6 +188,23 @@ static void print_outcome(const dmft_comparison *c)
     (void)printf("worst: %.2f of what is allowed, %s at step %ld\n", sum.worst_part, sum.worst->series, sum.worst->step);
 }
 
+int compare_has_few_seeds(const dmft_trajectory *sample) { return isless(dmft_trajectory_number(sample, "seeds"), enough_seeds); }
+
+static void warn_of_few_seeds(const dmft_comparison *c, const dmft_trajectory *sample)
+{
+    if (compare_has_few_seeds(sample))
+        (void)fprintf(stderr, "dmft: warning: samples of %.0f seeds test little: differences of up to %.4g standard errors pass; more simulation.seeds\n",
+                      dmft_trajectory_number(sample, "seeds"), dmft_comparison_quantile(c));
+}
+
+/* The model of both, as far as they name one. */
+static int check_models(const options *o, const dmft_trajectory *theory, const dmft_trajectory *sample)
+{
+    const char *first = dmft_trajectory_text(theory, "model"), *second = dmft_trajectory_text(sample, "model");
+    if (first == NULL || second == NULL || strcmp(first, second) == 0) return STATUS_DONE;
+    return program_error(STATUS_USAGE, "compare: two models: %s is of %s, %s of %s", o->argument[0], first, o->argument[1], second);
+}
+
 static int compare(const options *o, const dmft_trajectory *theory, const dmft_trajectory *sample)
 {
     dmft_error err;
@@ -197,6 +217,7 @@ static int compare(const options *o, const dmft_trajectory *theory, const dmft_t
     if (status != DMFT_OK) return program_failed(status, &err);
 
     check_problems(theory, sample);
+    warn_of_few_seeds(c, sample);
     const dmft_comparison_row *row = dmft_comparison_rows(c, &count);
     if (!options_given(o, OPTION_quiet)) {
         print_rows(row, count);
@@ -218,6 +239,7 @@ int command_compare(const options *o)
     const char *kind = status == STATUS_DONE ? dmft_trajectory_text(theory, "kind") : NULL;
     if (kind != NULL && strcmp(kind, "simulation") == 0)
         status = program_error(STATUS_USAGE, "compare: %s holds samples; the theory comes first: compare THEORY.h5 SIM.h5|DATA.csv", o->argument[0]);
+    if (status == STATUS_DONE) status = check_models(o, theory, sample);
     if (status == STATUS_DONE) status = compare(o, theory, sample);
     dmft_trajectory_free(theory);
     dmft_trajectory_free(sample);

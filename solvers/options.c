@@ -54,7 +54,7 @@ static int is_word(const char *text, size_t length, const char *word) { return s
 static void print_usage(FILE *out)
 {
     (void)fputs("usage: dmft COMMAND ...\n\nMean-field theory of the training of wide networks, and sampled networks beside it.\n\n", out);
-    for (size_t i = 0; i < COMMAND_COUNT; i++) (void)fprintf(out, "  dmft %-8s  %s\n", commands[i].name, commands[i].text);
+    for (size_t i = 0; i < COMMAND_COUNT; i++) (void)fprintf(out, "  dmft %-9s  %s\n", commands[i].name, commands[i].text);
     (void)fputs("\n`dmft COMMAND --help` explains a command and its options; `dmft --version` prints the version.\n"
                 "Exit status: 0 done; 1 a comparison or an order does not hold, or the run failed; 2 bad input or usage; 3 the run diverged (the file is\n"
                 "kept); 128 + signal number when stopped by a signal.\n",
@@ -63,11 +63,12 @@ static void print_usage(FILE *out)
 
 static void print_help(const struct command *c)
 {
-    (void)printf("usage: dmft %s %s [options]\n\n%s %s.\n\noptions:\n", c->name, c->usage, c->name, c->text);
+    (void)printf("usage: dmft %s%s%s [options]\n\n%s %s.\n\noptions:\n", c->name, *c->usage != '\0' ? " " : "", c->usage, c->name, c->text);
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         const struct option *row = &table[i];
         char name[OPTION_TEXT], left[96];
-        if ((row->commands & (1u << (c - commands))) == 0) continue;
+        unsigned shown = i == OPTION_threads ? IN_THREADED : row->commands;
+        if ((shown & (1u << (c - commands))) == 0) continue;
         spell(name, row->name);
         (void)snprintf(left, sizeof left, "%s%.*s%s--%s%s%s", row->letter != 0 ? "-" : "", row->letter != 0, &row->letter,
                        row->letter != 0 ? ", " : "    ", name, row->argument != NULL ? " " : "", row->argument != NULL ? row->argument : "");
@@ -82,6 +83,9 @@ struct words {
     char **word;
 };
 
+/* Is a name that is `distance` changes away what may have been meant? Not when more than half of what was typed would change. */
+static int is_near(size_t distance, size_t length) { return 2 * distance <= length; }
+
 static int unknown_command(const char *name)
 {
     size_t least = SIZE_MAX, nearest = 0;
@@ -92,6 +96,7 @@ static int unknown_command(const char *name)
             nearest = i;
         }
     }
+    if (!is_near(least, strlen(name))) return program_error(STATUS_USAGE, "unknown command '%s' (dmft --help lists them)", name);
     return program_error(STATUS_USAGE, "unknown command '%s'; the nearest is '%s' (dmft --help lists them)", name, commands[nearest].name);
 }
 
@@ -108,6 +113,8 @@ static int unknown_option(const struct command *c, const char *name, size_t leng
             memcpy(nearest, spelled, sizeof nearest);
         }
     }
+    if (!is_near(least, length))
+        return program_error(STATUS_USAGE, "%s: unknown option '--%.*s' (dmft %s --help lists them)", c->name, (int)length, name, c->name);
     return program_error(STATUS_USAGE, "%s: unknown option '--%.*s'; the nearest is '--%s'", c->name, (int)length, name, nearest);
 }
 

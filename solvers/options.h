@@ -12,8 +12,7 @@
     X(compare, command_compare, "THEORY.h5 SIM.h5|DATA.csv", 2, 2, "THEORY.h5 and SIM.h5 or DATA.csv",                                    \
       "holds samples against theory: a table and a verdict")                                                                             \
     X(converge, command_converge, "CONFIG", 1, 1, "CONFIG",                                                                              \
-      "halves the step (level i: learning_rate, weight_decay, 1 - weight_factor, injected_variance over 2^i; or doubles width or seeds) " \
-      "and prints orders, errors, extrapolated values and a verdict")                                                                    \
+      "halves the step, or doubles width or seeds: observed orders, errors, extrapolated values and a verdict")                               \
     X(sweep, command_sweep, "CONFIG -o OUT.h5", 1, 1, "CONFIG", "runs a grid of problems (section sweep) and writes all results as one file")  \
     X(show, command_show, "FILE.h5", 1, 1, "FILE.h5", "prints a result as a table, CSV or JSON; a matrix as .npy")                        \
     X(plot, command_plot, "FILE... -o FIG.png|svg|pdf", 1, 0, "FILE", "draws losses, traces and outliers of results over each other")     \
@@ -22,7 +21,7 @@
       "tells how representations of the samples change: eigenvalues, bands, course, coordinates")                                        \
     X(outliers, command_outliers, "KERNELS.h5", 1, 1, "KERNELS.h5", "prints outliers and overlaps of a matrix from its kernels, as CSV")        \
     X(spectrum, command_spectrum, "FILE.npy|.h5...", 1, 0, "FILE.npy or FILE.h5",                                                         \
-      "bulk and outliers of any weight matrices, and overlaps between snapshots")                                                         \
+      "finds bulk and outliers of any weight matrices, and overlaps between snapshots")                                                         \
     X(report, command_report, "FILE... -o OUT.html", 1, 0, "FILE",                                                                        \
       "writes one page on results: settings, provenance, tables, pictures, verdicts, warnings")                                           \
     X(init, command_init, "MODEL", 1, 1, "MODEL (deep_linear, mlp, noisy_matrix, ..)", "prints a commented configuration with every default")               \
@@ -39,6 +38,7 @@ enum command_id {
 #define IN_RUNS (IN(solve) | IN(simulate))
 #define IN_CONFIG (IN_RUNS | IN(converge) | IN(sweep))
 #define IN_ALL ((1u << COMMAND_COUNT) - 1u)
+#define IN_THREADED (IN_CONFIG | IN(outliers) | IN(spectrum) | IN(info)) /* elsewhere --threads is taken, does nothing, and is not in --help */
 
 /* name, letter, argument (NULL: a flag), subcommands, text with the default */
 #define OPTION_TABLE(X)                                                                                                                   \
@@ -47,7 +47,7 @@ enum command_id {
     X(force, 0, NULL, IN_CONFIG | IN(plot) | IN(show) | IN(represent) | IN(spectrum) | IN(report), "overwrite an existing file (default: refuse)")  \
     X(set, 0, "KEY.SUB=VALUE", IN_CONFIG, "set one setting of the configuration; may be given many times")                                  \
     X(dry_run, 0, NULL, IN_CONFIG, "print memory and time that the run would take, and run nothing")                                        \
-    X(memory_limit, 0, "BYTES", IN_CONFIG, "refuse to take more; K, M, G for powers of 1000 (default: 3/4 of the memory)")                   \
+    X(memory_limit, 0, "BYTES", IN_CONFIG, "refuse to take more; K, M, G, T for powers of 1000 (default: 3/4 of the memory)")                   \
     X(checkpoint, 0, "FILE", IN_RUNS | IN(sweep), "keep the state of the run there, for --resume (default: none; sweep: OUT.h5.points, a folder)") \
     X(every, 0, "SECONDS", IN_RUNS, "seconds between two checkpoints; 0: only when a signal stops the run (default: 600)")                \
     X(resume, 0, "FILE", IN_RUNS | IN(sweep), "go on from this checkpoint, and keep it up unless --checkpoint names another")               \
@@ -74,7 +74,8 @@ enum command_id {
     X(npy, 0, "FILE", IN(show), "where the kernel or matrix goes, as an array of numpy")                                                  \
     X(allowance, 0, "C", IN(compare), "allow C |theory|/D for kernels and C/N for outliers (default: 20)")                                \
     X(levels, 0, "N", IN(converge), "levels, each with half the step or twice the size (default: 6; in width 3, in seeds 4)")             \
-    X(in, 0, "step|width|seeds", IN(converge), "what changes from level to level (default: step)")                                        \
+    X(in, 0, "step|width|seeds", IN(converge),                                                                                           \
+      "what changes; step: at level i learning_rate, weight_decay, 1 - weight_factor, injected_variance over 2^i (default: step)")                 \
     X(layer, 0, "L", IN(represent), "this hidden layer, from 1 (default: all)")                                                          \
     X(count, 0, "N", IN(outliers), "at most so many outliers, the largest (default: 16)")                                                 \
     X(variance, 0, "V", IN(spectrum), "variance of an entry of the bulk (default: fitted)")                                               \

@@ -391,6 +391,7 @@ static const char *sweep_option(const options *o)
            : options_given(o, OPTION_against) ? "against"
            : options_given(o, OPTION_map)     ? "map"
            : options_given(o, OPTION_step)    ? "step"
+           : options_given(o, OPTION_range)   ? "range"
            : options_given(o, OPTION_series)  ? "series"
                                               : NULL;
 }

@@ -81,6 +81,8 @@ static void write_pair(FILE *out, const struct report_file *theory, const struct
     write_names(out, theory, sample);
     (void)fputs(": ", out);
     write_verdict(out, c, status == DMFT_OK ? "" : err.text);
+    if (c != NULL && compare_has_few_seeds(sample->run))
+        (void)fprintf(out, "; samples of %.0f seeds test little", dmft_trajectory_number(sample->run, "seeds"));
     (void)fputs("</p>\n", out);
     if (c != NULL && !brief) write_details(out, c);
     dmft_comparison_free(c);

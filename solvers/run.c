@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "advice.h"
 #include "base/archive.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -17,7 +18,9 @@
 #include "base/problem.h"
 #include "blas.h"
 #include "git.h" /* made by the Makefile: DMFT_GIT, the state of the checkout */
+#include "io/config.h"
 #include "io/print.h"
+#include "io/problem.h"
 #include "program.h"
 #include "progress.h"
 #include "signals.h"
@@ -41,6 +44,44 @@ struct run {
 
 /* ---- before the run ---- */
 
+static int is_both(const options *o, const char *path)
+{
+    return program_error(STATUS_USAGE, "%s: %s is to be both an input and the output", options_command(o), path);
+}
+
+/* Is the output one of the data files: NAME.npy, with NAME_target.npy beside it, or another? */
+static int is_data(const char *output, const char *data)
+{
+    static const char ending[] = ".npy", target[] = "_target.npy";
+    size_t length = strlen(data), stem = length - (sizeof ending - 1);
+    if (file_same(output, data)) return 1;
+    if (length < sizeof ending || strcmp(data + stem, ending) != 0) return 0;
+    char *beside = malloc(length + sizeof target);
+    if (beside == NULL) return 0;
+    (void)snprintf(beside, length + sizeof target, "%.*s%s", (int)stem, data, target);
+    int same = file_same(output, beside);
+    free(beside);
+    return same;
+}
+
+/* Is the output read as data.file or data.test_file, at any point of a sweep? (Of converge it is but a name: NAME.json and NAME.png are no data.) */
+static int output_is_data(const options *o, const dmft_config *config)
+{
+    static const enum setting_id names[] = {SETTING_DATA_FILE, SETTING_DATA_TEST_FILE};
+    int found = 0;
+    if (!options_given(o, OPTION_output) || options_given(o, OPTION_dry_run) || o->command == COMMAND_converge) return 0;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const struct config_axis *axis = config_axis_of(config, &settings_table[names[i]]);
+        const struct config_value *value = axis != NULL ? axis->value : &config->value[names[i]];
+        for (size_t k = 0, count = axis != NULL ? axis->count : value->given != 0; k < count && !found; k++) {
+            char *name = config_file_name(config, &value[k]);
+            found = name != NULL && is_data(o->value[OPTION_output], name);
+            free(name);
+        }
+    }
+    return found;
+}
+
 int run_read_config(const options *o, dmft_config **out)
 {
     dmft_config *config = NULL;
@@ -57,12 +98,13 @@ int run_read_config(const options *o, dmft_config **out)
         key[length] = '\0';
         status = dmft_config_set(config, key, o->set[i] + length + 1, &err);
     }
-    if (status == DMFT_OK) {
+    int both = status == DMFT_OK && output_is_data(o, config);
+    if (status == DMFT_OK && !both) {
         *out = config;
         return STATUS_DONE;
     }
     dmft_config_free(config);
-    return program_failed(status, &err);
+    return both ? is_both(o, o->value[OPTION_output]) : program_failed(status, &err);
 }
 
 static int read_problem(struct run *r)
@@ -155,6 +197,8 @@ int run_check_output(const options *o, const char *path)
 {
     file_aside aside;
     dmft_error err;
+    for (size_t i = 0; i < o->arguments; i++)
+        if (file_same(path, o->argument[i])) return is_both(o, path);
     signals_hold();
     int status = file_aside_open(&aside, path, options_given(o, OPTION_force), &err);
     if (status == DMFT_OK) file_aside_abandon(&aside);
@@ -196,6 +240,15 @@ static void note_what_is_not_stored(const struct run *r)
         (void)fprintf(stderr, "note: output.kernels: networks of model %s store no two-time kernels, the theory does\n", r->problem->model);
 }
 
+/* A ratio so small that the nearest width is none is one of another problem. */
+static void note_of_one_neuron(const struct run *r)
+{
+    const dmft_problem *p = r->problem;
+    double ratio = p->kind == MODEL_NOISY_MATRIX ? p->noisy_matrix.ratio : p->width_ratio, width = ratio * (double)p->simulation.input_dim;
+    if (r->kind == &run_simulate && p->kind != MODEL_MLP && p->kind != MODEL_LOW_DEGREE_FILTER && width > 0 && width < 0.5)
+        (void)fprintf(stderr, "note: width_ratio x input_dim is %.3g: networks of width 1 are trained, which are none of this ratio\n", width);
+}
+
 static void print_memory(FILE *out, const struct run *r, const dmft_estimate *e)
 {
     char needed[BYTES_TEXT], allowed[BYTES_TEXT];
@@ -232,10 +285,14 @@ static int state_needs(struct run *r)
     }
     format_bytes(needed, e.bytes);
     format_bytes(allowed, r->memory_limit);
-    if (e.bytes > r->memory_limit)
-        return program_error(STATUS_USAGE, "%s: the run takes %s of memory, %s are allowed: fewer steps, %soutput.kernels false, or --memory-limit",
-                             r->kind->name, needed, allowed, r->problem->kind == MODEL_MLP ? "sites or width, " : "");
+    if (e.bytes > r->memory_limit) {
+        char smaller[ADVICE];
+        advice_smaller(smaller, r->problem, r->kind->estimate);
+        return program_error(STATUS_USAGE, "%s: the run takes %s of memory, %s are allowed: %s%s--memory-limit", r->kind->name, needed, allowed, smaller,
+                             *smaller != '\0' ? "or " : "");
+    }
     if (!quiet) note_what_is_not_stored(r);
+    if (!quiet) note_of_one_neuron(r);
     if (!quiet) print_memory(stderr, r, &e);
     return -1;
 }

@@ -32,7 +32,7 @@ int run_read_config(const options *o, dmft_config **out);
 /* --threads and --memory-limit, or their defaults. */
 int run_read_limits(const options *o, int *threads, double *memory);
 
-/* Can this file be written? */
+/* Can this file be written? What the command reads is never its output. */
 int run_check_output(const options *o, const char *path);
 
 /* Writes the file, whole or not at all, and says so. */

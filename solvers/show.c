@@ -1,5 +1,6 @@
 /* dmft show: a result as a table, CSV or JSON, or one of its kernels or weight matrices as .npy. */
 #include <stdio.h>
+#include <string.h>
 
 #include "io/print.h"
 #include "program.h"
@@ -23,7 +24,12 @@ static int write_kernel(const options *o, const dmft_trajectory *t)
     size_t order, stride;
     const char *name = o->value[OPTION_kernel];
     const double *data = dmft_trajectory_kernel(t, name, &order, &stride);
-    if (data == NULL && dmft_trajectory_kernel_count(t) == 0)
+    const char *kind = dmft_trajectory_text(t, "kind"), *model = dmft_trajectory_text(t, "model");
+    int none = data == NULL && dmft_trajectory_kernel_count(t) == 0;
+    if (none && kind != NULL && strcmp(kind, "simulation") == 0 && model != NULL && strcmp(model, "mlp") != 0)
+        return program_error(STATUS_USAGE, "show: %s holds no kernels: networks of model %s store none, the theory does (dmft solve, output.kernels: true)",
+                             o->argument[0], model);
+    if (none)
         return program_error(STATUS_USAGE, "show: %s holds no kernels (output.kernels: true stores them)", o->argument[0]);
     if (data == NULL)
         return program_error(STATUS_USAGE, "show: no kernel '%s'; the first of the %zu there are is '%s'", name, dmft_trajectory_kernel_count(t),

@@ -66,13 +66,7 @@ void signals_catch(void)
         if (!is_ignored(stopping[i])) install(stopping[i]);
 }
 
-/* INT and TERM also where they are ignored, as a shell does of INT for what runs in its background. */
-void signals_note(void)
-{
-    noting = 1;
-    install(SIGINT);
-    install(SIGTERM);
-}
+void signals_note(void) { noting = 1; }
 
 int signals_noted(void) { return noted; }
 

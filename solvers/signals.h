@@ -2,7 +2,8 @@
 #ifndef DMFT_SIGNALS_H
 #define DMFT_SIGNALS_H
 
-/* From here on these signals end the program at once, but never while a file is written (signals_hold). HUP stays ignored where it is: nohup. */
+/* From here on these signals end the program at once, but never while a file is written (signals_hold). One that
+ * is ignored stays so: HUP of nohup, INT of what a script runs in its background. */
 void signals_catch(void);
 
 /* From here on they are noted for the run to stop by itself. One that comes a second or more after the first ends the program at once. */

@@ -346,12 +346,22 @@ static void print_json(const struct table *t)
 
 /* ---- the command ---- */
 
+static int check_step(const struct table *t)
+{
+    long last = -1;
+    for (size_t p = 0; p < dmft_sweep_points(t->s); p++)
+        if (dmft_sweep_steps(t->s, p) - 1 > last) last = dmft_sweep_steps(t->s, p) - 1;
+    if (t->step <= last) return STATUS_DONE;
+    return program_error(STATUS_USAGE, "show: %s: no point has a step %ld, the last is %ld", t->o->argument[0], t->step, last);
+}
+
 int sweep_show(const options *o, const dmft_sweep *s)
 {
     struct table t = {.s = s, .o = o, .errors = options_given(o, OPTION_errors)};
     if (options_given(o, OPTION_kernel)) return program_error(STATUS_USAGE, "show: %s is a sweep, which holds no kernels", o->argument[0]);
     if (options_given(o, OPTION_matrix)) return program_error(STATUS_USAGE, "show: %s is a sweep, which holds no weight matrices", o->argument[0]);
     int status = sweep_read_step(o, &t.step);
+    if (status == STATUS_DONE && options_given(o, OPTION_step)) status = check_step(&t);
     if (status != STATUS_DONE) return status;
     if (options_given(o, OPTION_minimum)) return sweep_show_minimum(o, s, t.step);
     status = choose_columns(&t);

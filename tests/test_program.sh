@@ -19,6 +19,8 @@ for command in solve simulate compare converge sweep show plot escape represent 
 expect "defaults are in --help" 0 "default: all cores" solve --help
 "$dmft" >out 2>err; holds "no command is usage" test $? -eq 2
 expect "unknown command" 2 "nearest is 'solve'" slove
+for word in help bogus; do expect "no command is near to $word" 2 "^dmft: unknown command '$word' \(dmft --help lists them\)$" $word; done
+expect "no option is near to --json" 2 "unknown option '--json' \(dmft solve --help lists them\)" solve a.yaml --json
 expect "unknown option names the nearest" 2 "nearest is '--force'" solve a.yaml -o x.h5 --forse
 expect "option of another command" 2 "unknown option '--csv'" solve a.yaml -o x.h5 --csv
 expect "option before the command" 2 "command comes before" --quiet solve
@@ -50,6 +52,9 @@ expect "simulate" 0 "4 networks" simulate a.yaml -o sample.h5 --threads 2
 expect "compare holds" 0 "^verdict: holds" compare theory.h5 sample.h5
 grep -qE '^C_v +0 ' out && grep -qE '^A1_outlier1 ' out && grep -qE '^quantile: [0-9.]+, of .* 3 degrees' out && grep -qE 'skipped: [0-9]+' out
 holds "compare prints table, quantile and skipped" test $? -eq 0
+holds "compare warns of few seeds" grep -q "^dmft: warning: samples of 4 seeds test little: differences of up to 32[.]62 standard errors" err
+"$dmft" simulate a.yaml -o five.h5 --quiet --set simulation.seeds=5 --set simulation.input_dim=20
+"$dmft" compare theory.h5 five.h5 >out 2>err; grep -q "test little" err; holds "compare of five seeds does not" test $? -eq 1
 "$dmft" solve a.yaml -o strong.h5 --set network.gamma0=4 --quiet
 "$dmft" compare strong.h5 sample.h5 --allowance 1000 >out 2>err; grep -q "problems differ: network.gamma0 is 4 in the theory" err
 holds "compare warns of another problem" test $? -eq 0
@@ -264,6 +269,7 @@ holds "mlp: default columns" test "$(head -1 m.csv)" = "step,f0,f1,f2,trace_C_h1
 holds "mlp: with standard errors" test "$(head -1 m.csv | cut -d, -f1-5)" = "step,f0,f0_se,f1,f1_se"
 holds "mlp: which are above 0" test "$(sed -n 3p m.csv | awk -F, '{ print ($3 > 0 && $3 < 0.1) }')" -eq 1
 expect "mlp: compare" 0 "^allowance: 20 .theory./64 for kernels, 20/64 for outliers" compare m.h5 ms.h5
+expect "compare: two models" 2 "compare: two models: m.h5 is of mlp, sample.h5 of deep_linear" compare m.h5 sample.h5
 expect "mlp: a table, the width is that of the theory's simulation" 0 "^allowance: 20 .theory./64 .*" compare m.h5 m.csv
 sed '/simulation/d' m.yaml >mp.yaml
 "$dmft" solve mp.yaml -o mp.h5 --quiet
@@ -485,12 +491,65 @@ if command -v gnuplot >/dev/null; then
     expect "converge does not overwrite" 2 "study.json.*--force" converge small.yaml --levels 3 -o study
     expect "converge --force" 0 "wrote study.json" converge small.yaml --levels 3 -o study.png --force
 fi
-"$dmft" converge small.yaml --set training.steps=20000 --set training.learning_rate=0.001 -o stopped >out 2>err &
+# A script's background ignores INT, which then stays so; env does not.
+env --default-signal=INT "$dmft" converge small.yaml --set training.steps=20000 --set training.learning_rate=0.001 -o stopped >out 2>err &
 child=$!
 sleep 1
 kill -s INT $child
 wait $child; status=$?
 holds "SIGINT stops a study" test $status -eq 130 -a "$(grep -c "converge: stopped by signal 2" err)" -eq 1 -a -z "$(ls -A | grep -E '^stopped|tmp$')"
+
+# ---- completion ----
+sh "$source_folder/../tools/man.sh" "$dmft" man "$source_folder/../include/dmft.h" "$source_folder"/../include/dmft/*.h
+mkdir names && touch "names/my run.yaml" names/my.h5
+# complete WORD..: what the last of these words may become, each in brackets.
+complete() { (cd names && bash --norc -c '. ../man/dmft.bash; COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)); _dmft; printf "[%s]" "${COMPREPLY[@]}"' - "$@"); }
+while IFS='|' read -r words wanted; do
+    eval "set -- $words"
+    found=$(complete "$@")
+    holds "completion of $words: $wanted" test "$found" = "$wanted"
+done <<'LIST'
+dmft so|[solve]
+dmft solve my|[my run.yaml][my.h5]
+dmft solve 'my\ r'|[my run.yaml]
+dmft solve '"my r'|[my run.yaml]
+dmft solve x -o my.|[my.h5]
+dmft solve x --output = my.|[my.h5]
+dmft solve --set my|[]
+dmft plot x --over my|[]
+dmft converge x --in ''|[step][width][seeds]
+dmft converge x --in =|[step][width][seeds]
+dmft plot x --against ''|[step]
+dmft info --blas-core ''|[auto]
+dmft init ml|[mlp]
+dmft init --q|[--quiet]
+LIST
+rm -r man names
+
+# ---- an output that is an input ----
+printf '1,0,1\n0,1,-1\n' >d.csv
+printf 'model: mlp\nnetwork: {depth: 1, activation: tanh, gamma0: 1, weight_variance: 1}\ndata: {file: d.csv}\ntraining: {learning_rate: 0.1, steps: 2}\n' >d.yaml
+cp theory.h5 theory.svg; cp theory.h5 theory.html; cp a.yaml a.json; ln -s a.yaml link.yaml
+cp kernels.h5 k.h5; mkdir -p inputs
+echo targets >d_target.npy
+sha256sum a.yaml a.json d.csv d_target.npy theory.svg theory.html k.h5 >sums
+while read -r line; do
+    expect "${line%% *}: an output that is an input ($line)" 2 "^dmft: ${line%% *}: .* is to be both an input and the output" $line --force
+done <<'LIST'
+solve a.yaml -o a.yaml
+solve link.yaml -o a.yaml
+simulate a.yaml -o inputs/../a.yaml
+solve d.yaml -o d.csv
+solve d.yaml -o d_target.npy --set data.file=d.npy
+sweep a.yaml -o a.yaml
+sweep d.yaml -o d.csv --set sweep.network.gamma0=[1,2]
+converge a.json -o a
+show k.h5 --kernel C_v --npy k.h5
+report theory.html -o theory.html
+LIST
+command -v gnuplot >/dev/null && expect "plot: an output that is an input" 2 "is to be both" plot theory.svg -o theory.svg --force
+holds "and they are whole" sha256sum -c --quiet sums
+rm -r inputs link.yaml
 
 # ---- memory and estimates ----
 expect "memory is refused" 2 "memory" solve a.yaml -o huge.h5 --set output.kernels=true --set training.steps=10000000
@@ -499,6 +558,12 @@ expect "dry run" 0 "^memory: .*" solve a.yaml --dry-run
 holds "dry run estimates the time" grep -q "^time: about" out
 expect "dry run writes nothing" 0 "^time: about" simulate a.yaml --dry-run -o dry.h5
 holds "nothing was written" test ! -e huge.h5 -a ! -e dry.h5
+
+expect "advice that helps: inputs" 2 "allowed: a smaller simulation.input_dim, a smaller data.sample_ratio, or --memory-limit" simulate a.yaml -o huge.h5 --set simulation.input_dim=1000000
+expect "advice that helps: width" 2 "allowed: a smaller simulation.input_dim, a smaller network.width_ratio, or --memory-limit" simulate a.yaml -o huge.h5 --set network.width_ratio=1e12
+expect "advice that helps: steps and kernels" 2 "allowed: fewer steps, output.kernels false, or" solve a.yaml -o huge.h5 --set output.kernels=true --set training.steps=10000000
+expect "networks without kernels" 2 "networks of model deep_linear store none, the theory does" show sample.h5 --kernel C_v --npy x.npy
+expect "a ratio of no width" 0 "note: width_ratio x input_dim is 1e-07: networks of width 1" simulate a.yaml -o thin.h5 --set network.width_ratio=1e-9
 
 # ---- outliers from kernels (suite kernel_file has the files themselves) ----
 expect "outliers of no file" 2 "cannot read none.h5" outliers none.h5
@@ -515,13 +580,22 @@ holds "the steps before are kept" test "$(wc -l <out)" -eq $((step + 1))
 expect "divergence of samples" 3 "diverged at step [0-9]+" simulate a.yaml -o diverged2.h5 --set training.learning_rate=3
 for signal in INT TERM; do
     number=$(kill -l $signal)
-    "$dmft" solve a.yaml -o stopped.h5 --set training.steps=200000 --set training.learning_rate=0.002 >out 2>err &
+    env --default-signal=INT "$dmft" solve a.yaml -o stopped.h5 --set training.steps=200000 --set training.learning_rate=0.002 >out 2>err &
     child=$!
     sleep 1
     kill -s $signal $child
     wait $child; status=$?
     holds "SIG$signal stops a run" test $status -eq $((128 + number)) -a "$(grep -c "stopped by signal $number .* at step" err)" -eq 1
     holds "SIG$signal leaves nothing" test -z "$(ls -A | grep -E '^stopped|tmp$')"
+    # The first sleep is past the start of the run, where signals are noted.
+    env --ignore-signal=$signal "$dmft" solve a.yaml -o ignored.h5 --set training.steps=200000 --set training.learning_rate=0.002 >out 2>err &
+    child=$!
+    sleep 0.5
+    kill -s $signal $child
+    sleep 0.5
+    holds "SIG$signal that whoever starts it ignores does not" kill -0 $child
+    kill -s HUP $child
+    wait $child 2>/dev/null
 done
 
 # ---- checkpoints ----
@@ -535,7 +609,7 @@ stop() {
     shift 3
     [ -e state ] && touch -d '1 hour ago' state
     touch -d '1 minute ago' mark
-    "$dmft" "$command" a.yaml -o pieces.h5 $long --threads "$threads" "$@" >out 2>err &
+    env --default-signal=INT "$dmft" "$command" a.yaml -o pieces.h5 $long --threads "$threads" "$@" >out 2>err &
     child=$!
     for ((i = 0; i < 300; i++)); do [ state -nt mark ] && break; sleep 0.02; done
     kill -s "$signal" $child

@@ -86,6 +86,7 @@ warns seeds.h5 "3 networks only: .* uncertain by 50 %"
 warns seed.h5 "standard errors are missing in [0-9]+ series"
 warns failing.h5 "points refused: 1 of 4, the first: .*network.residual: not with method lazy"
 warns data.csv "standard errors are missing in 2 series \(C_v"
+holds "few networks test little" grep -q '; samples of 3 seeds test little</p>' warnings.html
 holds "a network alone is not compared" grep -q 'seed.h5</code>: <span class="none">not compared' warnings.html
 expect "a table" 0 "wrote table.html" report deep_linear-theory.h5 data.csv -o table.html
 holds "the row that does not hold" grep -qE '<tr><td>C_v</td><td class="number">1</td><td class="number">[0-9.]+</td><td class="number">3<' table.html

@@ -133,6 +133,7 @@ expect "show" 0 "network.width_ratio  training.learning_rate    status" show one
 holds "a row a point" test "$("$dmft" show one.h5 --csv | wc -l)" -eq 22
 expect "show a series at a step" 0 "^network.width_ratio,training.learning_rate,status,diverged_at,step,test_loss$" show one.h5 --csv --series step,test_loss --step 4
 expect "show: the step" 0 "^4,0.01,0,nan,4," show one.h5 --csv --step 4
+expect "show: a step that no point has" 2 "one.h5: no point has a step 99, the last is [0-9]+" show one.h5 --step 99
 expect "show: an unknown series" 2 "no series 'tst_loss'; the nearest is 'test_loss'" show one.h5 --series tst_loss
 expect "show: errors" 0 ",test_loss,test_loss_se$" show sampled.h5 --csv --errors --series test_loss
 expect "show: no kernels" 2 "holds no kernels" show one.h5 --kernel C_v --npy x.npy
@@ -189,6 +190,7 @@ expect "plot: an unknown series" 2 "no series 'losses'; the nearest is" plot one
 expect "plot: an unknown axis" 2 "no axis 'depth'" plot one.h5 -o x.png --over depth
 expect "plot: a sweep and a run" 2 "sweeps are drawn with sweeps" plot one.h5 point.h5 -o x.png
 expect "plot: options of sweeps" 2 "point.h5 is the result of one run; --map is for sweeps" plot point.h5 -o x.png --map
+expect "plot: the range is one of sweeps" 2 "--range is for sweeps" plot point.h5 -o x.png --range 1:2
 expect "plot: a map of one axis" 2 "needs a sweep of two axes" plot failing.h5 -o x.png --map
 expect "plot: against what" 2 "must be step" plot one.h5 -o x.png --against time
 holds "no figure is left" test ! -e x.png

@@ -84,13 +84,49 @@ done
     printf '.fi\n.SH SEE ALSO\n.BR dmft (1)\n'
 } > "$to/libdmft.3"
 
+# Of a word: what the option before it takes (files; some words; else nothing), options, or files. Names with blanks are one word each, which readline quotes.
 {
-    printf '# Completion of dmft for bash.\n_dmft()\n{\n    local word=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]} options=\n    COMPREPLY=()\n'
-    printf '    if [ "$COMP_CWORD" -eq 1 ]; then\n        COMPREPLY=($(compgen -W "%s --help --version" -- "$word"))\n        return\n    fi\n    case $command in\n' "$(echo $commands)"
+    cat << 'BASH'
+# Completion of dmft for bash.
+_dmft_files()
+{
+    local word=${1//\\/}
+    compopt -o filenames 2> /dev/null
+    mapfile -t COMPREPLY < <(compgen -f -- "${word#[\"\']}")
+}
+_dmft()
+{
+    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]} options=
+    COMPREPLY=()
+    if [ "$word" = = ]; then
+        word=
+    elif [ "$before" = = ]; then
+        before=${COMP_WORDS[COMP_CWORD-2]}
+    fi
+BASH
+    printf '    if [ "$COMP_CWORD" -eq 1 ]; then\n        mapfile -t COMPREPLY < <(compgen -W "%s --help --version" -- "$word")\n        return\n    fi\n    case $command in\n' "$(echo $commands)"
     for command in $commands; do
         printf '        %s) options="%s" ;;\n' "$command" "$("$dmft" "$command" --help | grep -oE '^ +(-., )?--[a-z-]+' | grep -oE -e '--[a-z-]+' | tr '\n' ' ')"
     done
+    takes=$(for command in $commands; do "$dmft" "$command" --help; done | sed -nE 's/^ +(-., )?(--[a-z-]+) ([^ ]+) .*/\2 \3/p' | sort -u)
+    files=$(echo "$takes" | sed -n 's/ FILE$//p') some=$(echo "$takes" | grep -E ' (.*\||)[a-z]+(\||$)') others=$(echo "$takes" | grep -vE ' FILE$| (.*\||)[a-z]+(\||$)')
+    printf '    esac\n    case $before in\n        -o%s) _dmft_files "$word" ;;\n' "$(printf ' | %s' $files)"
+    echo "$some" | while read -r option words; do
+        printf '        %s) mapfile -t COMPREPLY < <(compgen -W "%s" -- "$word") ;;\n' "$option" "$(echo "$words" | tr '|' '\n' | grep -x '[a-z]*' | paste -sd ' ')"
+    done
+    printf '        %s) ;;\n' "$(echo "$others" | sed 's/ .*//' | paste -sd '|')"
     models=$("$dmft" init . 2>&1 | sed -n 's/.*one of //p' | sed 's/ | / /g')
-    printf '    esac\n    if [ "$command" = init ]; then\n        COMPREPLY=($(compgen -W "%s" -- "$word"))\n    elif [ "${word#-}" != "$word" ]; then\n' "$models"
-    printf '        COMPREPLY=($(compgen -W "$options" -- "$word"))\n    else\n        COMPREPLY=($(compgen -f -- "$word"))\n    fi\n}\ncomplete -o filenames -F _dmft dmft\n'
+    cat << BASH
+        *)
+            if [ "\${word#-}" != "\$word" ]; then
+                mapfile -t COMPREPLY < <(compgen -W "\$options" -- "\$word")
+            elif [ "\$command" = init ]; then
+                mapfile -t COMPREPLY < <(compgen -W "$models" -- "\$word")
+            else
+                _dmft_files "\$word"
+            fi ;;
+    esac
+}
+complete -F _dmft dmft
+BASH
 } > "$to/dmft.bash"

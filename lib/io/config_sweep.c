@@ -156,6 +156,41 @@ static int find_row(const struct setting **row, const dmft_config *config, const
     return config_admit(config, *row, key, place, err);
 }
 
+static int order_of_values(const struct config_value *a, const struct config_value *b)
+{
+    if (a->list != b->list) return a->list - b->list;
+    if (a->count != b->count) return a->count < b->count ? -1 : 1;
+    for (size_t i = 0; i < a->count; i++)
+        if (a->number[i] != b->number[i]) return a->number[i] < b->number[i] ? -1 : 1;
+    return a->columns == b->columns ? 0 : a->columns < b->columns ? -1 : 1;
+}
+
+/* Of equal values the first comes first. */
+static int compare_values(const void *a, const void *b)
+{
+    const struct config_value *left = *(const struct config_value *const *)a, *right = *(const struct config_value *const *)b;
+    int order = order_of_values(left, right);
+    return order != 0 ? order : left < right ? -1 : 1;
+}
+
+/* A value that is there twice would be run twice, and be two points at one place of a figure. */
+static int refuse_equal(const struct config_axis *axis, const char *key, dmft_error *err)
+{
+    const struct config_value **sorted = malloc(axis->count * sizeof *sorted), *first = NULL, *again = NULL;
+    if (sorted == NULL) return error_memory(err, (double)(axis->count * sizeof *sorted));
+    for (size_t i = 0; i < axis->count; i++) sorted[i] = &axis->value[i];
+    qsort(sorted, axis->count, sizeof *sorted, compare_values);
+    for (size_t i = 1; i < axis->count; i++) {
+        if (order_of_values(sorted[i - 1], sorted[i]) != 0 || (again != NULL && sorted[i] >= again)) continue;
+        first = sorted[i - 1];
+        again = sorted[i];
+    }
+    free(sorted);
+    if (again == NULL) return 0;
+    return config_error(err, DMFT_ERROR_CONFIG, &again->place, key, "value %zu is equal to value %zu: the values of an axis are different",
+                        (size_t)(again - axis->value) + 1, (size_t)(first - axis->value) + 1);
+}
+
 /* Puts the axis in the place of one of the same setting, or behind the last. */
 static int enter_axis(dmft_config *config, struct config_axis *axis, const char *key, dmft_error *err)
 {
@@ -189,6 +224,7 @@ int config_take_axis(dmft_config *config, yaml_document_t *document, const yaml_
         if (status == 0) status = fill_range(&axis, &range, key, err);
     } else
         status = refuse_shape(key, node, &axis.place, err);
+    if (status == 0) status = refuse_equal(&axis, key, err);
     if (status == 0) status = enter_axis(config, &axis, key, err);
     if (status < 0) free_axis(&axis);
     return status;

@@ -31,9 +31,8 @@ void problem_put(struct problem_draft *draft, int place, enum setting_id id, dou
     draft->config.value[id].count = 1;
 }
 
-char *problem_file_name(const dmft_config *config, enum setting_id id)
+char *config_file_name(const dmft_config *config, const struct config_value *value)
 {
-    const struct config_value *value = problem_value(config, id);
     char *name = config_text(value);
     int beside = name != NULL && name[0] != '/' && value->place.file != NULL && config->directory != NULL;
     if (!beside) return name;
@@ -43,6 +42,8 @@ char *problem_file_name(const dmft_config *config, enum setting_id id)
     free(name);
     return whole;
 }
+
+char *problem_file_name(const dmft_config *config, enum setting_id id) { return config_file_name(config, problem_value(config, id)); }
 
 /* One row a step, and one behind the last. */
 static size_t rows_of_steps(const dmft_config *config)

@@ -54,6 +54,7 @@ int problem_flow(const dmft_config *config);
 void problem_put(struct problem_draft *draft, int place, enum setting_id id, double number);
 
 /* The name of a data file as it can be opened: one of the configuration file starts where that file is. NULL when out of memory. */
+char *config_file_name(const dmft_config *config, const struct config_value *value);
 char *problem_file_name(const dmft_config *config, enum setting_id id);
 
 /* The settings that have a value and belong to the model, as YAML; those that are swept are left out. */
