@@ -251,7 +251,11 @@ static double edge_spread(const dmft_problem *p)
     return pow(fmin(n.rows, n.columns), -2.0 / 3.0);
 }
 
-static int stands_off(const dmft_problem *p, double largest, double edge) { return largest > edge * (1.0 + edge_spread(p)) && largest > 0.0; }
+/* Not where either is nan. */
+static int stands_off(const dmft_problem *p, double largest, double edge)
+{
+    return isgreater(largest, edge * (1.0 + edge_spread(p))) && isgreater(largest, 0.0);
+}
 
 static void make_gram(struct member *m, const double *weight)
 {
