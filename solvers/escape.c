@@ -38,13 +38,13 @@ static double first_row(const dmft_trajectory *t, const double *series)
 static void find_before(const dmft_trajectory *t, const double *measured, size_t every, struct escape *out)
 {
     out->after = NAN;
-    if (!(out->step > 0.0) || out->step > (double)dmft_trajectory_rows(t)) return;
+    if (!isgreater(out->step, 0.0) || out->step > (double)dmft_trajectory_rows(t)) return;
     for (size_t row = (size_t)out->step; isnan(out->after) && row-- > 0;)
         if (measured != NULL ? !isnan(measured[row]) : row % every == 0) out->after = (double)row;
     if (escape_is_bound(out)) out->time = out->error = NAN;
 }
 
-int escape_is_bound(const struct escape *e) { return e->step > 0.0 && e->after != e->step - 1.0; }
+int escape_is_bound(const struct escape *e) { return isgreater(e->step, 0.0) && e->after != e->step - 1.0; }
 
 static void fill(const dmft_trajectory *t, int l, int j, struct escape *out)
 {

@@ -550,7 +550,7 @@ static size_t write_line(const struct figure *f, const double *critical)
     int across = strcmp(dmft_sweep_axis_key(s, x), key) == 0, up = strcmp(dmft_sweep_axis_key(s, y), key) == 0;
     for (size_t p = 0; critical != NULL && across != up && p < dmft_sweep_points(s); p++) {
         size_t i = dmft_sweep_index(s, x, p), j = dmft_sweep_index(s, y, p);
-        if ((across ? i : j) != 0 || !(critical[p] > 0)) continue;
+        if ((across ? i : j) != 0 || !isgreater(critical[p], 0.0)) continue;
         (void)fprintf(f->script, "%.9g %.9g\n", across ? critical[p] : position(s, x, i), across ? position(s, y, j) : critical[p]);
         written++;
     }
