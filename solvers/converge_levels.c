@@ -235,8 +235,6 @@ int converge_run(struct converge *s, const struct run_kind *kind, const dmft_pro
 
 /* ---- series ---- */
 
-static int is_measured(const char *name) { return strcmp(name, "step") != 0 && strcmp(name, "time") != 0; }
-
 static int choose(struct converge *s, int shown, print_columns *columns, dmft_error *err)
 {
     const dmft_trajectory *t = s->first;
@@ -255,7 +253,7 @@ int converge_choose(struct converge *s, int shown, const struct trajectory_serie
     if (status != DMFT_OK) return program_failed(status, &err);
     *count = 0;
     for (size_t i = 0; i < columns.count; i++)
-        if (is_measured(columns.series[i]->name)) columns.series[(*count)++] = columns.series[i];
+        if (!trajectory_is_place(columns.series[i]->name)) columns.series[(*count)++] = columns.series[i];
     *out = columns.series;
     return STATUS_DONE;
 }

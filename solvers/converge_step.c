@@ -41,20 +41,13 @@ static int is_adaptive(const struct converge *s) { return s->problem->flow && s-
 
 /* ---- the runs ---- */
 
-static double *filled_with_nan(size_t n)
-{
-    double *x = memory_doubles(n);
-    for (size_t i = 0; x != NULL && i < n; i++) x[i] = NAN;
-    return x;
-}
-
 static int make_room(struct converge *s, struct shared *m)
 {
     *m = (struct shared){.series = s->first->series_count, .levels = s->levels, .places = is_adaptive(s) ? 1 : s->first->rows << CONVERGE_DENSE};
     m->nominal = !s->problem->flow ? 1.0 : is_adaptive(s) ? 0.0 : s->problem->method == METHOD_BASIS ? 4.0 : 2.0;
     m->noise = s->problem->method == METHOD_BASIS ? noise_of_basis * s->problem->tolerance : noise_of_rounding;
-    m->x = filled_with_nan(m->series * m->levels * m->places);
-    m->time = filled_with_nan(m->places);
+    m->x = memory_nans(m->series * m->levels * m->places);
+    m->time = memory_nans(m->places);
     m->one = memory_doubles(m->levels * m->places);
     m->scatter = memory_doubles(2 * m->series);
     s->row = calloc(2 * m->series + 1, sizeof *s->row);

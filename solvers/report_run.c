@@ -53,50 +53,54 @@ void report_provenance(FILE *out, const struct report_file *f)
 
 /* ---- series ---- */
 
-static int is_place(const char *name) { return strcmp(name, "step") == 0 || strcmp(name, "time") == 0; }
-
 /* Is anything recorded in this row? */
 static int has_numbers(const dmft_trajectory *t, size_t row)
 {
     for (size_t i = 0; i < t->series_count; i++)
-        if (t->series[i].shown && !is_place(t->series[i].name) && isfinite(t->series[i].value[row])) return 1;
+        if (t->series[i].shown && !trajectory_is_place(t->series[i].name) && isfinite(t->series[i].value[row])) return 1;
     return 0;
 }
 
-/* The rows that are shown: some of those that have numbers, the first and the last of these among them. Returns how many. */
-static size_t choose_rows(const dmft_trajectory *t, size_t chosen[SHOWN_ROWS])
+/* The rows that are shown. */
+struct rows {
+    size_t at[SHOWN_ROWS], count;
+};
+
+/* Some of those that have numbers, the first and the last of these among them. */
+static struct rows choose_rows(const dmft_trajectory *t)
 {
-    size_t full = 0, seen = 0, count = 0;
+    struct rows chosen = {.count = 0};
+    size_t full = 0, seen = 0;
     for (size_t row = 0; row < t->rows; row++) full += (size_t)has_numbers(t, row);
     for (size_t row = 0; row < t->rows; row++)
-        if (has_numbers(t, row) && compare_is_sampled(seen++, full, SHOWN_ROWS)) chosen[count++] = row;
-    return count;
+        if (has_numbers(t, row) && compare_is_sampled(seen++, full, SHOWN_ROWS)) chosen.at[chosen.count++] = row;
+    return chosen;
 }
 
-static void write_series(FILE *out, const dmft_trajectory *t, const char *name, int head)
+static void write_series(FILE *out, const dmft_trajectory *t, const struct rows *rows, const char *name, int head)
 {
-    size_t chosen[SHOWN_ROWS], count = choose_rows(t, chosen);
     const double *value = dmft_trajectory_series(t, name), *error = dmft_trajectory_errors(t, name);
     (void)fputs("<tr>", out);
     html_cell(out, 1, name);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < rows->count; i++)
         if (head)
-            (void)fprintf(out, "<th class=\"number\">%.6g</th>", value[chosen[i]]);
+            (void)fprintf(out, "<th class=\"number\">%.6g</th>", value[rows->at[i]]);
         else
-            html_number(out, value[chosen[i]], error != NULL ? error[chosen[i]] : NAN);
+            html_number(out, value[rows->at[i]], error != NULL ? error[rows->at[i]] : NAN);
     (void)fputs("</tr>\n", out);
 }
 
 static void write_table(FILE *out, const dmft_trajectory *t)
 {
     static const char *const place[] = {"step", "time"};
+    const struct rows rows = choose_rows(t);
     (void)fputs("<div class=\"scroll\"><table class=\"series\">\n<thead>\n", out);
     for (size_t i = 0; i < sizeof place / sizeof *place; i++)
-        if (dmft_trajectory_series(t, place[i]) != NULL) write_series(out, t, place[i], 1);
+        if (dmft_trajectory_series(t, place[i]) != NULL) write_series(out, t, &rows, place[i], 1);
     (void)fputs("</thead>\n<tbody>\n", out);
     for (size_t i = 0; i < dmft_trajectory_series_count(t); i++) {
         const char *name = dmft_trajectory_series_name(t, i);
-        if (dmft_trajectory_series_shown(t, i) && !is_place(name)) write_series(out, t, name, 0);
+        if (dmft_trajectory_series_shown(t, i) && !trajectory_is_place(name)) write_series(out, t, &rows, name, 0);
     }
     (void)fputs("</tbody></table></div>\n", out);
 }

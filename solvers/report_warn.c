@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/outline.h"
+#include "base/trajectory.h"
 #include "html.h"
 #include "io/number.h"
 #include "program.h"
@@ -87,7 +88,7 @@ static void warn_of_missing_errors(FILE *out, const struct report_file *f)
         const char *name = dmft_trajectory_series_name(f->run, i);
         const double *value = dmft_trajectory_series(f->run, name), *error = dmft_trajectory_errors(f->run, name);
         int missing = 0;
-        if (!dmft_trajectory_series_shown(f->run, i) || strcmp(name, "step") == 0 || strcmp(name, "time") == 0) continue;
+        if (!dmft_trajectory_series_shown(f->run, i) || trajectory_is_place(name)) continue;
         for (size_t row = 0; row < rows; row++) missing = missing || (isfinite(value[row]) && (error == NULL || !isfinite(error[row])));
         if (missing && without++ == 0) first = name;
     }

@@ -19,6 +19,7 @@
 #include "blas.h"
 #include "git.h" /* made by the Makefile: DMFT_GIT, the state of the checkout */
 #include "io/config.h"
+#include "io/data.h"
 #include "io/print.h"
 #include "io/problem.h"
 #include "program.h"
@@ -52,15 +53,13 @@ static int is_both(const options *o, const char *path)
 /* Is the output one of the data files: NAME.npy, with NAME_target.npy beside it, or another? */
 static int is_data(const char *output, const char *data)
 {
-    static const char ending[] = ".npy", target[] = "_target.npy";
-    size_t length = strlen(data), stem = length - (sizeof ending - 1);
+    static const char ending[] = ".npy";
+    size_t length = strlen(data);
     if (file_same(output, data)) return 1;
-    if (length < sizeof ending || strcmp(data + stem, ending) != 0) return 0;
-    char *beside = malloc(length + sizeof target);
-    if (beside == NULL) return 0;
-    (void)snprintf(beside, length + sizeof target, "%.*s%s", (int)stem, data, target);
-    int same = file_same(output, beside);
-    free(beside);
+    if (length < sizeof ending || strcmp(data + length - (sizeof ending - 1), ending) != 0) return 0;
+    char *target = data_npy_target(data);
+    int same = target != NULL && file_same(output, target);
+    free(target);
     return same;
 }
 
@@ -291,9 +290,10 @@ static int state_needs(struct run *r)
         return program_error(STATUS_USAGE, "%s: the run takes %s of memory, %s are allowed: %s%s--memory-limit", r->kind->name, needed, allowed, smaller,
                              *smaller != '\0' ? "or " : "");
     }
-    if (!quiet) note_what_is_not_stored(r);
-    if (!quiet) note_of_one_neuron(r);
-    if (!quiet) print_memory(stderr, r, &e);
+    if (quiet) return -1;
+    note_what_is_not_stored(r);
+    note_of_one_neuron(r);
+    print_memory(stderr, r, &e);
     return -1;
 }
 
@@ -330,6 +330,8 @@ static int has_directions(const dmft_trajectory *result)
 
 /* Replicas whose directions are a third of their sites and more: averages have a bias of the order of 1/sites that standard errors do not show (0.004 in an
  * outlier of 2.33 at a half, not to be seen at a quarter). A replica with moment matching is exact where it is linear. */
+int run_networks_store_kernels(const char *model) { return strcmp(model, "mlp") == 0; }
+
 int run_has_few_sites(const dmft_trajectory *result)
 {
     static const double many = 1.0 / 3.0;

@@ -21,6 +21,9 @@ struct run_kind {
 /* Reads the configuration, states what it takes, runs, writes; returns the exit status. */
 int run_problem(const options *o, const struct run_kind *kind);
 
+/* Two-time kernels of networks are recorded by model mlp alone; others have means of one time. */
+int run_networks_store_kernels(const char *model);
+
 /* The kinds there are. */
 extern const struct run_kind run_solve, run_simulate;
 

@@ -26,7 +26,7 @@ static int write_kernel(const options *o, const dmft_trajectory *t)
     const double *data = dmft_trajectory_kernel(t, name, &order, &stride);
     const char *kind = dmft_trajectory_text(t, "kind"), *model = dmft_trajectory_text(t, "model");
     int none = data == NULL && dmft_trajectory_kernel_count(t) == 0;
-    if (none && kind != NULL && strcmp(kind, "simulation") == 0 && model != NULL && strcmp(model, "mlp") != 0)
+    if (none && kind != NULL && strcmp(kind, "simulation") == 0 && model != NULL && !run_networks_store_kernels(model))
         return program_error(STATUS_USAGE, "show: %s holds no kernels: networks of model %s store none, the theory does (dmft solve, output.kernels: true)",
                              o->argument[0], model);
     if (none)

@@ -4,8 +4,7 @@
 #include "run.h"
 #include "run/run.h"
 
-/* Two-time kernels of networks are recorded by model mlp alone; others have means of one time. */
-static int stores_kernels(const dmft_problem *problem) { return problem->kind == MODEL_MLP; }
+static int stores_kernels(const dmft_problem *problem) { return run_networks_store_kernels(problem->model); }
 
 const struct run_kind run_simulate = {.name = "simulate",
                                       .check = run_simulate_check,

@@ -112,7 +112,7 @@ static void add_column(struct table *t, const char *name, size_t length)
     c->value = dmft_sweep_series(t->s, c->name);
     c->is_number = c->value == NULL;
     if (c->is_number) c->value = dmft_sweep_numbers(t->s, c->name);
-    int exact = strcmp(c->name, "step") == 0 || strcmp(c->name, "time") == 0;
+    int exact = trajectory_is_place(c->name);
     if (!t->errors || exact) return;
     struct column *e = &t->column[t->columns++];
     *e = (struct column){.value = dmft_sweep_errors(t->s, c->name), .series = c->value, .is_number = c->is_number};

@@ -42,6 +42,7 @@ struct pair {
     double allowance; /* of its own, relative to the theory and c; nan: none */
     double scale;     /* what that is relative to in place of the theory; nan: none */
     double room;      /* from the edge of the bulk, as a part of it, for which it is not compared; nan: none */
+    const struct trajectory_series *isolated, *edge; /* the theory's, for that; NULL: it has none */
 };
 
 /* Is it measured on a weight matrix: A0_outlier1, A1_left_overlap, ..? */
@@ -112,7 +113,7 @@ static int set_allowance(dmft_comparison *c, const struct pair *pair, size_t cou
 static int add_pair(struct pair *pair, size_t *count, const dmft_trajectory *theory, const dmft_trajectory *sample, const char *name)
 {
     char own[96];
-    struct pair both = {trajectory_find(theory, name), trajectory_find(sample, name), NAN, NAN, NAN};
+    struct pair both = {.theory = trajectory_find(theory, name), .sample = trajectory_find(sample, name)};
     if (both.theory == NULL || both.sample == NULL) return 0;
     (void)snprintf(own, sizeof own, "allowance_%s", name);
     both.allowance = dmft_trajectory_number(sample, own);
@@ -120,6 +121,8 @@ static int add_pair(struct pair *pair, size_t *count, const dmft_trajectory *the
     both.scale = dmft_trajectory_number(sample, own);
     (void)snprintf(own, sizeof own, "room_%s", name);
     both.room = dmft_trajectory_number(sample, own);
+    both.isolated = trajectory_find(theory, "isolated");
+    both.edge = trajectory_find(theory, "bulk_edge");
     pair[(*count)++] = both;
     return 1;
 }
@@ -141,14 +144,11 @@ static int choose_named(struct pair *pair, size_t *count, const dmft_trajectory 
     }
 }
 
-/* Not where, but what was measured. */
-static int is_measured(const char *name) { return strcmp(name, "step") != 0 && strcmp(name, "time") != 0; }
-
 static void choose_default(struct pair *pair, size_t *count, const dmft_trajectory *theory, const dmft_trajectory *sample)
 {
     for (size_t i = 0; i < theory->series_count; i++) {
         const struct trajectory_series *s = &theory->series[i];
-        if (s->shown && is_measured(s->name)) (void)add_pair(pair, count, theory, sample, s->name);
+        if (s->shown && !trajectory_is_place(s->name)) (void)add_pair(pair, count, theory, sample, s->name);
     }
 }
 
@@ -184,11 +184,10 @@ static int means_the_same(const dmft_trajectory *theory, const dmft_trajectory *
 }
 
 /* Does the theory's eigenvalue stand off its bulk by less than the room that the series needs? */
-static int is_near_edge(const dmft_trajectory *theory, const struct pair *pair, size_t i)
+static int is_near_edge(const struct pair *pair, size_t i)
 {
-    const struct trajectory_series *isolated = trajectory_find(theory, "isolated"), *edge = trajectory_find(theory, "bulk_edge");
-    if (isnan(pair->room) || isolated == NULL || edge == NULL) return 0;
-    return islessequal(isolated->value[i], edge->value[i] * (1.0 + pair->room));
+    if (isnan(pair->room) || pair->isolated == NULL || pair->edge == NULL) return 0;
+    return islessequal(pair->isolated->value[i], pair->edge->value[i] * (1.0 + pair->room));
 }
 
 /* Is the place left out, and on which account? */
@@ -196,7 +195,7 @@ static int is_left_out(dmft_comparison *c, const struct pair *pair, const dmft_t
 {
     dmft_comparison_gap *gap = &c->gap[c->names - 1];
     int no_theory = isnan(pair->theory->value[i]), no_mean = isnan(pair->sample->value[j]);
-    int near_edge = !no_theory && is_near_edge(theory, pair, i);
+    int near_edge = !no_theory && is_near_edge(pair, i);
     gap->near_edge += (size_t)near_edge;
     gap->theory_alone += !no_theory && no_mean && !near_edge;
     gap->samples_alone += no_theory && !no_mean;

@@ -5,6 +5,8 @@
 
 #include <math.h>
 
+enum { COST_OF_GAUSSIAN = 30 }; /* of a random number, drawn and entered */
+
 /* A product with several vectors reads the matrix once, until the processor is the bound. */
 static inline double cost_of_products(double operations, double vectors) { return operations / fmin(fmax(vectors, 1.0), 8.0); }
 

@@ -2,6 +2,7 @@
 #define _DEFAULT_SOURCE /* madvise */
 #include "base/error.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -55,6 +56,13 @@ double *memory_doubles_large(size_t n)
     uintptr_t begin = ((uintptr_t)x + large - 1) & ~(large - 1), end = (uintptr_t)(x + n) & ~(large - 1);
     if (x != NULL && end > begin) (void)madvise((char *)x + (begin - (uintptr_t)x), (size_t)(end - begin), MADV_HUGEPAGE);
 #endif
+    return x;
+}
+
+double *memory_nans(size_t n)
+{
+    double *x = memory_doubles(n);
+    for (size_t i = 0; x != NULL && i < n; i++) x[i] = NAN;
     return x;
 }
 

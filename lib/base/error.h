@@ -19,6 +19,9 @@ double *memory_doubles(size_t n);
 /* The same for arrays of many megabytes that will be used in whole: asks the system for large pages, which are faster to come by. */
 double *memory_doubles_large(size_t n);
 
+/* n doubles that are nan; NULL when out of memory. */
+double *memory_nans(size_t n);
+
 /* Pointers at 0 .. last, from `first` on to arrays of n zeroed doubles; *whole drops to 0 when one is not to be had. A list that is NULL can be freed. */
 double **memory_arrays(int first, int last, size_t n, int *whole);
 void memory_arrays_free(double **list, int last);

@@ -32,6 +32,20 @@ int file_write_all(int fd, const void *data, size_t bytes)
     return 0;
 }
 
+int file_read_at(int fd, void *data, size_t bytes, off_t at)
+{
+    char *to = data;
+    while (bytes > 0) {
+        ssize_t got = pread(fd, to, bytes, at);
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) return got == 0 ? EIO : errno;
+        to += got;
+        at += got;
+        bytes -= (size_t)got;
+    }
+    return 0;
+}
+
 /* Length of the folder part of a path, its '/' included; 0 for a bare name. */
 static size_t folder_length(const char *path)
 {

@@ -2,6 +2,8 @@
 #ifndef DMFT_BASE_FILE_H
 #define DMFT_BASE_FILE_H
 
+#include <sys/types.h>
+
 #include "dmft.h"
 
 typedef struct file_aside {
@@ -26,6 +28,9 @@ void file_aside_abandon(file_aside *file);
 
 /* Writes all of `bytes` bytes; returns 0 or an errno. */
 int file_write_all(int fd, const void *data, size_t bytes);
+
+/* Reads all of the `bytes` bytes at a place of a file; returns 0 or an errno, EIO where the file ends before. */
+int file_read_at(int fd, void *data, size_t bytes, off_t at);
 
 /* The error line of a file that could not be written, for an errno: abandons it and returns DMFT_ERROR_WRITE, of ENOMEM DMFT_ERROR_MEMORY. */
 int file_aside_failed(file_aside *file, int code, dmft_error *err);

@@ -34,21 +34,6 @@ static uint64_t sum_block(uint64_t sum, const unsigned char *data, size_t bytes)
     return sum;
 }
 
-/* All of these bytes, or an errno. */
-static int read_at(int fd, void *data, size_t bytes, off_t at)
-{
-    char *to = data;
-    while (bytes > 0) {
-        ssize_t got = pread(fd, to, bytes, at);
-        if (got < 0 && errno == EINTR) continue;
-        if (got <= 0) return got == 0 ? EIO : errno;
-        to += got;
-        at += got;
-        bytes -= (size_t)got;
-    }
-    return 0;
-}
-
 /* Sum of the first `size` bytes; returns 0 or an errno. */
 static int sum_file(int fd, size_t size, uint64_t *sum)
 {
@@ -57,7 +42,7 @@ static int sum_file(int fd, size_t size, uint64_t *sum)
     int code = 0;
     for (size_t at = 0; at < size && code == 0;) {
         size_t part = size - at < BLOCK ? size - at : BLOCK;
-        code = read_at(fd, block, part, (off_t)at);
+        code = file_read_at(fd, block, part, (off_t)at);
         if (code == 0) *sum = sum_block(*sum, block, part);
         at += part;
     }
@@ -86,7 +71,7 @@ enum seal seal_check(int fd, size_t size)
     uint64_t sum;
     char found[SEAL_BYTES], line[SEAL_BYTES + 1];
     if (size < SEAL_BYTES) return SEAL_ABSENT;
-    errno = read_at(fd, found, SEAL_BYTES, (off_t)(size - SEAL_BYTES));
+    errno = file_read_at(fd, found, SEAL_BYTES, (off_t)(size - SEAL_BYTES));
     if (errno != 0) return SEAL_UNREAD;
     if (memcmp(found, beginning, sizeof beginning - 1) != 0) return SEAL_ABSENT;
     errno = sum_file(fd, size - SEAL_BYTES, &sum);

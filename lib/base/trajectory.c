@@ -60,13 +60,6 @@ static void *grow(void *array, size_t count, size_t bytes)
     return larger;
 }
 
-static double *filled_with_nan(size_t n)
-{
-    double *x = memory_doubles(n);
-    for (size_t i = 0; x != NULL && i < n; i++) x[i] = NAN;
-    return x;
-}
-
 int trajectory_add(dmft_trajectory *t, double **value, int flags, dmft_error *err, const char *format, ...)
 {
     char name[NAME_BYTES];
@@ -80,8 +73,8 @@ int trajectory_add(dmft_trajectory *t, double **value, int flags, dmft_error *er
     t->series = array;
     int with_errors = (flags & TRAJECTORY_ERRORS) != 0;
     struct trajectory_series s = {.name = memory_string(name),
-                                  .value = filled_with_nan(t->rows),
-                                  .error = with_errors ? filled_with_nan(t->rows) : NULL,
+                                  .value = memory_nans(t->rows),
+                                  .error = with_errors ? memory_nans(t->rows) : NULL,
                                   .shown = (flags & TRAJECTORY_SHOWN) != 0};
     if (s.name == NULL || s.value == NULL || (with_errors && s.error == NULL)) {
         free(s.name);
@@ -174,6 +167,8 @@ int trajectory_describe(dmft_trajectory *t, const char *kind, const dmft_problem
     if (status == DMFT_OK) status = dmft_trajectory_set_text(t, "model", problem->model, err);
     return status == DMFT_OK ? dmft_trajectory_set_text(t, "config", problem->text, err) : status;
 }
+
+int trajectory_is_place(const char *name) { return strcmp(name, "step") == 0 || strcmp(name, "time") == 0; }
 
 void trajectory_truncate(dmft_trajectory *t, size_t rows)
 {

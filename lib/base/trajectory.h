@@ -63,6 +63,9 @@ int trajectory_set_number(dmft_trajectory *t, double value, dmft_error *err, con
 /* Sets the texts "kind" (theory or simulation), "model" and "config". */
 int trajectory_describe(dmft_trajectory *t, const char *kind, const dmft_problem *problem, dmft_error *err);
 
+/* Does a series of this name say where something was measured, step or time, and not what? */
+int trajectory_is_place(const char *name);
+
 /* Keeps the first `rows` rows only. */
 void trajectory_truncate(dmft_trajectory *t, size_t rows);
 

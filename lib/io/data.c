@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/file.h"
 
 void data_set_free(struct data_set *set)
 {
@@ -62,20 +63,6 @@ int data_check_same(const char *path, double bytes, dmft_error *err)
     return error_set(err, DMFT_ERROR_READ, "cannot read %s: it had %.0f bytes when it was opened and has %.0f now", path, bytes, now);
 }
 
-/* Fills all of the bytes; returns 0 or an errno. */
-static int read_bytes(int fd, char *to, size_t bytes)
-{
-    while (bytes > 0) {
-        ssize_t got = read(fd, to, bytes);
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return errno;
-        if (got == 0) return EIO; /* it has become shorter meanwhile */
-        to += got;
-        bytes -= (size_t)got;
-    }
-    return 0;
-}
-
 int data_load(char **out, size_t *size, const char *path, dmft_error *err)
 {
     double bytes;
@@ -84,7 +71,7 @@ int data_load(char **out, size_t *size, const char *path, dmft_error *err)
     char *text = malloc((size_t)bytes + 1);
     if (text == NULL) return error_memory(err, bytes);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    int code = fd < 0 ? errno : read_bytes(fd, text, (size_t)bytes);
+    int code = fd < 0 ? errno : file_read_at(fd, text, (size_t)bytes, 0);
     if (fd >= 0) (void)close(fd);
     if (code == 0) {
         *size = (size_t)bytes;

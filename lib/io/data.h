@@ -46,6 +46,9 @@ unsigned long long data_table_checksum(const struct data_table *train, const str
 
 int data_read_hdf5(struct data_table *train, struct data_table *test, const char *path, dmft_error *err);
 int data_read_npy(struct data_table *table, const char *path, dmft_error *err);
+
+/* NAME_target.npy of NAME.npy, to be freed; NULL when out of memory. */
+char *data_npy_target(const char *path);
 int data_read_csv(struct data_table *table, const char *path, size_t columns, dmft_error *err);
 void data_table_free(struct data_table *table);
 

@@ -20,9 +20,19 @@ static int read_target(struct data_table *table, const char *path, dmft_error *e
     return data_error(err, path, "holds targets of %zu samples, the inputs are %zu", a.size[0], table->rows);
 }
 
-int data_read_npy(struct data_table *table, const char *path, dmft_error *err)
+char *data_npy_target(const char *path)
 {
     static const char ending[] = "_target.npy";
+    size_t stem = strlen(path) - strlen(".npy");
+    char *target = malloc(stem + sizeof ending);
+    if (target == NULL) return NULL;
+    memcpy(target, path, stem);
+    memcpy(target + stem, ending, sizeof ending);
+    return target;
+}
+
+int data_read_npy(struct data_table *table, const char *path, dmft_error *err)
+{
     struct npy_array a = {0};
     int status = npy_read(&a, path, NPY_DATA, err);
     if (status < 0) return status;
@@ -30,11 +40,8 @@ int data_read_npy(struct data_table *table, const char *path, dmft_error *err)
     table->rows = a.size[0];
     table->inputs = a.size[1];
     if (a.rank != 2) return data_error(err, path, "inputs have two dimensions, samples and components; this array has one");
-    size_t stem = strlen(path) - strlen(".npy");
-    char *target = malloc(stem + sizeof ending);
-    if (target == NULL) return error_memory(err, (double)stem);
-    memcpy(target, path, stem);
-    memcpy(target + stem, ending, sizeof ending);
+    char *target = data_npy_target(path);
+    if (target == NULL) return error_memory(err, (double)strlen(path));
     status = read_target(table, target, err);
     free(target);
     return status;

@@ -79,7 +79,7 @@ void print_columns_free(print_columns *columns)
 static int has_errors(const print_columns *columns, size_t i)
 {
     const char *name = columns->series[i]->name;
-    return columns->errors && strcmp(name, "step") != 0 && strcmp(name, "time") != 0;
+    return columns->errors && !trajectory_is_place(name);
 }
 
 /* What has no value has no error either. */

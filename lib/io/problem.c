@@ -45,7 +45,7 @@ char *config_file_name(const dmft_config *config, const struct config_value *val
 
 char *problem_file_name(const dmft_config *config, enum setting_id id) { return config_file_name(config, problem_value(config, id)); }
 
-/* One row a step, and one behind the last. */
+/* The start, and what each step leaves. */
 static size_t rows_of_steps(const dmft_config *config)
 {
     const struct config_value *steps = problem_value(config, SETTING_TRAINING_STEPS);

@@ -9,7 +9,6 @@ int problem_spares_noisy_matrix(const dmft_config *config, enum setting_id id)
     return id == SETTING_DATA_SAMPLE_RATIO;
 }
 
-/* The first row is the start, the last the end. */
 static int has_samples(const dmft_config *config) { return problem_value(config, SETTING_DATA_SAMPLE_RATIO)->number != NULL; }
 
 int problem_settle_noisy_matrix(struct problem_draft *draft, dmft_error *err)

@@ -26,7 +26,6 @@ int problem_settle_two_layer(struct problem_draft *draft, dmft_error *err)
     return check_batch(config, err);
 }
 
-/* The network before and after each step. */
 static dmft_activation activation(const dmft_config *config, enum setting_id id)
 {
     return activation_of((enum activation_kind)problem_number(config, id));

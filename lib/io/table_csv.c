@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/trajectory.h"
 #include "io/config.h"
 #include "io/number.h"
@@ -50,21 +51,15 @@ static int load(struct table *t)
     int fd = open(t->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), code = fd < 0 ? errno : 0;
     if (code == 0 && fstat(fd, &there) != 0) code = errno;
     if (code == 0 && S_ISDIR(there.st_mode)) code = EISDIR;
-    size_t size = code == 0 ? (size_t)there.st_size : 0, have = 0;
+    size_t size = code == 0 ? (size_t)there.st_size : 0;
     if (code == 0 && (t->text = malloc(size + 1)) == NULL) code = ENOMEM;
-    while (code == 0 && have < size) {
-        ssize_t got = read(fd, t->text + have, size - have);
-        if (got > 0)
-            have += (size_t)got;
-        else if (got == 0 || errno != EINTR)
-            code = got == 0 ? EIO : errno; /* it has become shorter meanwhile */
-    }
+    if (code == 0) code = file_read_at(fd, t->text, size, 0);
     if (fd >= 0) (void)close(fd);
     if (code == ENOMEM) return error_memory(t->err, (double)size);
     if (code != 0) return error_set(t->err, DMFT_ERROR_READ, "cannot read %s: %s", t->path, strerror(code));
-    t->text[have] = '\0';
-    t->end = t->text + have;
-    if (strlen(t->text) == have) return DMFT_OK;
+    t->text[size] = '\0';
+    t->end = t->text + size;
+    if (strlen(t->text) == size) return DMFT_OK;
     return error_set(t->err, DMFT_ERROR_FORMAT, "%s: not a table of text: it holds a zero byte", t->path);
 }
 

@@ -36,7 +36,7 @@
 static const double rounding = 1e-10;       /* of the largest singular value: those below are zeros of a matrix of lower rank */
 static const double gap_factor = 2;           /* with 1, one network in ten shows a gap where the upper end of the bulk is thin */
 static const double ode_tolerance = 1e-10;  /* of an entry of R in a step; its entries are of order N^{-1/2} */
-static const double gaussian = 30, decomposition = 10; /* operations of a Gaussian number; of singular values, a cube of the order */
+static const double decomposition = 10; /* operations of singular values, a cube of the order */
 
 enum purpose { DRAW_READOUT = 1, DRAW_FIRST, DRAW_TEACHER };
 
@@ -432,9 +432,9 @@ static double operations_of(const dmft_problem *p)
     struct sizes n = sizes_of(p);
     double D = (double)n.D, N = (double)n.N, K = (double)n.K, kept = (double)n.kept, rows = (double)p->rows;
     if (!p->extensive_output.trained)
-        return gaussian * (K * N + N * D + K * D) + cost_of_products(decomposition * (K * N * fmin(K, N) + N * N * N + rows * N * D * fmin(N, D)), N);
+        return COST_OF_GAUSSIAN * (K * N + N * D + K * D) + cost_of_products(decomposition * (K * N * fmin(K, N) + N * N * N + rows * N * D * fmin(N, D)), N);
     double steps = rows + 4.0 * p->extensive_output.time[p->rows - 1]; /* rates are of order 1 */
-    return gaussian * (D + K) * N + cost_of_products(13.0 * steps * 6.0 * K * D * kept + rows * decomposition * D * D * (kept + K), kept);
+    return COST_OF_GAUSSIAN * (D + K) * N + cost_of_products(13.0 * steps * 6.0 * K * D * kept + rows * decomposition * D * D * (kept + K), kept);
 }
 
 int extensive_output_check(const dmft_problem *p, dmft_error *err)

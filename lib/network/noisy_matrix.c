@@ -34,7 +34,6 @@ enum { BLOCK = 64, SCRATCH = 40 }; /* inputs that are worked on together; double
 
 static const double most_rows = 0x1p30, most_samples = 0x1p50; /* that BLAS can count, twice; that a double can */
 static const double diverged_at = 1e12; /* as in the theory */
-static const double gaussian = 30.0;    /* operations that a Gaussian number costs */
 static const double edge_room = 4.0;    /* spreads by which the theory's eigenvalue has to stand off the edge to be compared: section 32 */
 static const double spacing_cut = 0.15; /* part of the levels at either end whose density changes within a few spacings */
 
@@ -348,10 +347,10 @@ static double operations_of(const dmft_problem *p)
 {
     struct sizes size = sizes_of(p);
     double D = size.columns, N = size.rows, n = fmin(N, D), steps = (double)p->steps;
-    double noise = p->noisy_matrix.gradient_noise > 0.0 ? gaussian * N * D : 0.0, labels = p->noisy_matrix.label_noise > 0.0 ? N : 0.0;
+    double noise = p->noisy_matrix.gradient_noise > 0.0 ? COST_OF_GAUSSIAN * N * D : 0.0, labels = p->noisy_matrix.label_noise > 0.0 ? N : 0.0;
     double a_step = 4.0 * N * D + noise + (size.samples > 0.0 ? cost_of_products(4.0 * N * D * D, D) : 0.0);
     double a_record = cost_of_products(2.0 * n * N * D, n) + 2.0 * cost_of_eigenvalues(n);
-    double once = gaussian * (N * D + size.samples * (D + labels)) + cost_of_products(size.samples * D * (D + 2.0 * labels), D);
+    double once = COST_OF_GAUSSIAN * (N * D + size.samples * (D + labels)) + cost_of_products(size.samples * D * (D + 2.0 * labels), D);
     return once + steps * a_step + (2.0 + floor(steps / (double)p->outlier_every)) * a_record;
 }
 

@@ -34,7 +34,8 @@ double two_layer_operations(const dmft_problem *p)
     double values = 8.0 / 3.0 * least * N * D, kernels = 2.0 * P * P * N + 4.0 * P * P * P + 3.0 * small * small * small;
     double rows = 2.0 + (double)p->steps / (double)p->two_layer.every, activation = 20.0 * P * N;
     double nulls = (double)p->two_layer.nulls + 1.0, products = (double)p->steps * B * N * 6.0 * D + rows * (4.0 * P * N * D + 2.0 * kernels + values);
-    return cost_of_products(products + nulls * values + kernels, least) + (double)p->steps * B * N * 40.0 + rows * activation + nulls * 30.0 * N * D;
+    return cost_of_products(products + nulls * values + kernels, least) + (double)p->steps * B * N * 40.0 + rows * activation +
+           nulls * COST_OF_GAUSSIAN * N * D;
 }
 
 size_t two_layer_extra(const dmft_problem *p)
